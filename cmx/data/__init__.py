@@ -1,0 +1,93 @@
+"""The one door to data: every data set is a file in this folder and opens as a `Dataset`.
+
+A file `cmx/data/<name>.py` is a data set. It defines
+
+  prepare(data: config.Data) -> None     make the records on disk; returns at once if they are there
+  load(data: config.Data) -> Dataset     open them; FileNotFoundError that says how to prepare them
+
+and nothing else has to be touched to add one.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, TypedDict
+
+import numpy as np
+
+from cmx import config as config_lib
+from cmx import modalities as modalities_lib
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+class Example(TypedDict):
+  """One example as read: nothing is augmented, encoded or normalised yet."""
+
+  input: np.ndarray | str  # uint8 [H, W, 3] for pixels, str for text, float32 [E] for vectors
+  label: int
+  key: str  # stable name of the example, unique within its data set; where it came from
+
+
+class Source(Protocol):
+  """Random access to the examples of one modality's split; safe to read from several threads."""
+
+  labels: np.ndarray  # int32 [N], known without reading the examples
+
+  def __len__(self) -> int: ...
+
+  def __getitem__(self, index: int) -> Example: ...
+
+
+class Dataset(NamedTuple):
+  """An opened data set.
+
+  Attributes:
+    name: of the data set.
+    classes: class names in label order.
+    modalities: rows, in table order; the reference modality first.
+    splits: {"train" | "validation": {modality name: Source}}.
+    fingerprint: short hash of the content (generator version, seed and sizes, or file digests); equal
+      fingerprints mean equal examples. Caches and run cards carry it.
+  """
+
+  name: str
+  classes: tuple[str, ...]
+  modalities: tuple[modalities_lib.Modality, ...]
+  splits: Mapping[str, Mapping[str, Source]]
+  fingerprint: str
+
+
+def names() -> list[str]:
+  """Names of the data sets: the files of this folder."""
+  return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def _module(name: str):
+  if name not in names():
+    raise ValueError(f"data set {name!r}; expected one of {', '.join(names())}")
+  return importlib.import_module(f"{__name__}.{name}")
+
+
+def prepare(data: config_lib.Data) -> None:
+  """Makes the records of a data set on disk unless they are there already."""
+  _module(data.name).prepare(data)
+
+
+def load(data: config_lib.Data) -> Dataset:
+  """Opens a prepared data set, restricted to the modalities that the config names.
+
+  Raises:
+    ValueError: if the data set, or a modality of it, is not known; if it has fewer than two classes or
+      a modality without training examples.
+    FileNotFoundError: if it is not prepared; the message says how to.
+  """
+  dataset = _module(data.name).load(data)
+  chosen = modalities_lib.select(dataset.modalities, data.modalities)
+  if len(dataset.classes) < 2:
+    raise ValueError(f"data set {data.name!r} has {len(dataset.classes)} class; expected 2 or more")
+  for modality in chosen:
+    if not len(dataset.splits[TRAIN][modality.name]):
+      raise ValueError(f"modality {modality.name!r} has no training examples in data set {data.name!r}")
+  splits = {split: {m.name: sources[m.name] for m in chosen} for split, sources in dataset.splits.items()}
+  return dataset._replace(modalities=chosen, splits=splits)
