@@ -56,3 +56,176 @@ class Data:
   world: World = dataclasses.field(default_factory=World)
   everyday: Everyday = dataclasses.field(default_factory=Everyday)
   folders: Folders = dataclasses.field(default_factory=Folders)
+
+
+@dataclasses.dataclass
+class Encoders:
+  """Frozen encoders that turn examples into vectors before any tower; by kind of input."""
+
+  pixels: str = ""  # "" feeds pixels to a convolutional tower; "efficientnet_lite0" feeds its features
+  text: str = "hashing"  # "hashing" (bag of words, no weights) or "minilm" (sentence vectors)
+
+
+@dataclasses.dataclass
+class Network:
+  """Shapes of towers and trunk."""
+
+  tower: str = "small"  # convolutional tower for pixels: "small" or "alexnet"
+  channels: tuple[int, ...] = (24, 48, 64, 96)  # of the small tower's convolutions
+  hidden: tuple[int, ...] = (256,)  # widths of a vector tower before pool5
+  pool5: int = 512  # width of pool5 where no modality is read as pixels; else the convolutions fix it
+  trunk: int = 256  # width of fc6 and fc7 (the paper: 4,096)
+  dropout: float = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
+
+
+@dataclasses.dataclass
+class Optimizer:
+  """How parameters are updated; open in the paper."""
+
+  steps: int = 600  # steps of the run, all phases together
+  batch: int = 32  # examples of each modality a step, over all devices
+  learning_rate: float = 1e-3  # peak
+  tower_rate: float = 1.0  # multiplies the learning rate of towers that start from the reference
+  trunk_rate: float = 1.0  # multiplies the learning rate of trunk layers that start from the reference
+  warmup: int = 50  # steps of linear warm-up at the start of each phase
+  weight_decay: float = 1e-4  # decoupled, on kernels only
+  clip: float = 1.0  # global norm of the gradient
+  tune_share: float = 0.5  # share of the steps with the trunk frozen, in methods that release it
+
+
+@dataclasses.dataclass
+class Mixture:
+  """Statistics of the reference network's activations; open in the paper but for the idea."""
+
+  layers: tuple[str, ...] = ("fc6", "fc7")  # layers i of the penalty
+  components: int = 32  # K of the mixture; the Gaussian row uses 1
+  before_relu: bool = False  # statistics of a layer's output before its ReLU
+  iterations: int = 50  # of EM at most
+  tolerance: float = 1e-3  # EM stops below this gain, nats per example
+  variance_floor: float = 1e-3  # share of the layer's mean variance that no variance goes below
+  examples: int = 20_000  # reference training examples the mixture is fitted on, at most
+
+
+@dataclasses.dataclass
+class Alignment:
+  """The term that a method adds to the cross entropy; which term is the method's row."""
+
+  weight: float = 0.03  # lambda of each layer, per nat and dimension
+
+
+@dataclasses.dataclass
+class Evaluation:
+  """What is extracted and compared."""
+
+  layers: tuple[str, ...] = ("pool5", "fc6", "fc7")  # layers with a table each
+  layer: str = "fc7"  # the layer of the main table
+  readout: str = "cosine"  # how features are compared: an entry of cmx.retrieval.READOUTS
+  batch: int = 256  # examples a forward pass, over all devices
+
+
+@dataclasses.dataclass
+class Log:
+  """Progress, metrics and checkpoints."""
+
+  metrics_steps: int = 20  # steps between two lines of metrics
+  checkpoint_seconds: float = 60.0  # time between two checkpoints; the last step is always kept
+  keep: int = 2  # newest checkpoints kept
+  tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])
+
+
+@dataclasses.dataclass
+class Config:
+  """One run. `method` and `seed` choose it; the rest says how."""
+
+  method: str = "c"  # key of a row in cmx.methods.METHODS
+  seed: int = 0  # of initialisation, batches, dropout and unseen classes
+  data: Data = dataclasses.field(default_factory=Data)
+  augment: Augment = dataclasses.field(default_factory=Augment)
+  encoders: Encoders = dataclasses.field(default_factory=Encoders)
+  network: Network = dataclasses.field(default_factory=Network)
+  reference: Optimizer = dataclasses.field(default_factory=lambda: Optimizer(steps=1500, batch=64))
+  optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
+  mixture: Mixture = dataclasses.field(default_factory=Mixture)
+  alignment: Alignment = dataclasses.field(default_factory=Alignment)
+  evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
+  log: Log = dataclasses.field(default_factory=Log)
+  rows: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # see `for_method`
+
+
+def replace(config: Config, changes: dict[str, Any]) -> Config:
+  """A copy of `config` with dotted fields changed, e.g. {"alignment.weight": 0.1}.
+
+  Raises:
+    ValueError: if a field does not exist; the message lists the fields that do.
+  """
+  tree = dataclasses.asdict(config)
+  for name, value in changes.items():
+    *parents, leaf = name.split(".")
+    node = tree
+    for parent in parents:
+      node = _member(node, parent, name)
+    _member(node, leaf, name)
+    node[leaf] = value
+  return from_dict(tree)
+
+
+def for_method(config: Config, method: str) -> Config:
+  """The config of one row: `rows[method]` holds the dotted fields in which the row differs."""
+  rows = config.rows
+  return dataclasses.replace(
+    replace(dataclasses.replace(config, rows={}), {"method": method, **rows.get(method, {})}), rows=rows)
+
+
+def _member(node: Any, key: str, name: str) -> Any:
+  if not isinstance(node, dict) or key not in node:
+    known = sorted(node) if isinstance(node, dict) else []
+    raise ValueError(f"config has no field {name!r}; {key!r} is not among {', '.join(known) or 'nothing'}")
+  return node[key]
+
+
+def to_json(config: Config) -> str:
+  """Config as JSON text, keys in the order of the fields."""
+  return json.dumps(dataclasses.asdict(config), indent=2)
+
+
+def from_json(text: str) -> Config:
+  """Config from `to_json`'s text. Raises ValueError for fields that do not exist."""
+  return from_dict(json.loads(text))
+
+
+def from_dict(tree: dict[str, Any], cls: type = Config) -> Any:
+  """Dataclass `cls` from nested dicts; lists become tuples where the field is a tuple.
+
+  Raises:
+    ValueError: if a key is not a field; the message lists the fields.
+  """
+  hints = typing.get_type_hints(cls)
+  unknown = sorted(set(tree) - set(hints))
+  if unknown:
+    raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; expected {', '.join(hints)}")
+  values = {}
+  for key, value in tree.items():
+    if dataclasses.is_dataclass(hints[key]):
+      value = from_dict(value, hints[key])
+    elif typing.get_origin(hints[key]) is tuple:
+      value = tuple(value)
+    values[key] = value
+  return cls(**values)
+
+
+def difference(ours: Config, theirs: Config) -> list[str]:
+  """Fields in which two configs differ, as "field: ours | theirs"; empty where they are equal."""
+  flat_ours, flat_theirs = _flatten(dataclasses.asdict(ours)), _flatten(dataclasses.asdict(theirs))
+  names = list(dict.fromkeys([*flat_ours, *flat_theirs]))
+  return [f"{name}: {flat_ours.get(name)!r} | {flat_theirs.get(name)!r}"
+          for name in names if flat_ours.get(name) != flat_theirs.get(name)]
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  flat = {}
+  for key, value in tree.items():
+    if isinstance(value, dict):
+      flat.update(_flatten(value, f"{prefix}{key}."))
+    else:
+      flat[prefix + key] = value
+  return flat

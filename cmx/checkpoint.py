@@ -1,0 +1,131 @@
+"""Runs on disk: the work directory's claim, and its orbax checkpoints.
+
+One run is `workdir/{config.json, checkpoints/, metrics.jsonl, ...}`. A checkpoint explains itself: beside
+the state it carries the config, the classes and the modalities, so that it opens with no other file.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import orbax.checkpoint as ocp
+
+from cmx import config as config_lib
+from cmx import modalities as modalities_lib
+
+
+class Run(NamedTuple):
+  """A trained network, ready to apply: the notebook's one line.
+
+  Attributes:
+    config: of the run.
+    classes: class names in label order.
+    modalities: rows, with the shapes the towers were made for.
+    params: {layer: {owner: tree of numpy arrays}}.
+    step: number of steps trained.
+  """
+
+  config: config_lib.Config
+  classes: tuple[str, ...]
+  modalities: tuple[modalities_lib.Modality, ...]
+  params: dict[str, dict[str, Any]]
+  step: int
+
+
+def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
+  """Makes the work directory, or checks that it belongs to this config. Returns its absolute path.
+
+  Raises:
+    ValueError: if it holds a run of another config; the message lists the fields that differ.
+  """
+  path = pathlib.Path(workdir).absolute()
+  record = path / "config.json"
+  if record.exists():
+    other = config_lib.difference(config, config_lib.from_json(record.read_text()))
+    if other:
+      raise ValueError(f"{path} holds a run of another config (asked for | found there):\n  "
+                       + "\n  ".join(other) + "\nChoose another --workdir, or the same config.")
+    return path
+  path.mkdir(parents=True, exist_ok=True)
+  write_text(record, config_lib.to_json(config) + "\n")
+  return path
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a file whole or not at all."""
+  temporary = path.with_name(path.name + ".tmp")
+  temporary.write_text(text)
+  os.replace(temporary, path)
+
+
+class Checkpoints:
+  """The checkpoints of a run. `state` is a nested dict of arrays, read back as numpy arrays."""
+
+  def __init__(self, workdir: pathlib.Path, keep: int):
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+    self._manager = ocp.CheckpointManager(workdir.absolute() / "checkpoints", options=options)
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *exception):
+    self._manager.close()
+
+  def latest(self) -> int | None:
+    """Step of the newest checkpoint, or None."""
+    return self._manager.latest_step()
+
+  def save(self, step: int, params: Any, optimizer: Any, card: Mapping[str, Any]) -> None:
+    """Writes a checkpoint in the background; `card` is JSON that says what this is."""
+    if step == self.latest():
+      return
+    params, optimizer = jax.device_get((params, optimizer))
+    self._manager.save(step, args=ocp.args.Composite(
+      params=ocp.args.StandardSave(params), optimizer=ocp.args.StandardSave(optimizer),
+      card=ocp.args.JsonSave(dict(card))))
+
+  def wait(self) -> None:
+    """Returns when everything that was saved is on disk."""
+    self._manager.wait_until_finished()
+
+  def restore(self, step: int, item: str) -> Any:
+    """"params" or "optimizer" of a step as nested dicts of numpy arrays, on whatever devices.
+
+    They were saved as host arrays and are restored with no target, so the topology does not matter.
+    """
+    return self._manager.restore(
+      step, args=ocp.args.Composite(**{item: ocp.args.StandardRestore()}))[item]
+
+  def card(self, step: int) -> dict[str, Any]:
+    """The JSON saved beside a step."""
+    return self._manager.restore(step, args=ocp.args.Composite(card=ocp.args.JsonRestore()))["card"]
+
+
+def card(config: config_lib.Config, classes: tuple[str, ...],
+         modalities: tuple[modalities_lib.Modality, ...]) -> dict[str, Any]:
+  """What a checkpoint says of itself, as JSON."""
+  return {"config": json.loads(config_lib.to_json(config)), "classes": list(classes),
+          "modalities": [m._asdict() for m in modalities]}
+
+
+def load_run(workdir: str | os.PathLike) -> Run:
+  """Opens the newest checkpoint of a run on this machine's devices, whatever it was trained on.
+
+  Raises:
+    FileNotFoundError: if the directory holds no checkpoint.
+  """
+  path = pathlib.Path(workdir).absolute()
+  if not (path / "checkpoints").is_dir():
+    raise FileNotFoundError(f"{path} holds no checkpoints; expected a work directory of launch.train")
+  with Checkpoints(path, keep=1) as checkpoints:
+    step = checkpoints.latest()
+    if step is None:
+      raise FileNotFoundError(f"{path}/checkpoints is empty; run launch.train with this --workdir")
+    content = checkpoints.card(step)
+    params = checkpoints.restore(step, "params")
+  rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
+               for row in content["modalities"])
+  return Run(config_lib.from_dict(content["config"]), tuple(content["classes"]), rows, params, step)

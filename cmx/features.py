@@ -1,0 +1,135 @@
+"""Features: activations of a split under a trained run, with labels and keys, as files.
+
+`<folder>/<modality>/{<layer>.npy, label.npy, key.json}`; arrays are memory maps, written and read, so
+that a split need not fit in memory.
+"""
+
+import json
+import pathlib
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from cmx import batches
+from cmx import checkpoint
+from cmx import data
+from cmx import methods as methods_lib
+from cmx import modalities as modalities_lib
+from cmx import model
+from cmx import parallel
+from cmx import progress
+
+Features = dict[str, dict[str, np.ndarray]]  # {modality: {layer: [N, D], "label": [N]}}
+
+
+def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequence[str],
+            folder: pathlib.Path, *, batch: int, limit: int | None = None) -> Features:
+  """Activations of every example of a split; returns at once if the folder is complete.
+
+  Args:
+    run: trained network.
+    dataset: opened and encoded as for the run.
+    split: "train" or "validation".
+    layers: names of activations, e.g. ("pool5", "fc7").
+    folder: where the files go; whole or absent.
+    batch: examples a forward pass, over all devices.
+    limit: takes this many examples of each modality, evenly spaced; None takes all.
+
+  Raises:
+    ValueError: if the data set's classes or modalities are not the run's, or a layer does not exist.
+  """
+  if (folder / "complete").exists():
+    return load(folder)
+  if dataset.classes != run.classes:
+    raise ValueError(f"data set {dataset.name!r} has classes {_short(dataset.classes)}; "
+                     f"the run was trained on {_short(run.classes)}")
+  parallel.check_batch(batch)
+  temporary = folder.with_name(folder.name + ".incomplete")
+  shutil.rmtree(temporary, ignore_errors=True)
+  params = jax.device_put(run.params)
+  for modality in run.modalities:
+    if modality.name not in dataset.splits[split]:
+      raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained on")
+    source = dataset.splits[split][modality.name]
+    count = len(source) if limit is None else min(limit, len(source))
+    chosen = np.linspace(0, len(source) - 1, count).round().astype(int) if count else np.zeros(0, int)
+    _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name, batch)
+  (temporary / "complete").write_text("")
+  temporary.rename(folder)
+  return load(folder)
+
+
+def _short(names: Sequence[str]) -> str:
+  return f"{len(names)} ({', '.join(names[:3])}, ...)"
+
+
+def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modalities_lib.Modality,
+                      source: data.Source, chosen: np.ndarray, layers: Sequence[str],
+                      folder: pathlib.Path, batch: int) -> None:
+  folder.mkdir(parents=True)
+  forward = _forward(run, modality, tuple(layers))
+  arrays: dict[str, Any] = {}
+  keys = []
+  parts = range(0, len(chosen), batch)
+
+  def read(part):
+    return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
+
+  with (batches.prefetch(read, 0, len(parts)) as stream,
+        progress.Progress(f"{run.config.method}, {modality.name}", len(chosen), "examples") as line):
+    for start, examples in zip(parts, stream):
+      x = np.stack([example["input"] for example in examples])
+      keys += [example["key"] for example in examples]
+      padded = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])  # one shape: one compile
+      outputs = jax.device_get(forward(params, parallel.shard(padded)))
+      for layer, value in outputs.items():
+        value = value.reshape(batch, -1)[:len(x)]
+        if layer not in arrays:
+          arrays[layer] = np.lib.format.open_memmap(
+            folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
+        arrays[layer][start:start + len(x)] = value
+      line.update(start + len(x))
+  for array in arrays.values():
+    array.flush()
+  np.save(folder / "label.npy", source.labels[chosen].astype(np.int32))
+  (folder / "key.json").write_text(json.dumps(keys))
+
+
+def _forward(run: checkpoint.Run, modality: modalities_lib.Modality, layers: tuple[str, ...]):
+  method = methods_lib.named(run.config.method)
+
+  def forward(params, x):
+    outputs = model.apply(params, x, modality, method, run.config.network)
+    missing = [layer for layer in layers if layer not in outputs]
+    if missing:
+      raise ValueError(f"layer {missing[0]!r}; expected one of {', '.join(outputs)}")
+    return {layer: outputs[layer] for layer in layers}
+
+  return parallel.pmap(forward, batch_argnum=1, arguments=2, gathered=True)
+
+
+def load(folder: pathlib.Path) -> Features:
+  """The features of a folder as memory maps.
+
+  Raises:
+    FileNotFoundError: if the folder is absent or not complete.
+  """
+  if not (folder / "complete").exists():
+    raise FileNotFoundError(f"no features in {folder}; run launch.extract with the same --workdir")
+  return {modality.name: {file.stem: np.load(file, mmap_mode="r") for file in sorted(modality.glob("*.npy"))}
+          for modality in sorted(folder.iterdir()) if modality.is_dir()}
+
+
+def chunks(array: np.ndarray, size: int = 8_192):
+  """A function that starts a pass over the rows of an array, `size` at a time (see `gmm.Chunks`)."""
+  return lambda: (np.asarray(array[i:i + size]) for i in range(0, len(array), size))
+
+
+def with_classes(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[int]) -> Features:
+  """The examples whose label is among `classes`."""
+  chosen = {name: np.isin(part["label"], classes) for name, part in features.items()}
+  return {name: {key: np.asarray(value)[chosen[name]] for key, value in part.items()}
+          for name, part in features.items()}

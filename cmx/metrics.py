@@ -1,0 +1,50 @@
+"""Metrics of a run: one JSON object a line, and TensorBoard events where asked."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+
+class Writer:
+  """Appends to `workdir/metrics.jsonl`; on resume, lines after the resumed step are dropped first."""
+
+  def __init__(self, workdir: pathlib.Path, done: int, tensorboard: bool):
+    path = workdir / "metrics.jsonl"
+    kept = []
+    if path.exists():
+      kept = [line for line in path.read_text().splitlines() if _step(line, done + 1) <= done]
+    path.write_text("".join(line + "\n" for line in kept))
+    self._file = path.open("a")
+    self._events = _events(workdir) if tensorboard else None
+
+  def __enter__(self) -> "Writer":
+    return self
+
+  def __exit__(self, *exception):
+    self._file.close()
+    if self._events:
+      self._events.close()
+
+  def write(self, step: int, values: Mapping[str, float]) -> None:
+    """One line for a step."""
+    rounded = {name: float(f"{value:.6g}") for name, value in values.items()}
+    self._file.write(json.dumps({"step": step, **rounded}) + "\n")
+    self._file.flush()
+    if self._events:
+      for name, value in values.items():
+        self._events.add_scalar(name, value, step)
+
+
+def _step(line: str, otherwise: int) -> int:
+  try:
+    return int(json.loads(line)["step"])
+  except (ValueError, KeyError):  # a line cut by a kill
+    return otherwise
+
+
+def _events(workdir: pathlib.Path):
+  try:
+    import tensorboardX
+  except ImportError as error:
+    raise ValueError("log.tensorboard needs tensorboardX: pip install 'cmx[explore]'") from error
+  return tensorboardX.SummaryWriter(str(workdir / "tensorboard"))

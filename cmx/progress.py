@@ -1,0 +1,56 @@
+"""Progress: one line that says what is done, how fast, and honestly how long it will take."""
+
+import sys
+import time
+from collections import deque
+from typing import TextIO
+
+_TERMINAL_SECONDS = 0.2  # between two updates of a terminal's line
+_LOG_SECONDS = 15.0  # between two lines where the output is not a terminal
+_WINDOW_SECONDS = 30.0  # the rate is that of the last seconds, not of the start with its compilation
+
+
+class Progress:
+  """A line for one piece of work: `with Progress("bl_ind", 600, "steps") as line: line.update(20)`."""
+
+  def __init__(self, what: str, total: int, unit: str, done: int = 0, stream: TextIO | None = None):
+    self._what, self._total, self._unit = what, total, unit
+    self._stream = stream or sys.stderr
+    self._terminal = self._stream.isatty()
+    self._started = self._shown = time.monotonic()
+    self._window: deque[tuple[float, int]] = deque([(self._started, done)])
+
+  def __enter__(self) -> "Progress":
+    return self
+
+  def __exit__(self, *exception):
+    if self._terminal:
+      self._stream.write("\r\x1b[K")
+      self._stream.flush()
+
+  def update(self, done: int, note: str = "") -> None:
+    """Says that `done` of the total are done; `note` is shown behind, e.g. the loss."""
+    now = time.monotonic()
+    if now - self._shown < (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+      return
+    self._shown = now
+    self._window.append((now, done))
+    while len(self._window) > 2 and now - self._window[1][0] > _WINDOW_SECONDS:
+      self._window.popleft()
+    then, before = self._window[0]
+    rate = (done - before) / max(now - then, 1e-9)
+    left = f"{duration((self._total - done) / rate)} left" if rate > 0 else "no estimate yet"
+    text = f"{self._what}: {done:,}/{self._total:,} {self._unit}, {rate:.1f}/s, {left}"
+    text += f"  {note}" if note else ""
+    self._stream.write(f"\r\x1b[K{text}" if self._terminal else text + "\n")
+    self._stream.flush()
+
+
+def duration(seconds: float) -> str:
+  """Seconds as people say them: "42 s", "3 min 05 s", "2 h 10 min"."""
+  seconds = round(seconds)
+  if seconds < 60:
+    return f"{seconds} s"
+  if seconds < 3600:
+    return f"{seconds // 60} min {seconds % 60:02d} s"
+  return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

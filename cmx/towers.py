@@ -1,0 +1,136 @@
+"""Towers: networks from one modality's input to pool5, as pure functions of parameters and input."""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from cmx import config as config_lib
+from cmx import modalities as modalities_lib
+
+_HE = nn.initializers.he_normal()  # keeps the variance through layers that are followed by a ReLU
+
+
+def scale_pixels(x: jax.Array) -> jax.Array:
+  """uint8 [B, H, W, 3] to float32 in [-1, 1]; float input passes unchanged."""
+  return x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x
+
+
+class SmallTower(nn.Module):
+  """Four convolutions for images of 32 to 96 pixels; pool5 is [B, (H/16) (W/16) channels[-1]], >= 0.
+
+  Strided convolutions and a pool by reshaping: XLA's windowed pooling is the slowest part of a small
+  network on CPUs.
+  """
+
+  channels: tuple[int, ...]
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    x = scale_pixels(x)
+    *strided, last = self.channels
+    for i, channels in enumerate(strided):
+      size = 5 if i == 0 else 3
+      x = nn.relu(nn.Conv(channels, (size, size), 2, name=f"conv{i + 1}", kernel_init=_HE)(x))
+    x = nn.relu(nn.Conv(last, (3, 3), name=f"conv{len(self.channels)}", kernel_init=_HE)(x))
+    return _halve(x).reshape(x.shape[0], -1)
+
+
+def _halve(x: jax.Array) -> jax.Array:
+  """2x2 maximum pool of [B, H, W, D] without overlap; odd last rows and columns are left out."""
+  b, h, w, d = x.shape
+  x = x[:, :h // 2 * 2, :w // 2 * 2]
+  return x.reshape(b, h // 2, 2, w // 2, 2, d).max(axis=(2, 4))
+
+
+class AlexNetTower(nn.Module):
+  """The Places-CNN up to pool5 (CaffeNet layout): [B, 227, 227, 3] -> [B, 9216], >= 0.
+
+  Local response normalisation stands after the pool, convolutions 2, 4 and 5 have two groups. The
+  flattening is height, width, channel; weights from Caffe (channel first) have to be permuted.
+
+  Source: Zhou et al. 2014 (Places-CNN); 2,334,080 parameters.
+  """
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    x = scale_pixels(x)
+    x = self._conv(x, 1, 96, 11, stride=4, padding=0)
+    x = local_response_norm(_pool3(x))
+    x = self._conv(x, 2, 256, 5, padding=2, groups=2)
+    x = local_response_norm(_pool3(x))
+    x = self._conv(x, 3, 384, 3, padding=1)
+    x = self._conv(x, 4, 384, 3, padding=1, groups=2)
+    x = _pool3(self._conv(x, 5, 256, 3, padding=1, groups=2))
+    return x.reshape(x.shape[0], -1)
+
+  def _conv(self, x, number, channels, size, *, padding, stride=1, groups=1):
+    conv = nn.Conv(channels, (size, size), stride, padding=padding, feature_group_count=groups,
+                   kernel_init=_HE, name=f"conv{number}")
+    return nn.relu(conv(x))
+
+
+def _pool3(x: jax.Array) -> jax.Array:
+  return nn.max_pool(x, (3, 3), (2, 2))
+
+
+def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> jax.Array:
+  """x / (1 + alpha / n sum x^2)^beta over `window` neighbouring channels of [B, H, W, D], as in Caffe."""
+  half = window // 2
+  squares = jnp.pad(x * x, ((0, 0),) * 3 + ((half, half),))
+  total = sum(squares[..., i:i + x.shape[-1]] for i in range(window))
+  return x * (1.0 + alpha / window * total) ** -beta
+
+
+class VectorTower(nn.Module):
+  """A multilayer perceptron on vectors [B, E] whose output stands in for pool5 [B, width], >= 0."""
+
+  hidden: tuple[int, ...]
+  width: int
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    for i, width in enumerate((*self.hidden, self.width)):
+      x = nn.relu(nn.Dense(width, kernel_init=_HE, name=f"dense{i + 1}")(x))
+    return x
+
+
+TOWERS = {
+  "small": lambda network: SmallTower(tuple(network.channels)),
+  "alexnet": lambda network: AlexNetTower(),
+}
+
+
+def tower(modality: modalities_lib.Modality, network: config_lib.Network, pool5: int) -> nn.Module:
+  """The tower of a modality: convolutions for images, a perceptron to `pool5` values for vectors.
+
+  Raises:
+    ValueError: if the network names no known tower.
+  """
+  if len(modality.shape) == 1:
+    return VectorTower(tuple(network.hidden), pool5)
+  if network.tower not in TOWERS:
+    raise ValueError(f"network.tower {network.tower!r}; expected one of {', '.join(TOWERS)}")
+  return TOWERS[network.tower](network)
+
+
+def pool5_width(modalities: tuple[modalities_lib.Modality, ...], network: config_lib.Network) -> int:
+  """Width of pool5: what the convolutions give, or `network.pool5` where no modality has images.
+
+  Raises:
+    ValueError: if image modalities have different sizes, or images too small for the tower.
+  """
+  shapes = {m.name: m.shape for m in modalities if len(m.shape) == 3}
+  if not shapes:
+    return network.pool5
+  if len(set(shapes.values())) > 1:
+    raise ValueError(f"image modalities must have one size; got {shapes}")
+  example = next(m for m in modalities if len(m.shape) == 3)
+  module = tower(example, network, 0)
+  out = jax.eval_shape(lambda key, x: module.init_with_output(key, x)[0],
+                       jax.random.key(0), jax.ShapeDtypeStruct((1, *example.shape), jnp.float32))
+  width = math.prod(out.shape[1:])
+  if width == 0:
+    raise ValueError(f"images of {example.shape[:2]} pixels are too small for tower {network.tower!r}")
+  return width
