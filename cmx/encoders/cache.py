@@ -1,0 +1,182 @@
+"""A data set with its pixels and texts replaced by the vectors of frozen encoders, kept on disk.
+
+One file a modality and split, `<root>/features/<name>.npy` with a `.json` beside it: shape, SHA-256,
+the examples' keys and what was encoded by what. The file's name holds a hash of the content and of
+the encoder's weights, so that a change of either is another file. Work is done in chunks, each written
+whole or not at all, so that an interrupted encoding goes on where it stopped.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from cmx import data as data_lib
+from cmx import encoders
+from cmx import modalities as modalities_lib
+from cmx import progress
+
+CHUNK = 256  # examples encoded between two writes
+_TEMPORARY = ".writing"
+
+
+class Encoded:
+  """Source of cached vectors: "input" is float32 [E]; labels and keys are those of the examples."""
+
+  def __init__(self, features: np.ndarray, labels: np.ndarray, keys: list[str]):
+    self.labels = labels
+    self._features, self._keys = features, keys
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  def __getitem__(self, index: int) -> data_lib.Example:
+    return {"input": np.asarray(self._features[index]), "label": int(self.labels[index]),
+            "key": self._keys[index]}
+
+
+class EncodedOnTheFly:
+  """Source that encodes each example as it is read, for encoders faster than the disk."""
+
+  def __init__(self, source: data_lib.Source, encoder: encoders.Encoder):
+    self.labels = source.labels
+    self._source, self._encoder = source, encoder
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  def __getitem__(self, index: int) -> data_lib.Example:
+    example = self._source[index]
+    return {**example, "input": self._encoder.encode([example["input"]])[0]}
+
+
+def encoded(dataset: data_lib.Dataset, names: Mapping[str, str], root: str | pathlib.Path,
+            packages: str | pathlib.Path) -> data_lib.Dataset:
+  """The data set as its encoders see it.
+
+  Args:
+    dataset: any data set; modalities of kind "vector" stay as they are.
+    names: encoder by kind of input, {"pixels": name, "text": name}; "" leaves that kind as it is.
+    root: folder of the cache; files go to `<root>/features/`.
+    packages: folder with the encoders' package files.
+
+  Returns:
+    The data set with vectors in place of examples and the rows' shape set to (E,); kinds are kept.
+
+  Raises:
+    ValueError: if an encoder does not exist or does not read that kind.
+    FileNotFoundError: if an encoder's package is missing; the message says how to get it.
+  """
+  kinds = {modality.kind for modality in dataset.modalities}
+  chosen = {kind: encoders.load(name, packages, kind)
+            for kind, name in names.items() if name and kind in kinds}
+  splits = {
+    split: {name: _encoded(dataset, name, split, source, chosen, pathlib.Path(root) / "features")
+            for name, source in sources.items()}
+    for split, sources in dataset.splits.items()}
+  rows = tuple(row._replace(shape=(chosen[row.kind].width,)) if row.kind in chosen else row
+               for row in dataset.modalities)
+  return dataset._replace(modalities=rows, splits=splits)
+
+
+def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
+             chosen: Mapping[str, encoders.Encoder], folder: pathlib.Path) -> data_lib.Source:
+  kind = {row.name: row.kind for row in dataset.modalities}[name]
+  if kind not in chosen:
+    return source
+  encoder = chosen[kind]
+  if not encoder.cached:
+    return EncodedOnTheFly(source, encoder)
+  # A source may know its own content, so that an option of one modality leaves the others' caches be.
+  content = getattr(source, "fingerprint", dataset.fingerprint)
+  card = {"data": dataset.name, "content": content, "modality": name, "split": split,
+          "encoder": encoder.name, "weights": encoder.fingerprint, "examples": len(source)}
+  path = folder / f"{dataset.name}-{name}-{split}-{encoder.name}-{_short(card)}.npy"
+  found = _opened(path)
+  if found is None:
+    _write(path, card, source, encoder)
+    found = _opened(path)
+  features, keys = found
+  return Encoded(features, source.labels, keys)
+
+
+def _short(card: Mapping[str, Any]) -> str:
+  return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _opened(path: pathlib.Path) -> tuple[np.ndarray, list[str]] | None:
+  """Memory map [N, E] and keys of a finished file; None where it is missing or damaged."""
+  note = path.with_suffix(".json")
+  if not (path.exists() and note.exists()):
+    return None
+  try:
+    card = json.loads(note.read_text())
+    if card["sha256"] == _sha256(path):
+      return np.load(path, mmap_mode="r"), card["keys"]
+  except (ValueError, KeyError):
+    pass
+  logging.warning("cached features %s are damaged; they are computed again", path)
+  return None
+
+
+def _sha256(path: pathlib.Path) -> str:
+  with path.open("rb") as stream:
+    return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
+           encoder: encoders.Encoder) -> None:
+  """Encodes a source chunk by chunk, then joins the chunks into one file and removes them."""
+  parts = path.with_suffix(".parts")
+  parts.mkdir(parents=True, exist_ok=True)
+  chunks, count = [], len(source)
+  with progress.Progress(f"{encoder.name} on {card['modality']} {card['split']}", count,
+                         "examples") as line:
+    for start in range(0, count, CHUNK):
+      part = parts / f"{start:08d}.npz"
+      if (chunk := _part(part)) is None:
+        chunk = _encode(source, range(start, min(start + CHUNK, count)), encoder)
+        _save(part, lambda stream, chunk=chunk: np.savez(stream, features=chunk[0], keys=chunk[1]))
+      chunks.append(chunk)
+      line.update(min(start + CHUNK, count))
+  features = np.concatenate([np.zeros((0, encoder.width), np.float32), *(rows for rows, _ in chunks)])
+  keys = [str(key) for _, keys in chunks for key in keys]
+  _save(path, lambda stream: np.save(stream, features))
+  note = {**card, "shape": features.shape, "sha256": _sha256(path), "keys": keys}
+  _save(path.with_suffix(".json"), lambda stream: stream.write(json.dumps(note).encode()))
+  for part in parts.iterdir():
+    part.unlink()
+  parts.rmdir()
+
+
+def _encode(source: data_lib.Source, indices: range,
+            encoder: encoders.Encoder) -> tuple[np.ndarray, np.ndarray]:
+  examples = [source[index] for index in indices]
+  features = encoder.encode([example["input"] for example in examples])
+  if not np.isfinite(features).all():
+    bad = examples[int(np.flatnonzero(~np.isfinite(features).all(1))[0])]["key"]
+    raise ValueError(f"encoder {encoder.name} gives no finite vector for example {bad!r}")
+  return features, np.array([example["key"] for example in examples])
+
+
+def _part(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
+  """A finished chunk; None where it is missing or fails the checksum that zip files carry."""
+  try:
+    with np.load(path) as archive:
+      return archive["features"], archive["keys"]
+  except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    return None
+
+
+def _save(path: pathlib.Path, write: Any) -> None:
+  """Writes a file beside its place and moves it there: whole or absent."""
+  temporary = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
+  with temporary.open("wb") as stream:
+    write(stream)
+  os.replace(temporary, path)
