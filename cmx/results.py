@@ -1,0 +1,220 @@
+"""Results of runs as plain dicts: what one run leaves, and all methods and seeds as one table.
+
+Numbers are fractions; a cell that is undefined is None. Nothing here touches a file.
+"""
+
+import itertools
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cmx import modalities as modalities_lib
+from cmx import paper as paper_lib
+from cmx import retrieval
+
+STATISTICS = ("map", "chance", "balanced", "balanced_chance")
+
+
+def run_result(method: str, name: str, seed: int, modalities: Sequence[modalities_lib.Modality],
+               tables: Sequence[retrieval.Table],
+               recognition: Mapping[str, retrieval.Recognition], *,
+               split: str = "validation") -> dict[str, Any]:
+  """What evaluation stores of one run: plain values only, None where a cell is undefined.
+
+  Args:
+    method: key of the row, e.g. "c".
+    name: the row's name as printed, e.g. "C: Tune + StatReg (GMM)"; the paper's rows by theirs.
+    seed: of the run.
+    modalities: rows of the data set, in table order; those of kind "text" split the means.
+    tables: one for each layer and read-out, over the modalities' names.
+    recognition: {modality name: Recognition}.
+    split: evaluated on.
+
+  Returns:
+    {"method", "name", "seed", "split", "modalities": [code], "text": [code],
+     "tables": [{"layer", "readout", "map" | "chance" | "balanced" | "balanced_chance": {pair: fraction},
+     "queries" | "gallery": {pair: count}, "relevant": {pair: [fewest, most]}}],
+     "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs like "NAT>CLP", "NAT>NAT" too.
+
+  Raises:
+    ValueError: if a table or the recognition lacks a modality.
+  """
+  names = [row.name for row in modalities]
+  codes = dict(zip(names, _codes(modalities), strict=True))
+  for what, given in [("recognition", recognition), *((f"table {t.layer}", t.modalities) for t in tables)]:
+    if set(given) != set(names):
+      raise ValueError(f"{what} has modalities {', '.join(given)}; expected {', '.join(names)}")
+  return {
+    "method": method, "name": name, "seed": int(seed), "split": split,
+    "modalities": list(codes.values()),
+    "text": [codes[row.name] for row in modalities if row.kind == "text"],
+    "tables": [_plain_table(table, codes) for table in tables],
+    "recognition": {code: recognition[name]._asdict() for name, code in codes.items()}}
+
+
+def _codes(modalities: Sequence[modalities_lib.Modality]) -> list[str]:
+  """Codes of modalities; the whole name where two rows would have one code."""
+  codes = [row.code for row in modalities]
+  return [row.name if codes.count(row.code) > 1 else row.code for row in modalities]
+
+
+def _plain_table(table: retrieval.Table, codes: Mapping[str, str]) -> dict[str, Any]:
+  cells = [(f"{codes[q]}>{codes[g]}", (i, j)) for i, q in enumerate(table.modalities)
+           for j, g in enumerate(table.modalities)]
+  arrays = {"map": table.mean, **{key: getattr(table, key) for key in STATISTICS[1:]}}
+  plain = {key: {pair: _number(values[at]) for pair, at in cells} for key, values in arrays.items()}
+  counts = {key: {pair: getattr(table, key)[at].tolist() for pair, at in cells}
+            for key in ("queries", "gallery", "relevant")}
+  return {"layer": table.layer, "readout": table.readout, **plain, **counts}
+
+
+def _number(value: float) -> float | None:
+  return None if math.isnan(value) else float(value)
+
+
+def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> dict[str, Any]:
+  """One table of all methods and seeds from the results of runs; rows in the order in which methods first appear.
+
+  Means over pairs leave out the diagonal and undefined cells. The spread is the sample standard
+  deviation over seeds, None for a single seed. Lift = (mAP - chance) / (1 - chance), cell by cell.
+
+  Args:
+    results: dicts of `run_result`, any number of seeds a method.
+    paper: put the paper's means over the same pairs beside rows that it has.
+
+  Returns:
+    {"unit", "split", "modalities", "text", "groups": {name of a mean: [pair]},
+     "tables": [{"caption", "layer", "readout", "rows": [{"method", "name", "seeds", "map" | "balanced" |
+     "lift": summary, "paper"}], "chance" | "balanced_chance": summary, "queries", "gallery", "relevant"}],
+     "recognition": [{"method", "name", "seeds", "accuracy" | "balanced": {code: spread}}]}, where a
+    summary is {"cells": {pair: spread}, "groups": {name: spread}} and a spread as `spread` returns it.
+
+  Raises:
+    ValueError: if there are no results, a method's seed comes twice, or modalities differ.
+  """
+  if not results:
+    raise ValueError("no results; expected at least one run that was evaluated")
+  first = results[0]
+  seen = set()
+  for result in results:
+    if result["modalities"] != first["modalities"] or result["split"] != first["split"]:
+      raise ValueError(f"{result['method']} seed {result['seed']} was evaluated on {result['split']} of "
+                       f"{', '.join(result['modalities'])}; expected {first['split']} of "
+                       f"{', '.join(first['modalities'])} as in {first['method']} seed {first['seed']}")
+    if (result["method"], result["seed"]) in seen:
+      raise ValueError(f"{result['method']} seed {result['seed']} comes twice; expected it once")
+    seen.add((result["method"], result["seed"]))
+  kinds = dict.fromkeys((t["layer"], t["readout"]) for r in results for t in r["tables"])
+  return {
+    "unit": "fraction", "split": first["split"], "modalities": first["modalities"],
+    "text": first["text"], "groups": _groups(first["modalities"], first["text"]),
+    "tables": [_aggregate_table(results, first, kind, paper) for kind in kinds],
+    "recognition": [_aggregate_recognition(runs) for runs in _by_method(results)]}
+
+
+def _groups(codes: Sequence[str], text: Sequence[str]) -> dict[str, list[str]]:
+  """Pairs that a mean is taken over, by column name; the paper's order of pairs."""
+  pairs = [(q, g) for q, g in itertools.product(codes, codes) if q != g]
+  groups = {"mean": pairs}
+  if text:
+    label = "/".join(text)
+    groups[f"no {label}"] = [p for p in pairs if not set(p) & set(text)]
+    groups[label] = [p for p in pairs if set(p) & set(text)]
+  groups["same"] = [(code, code) for code in codes]
+  return {name: [f"{q}>{g}" for q, g in group] for name, group in groups.items() if group}
+
+
+def _by_method(results: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+  rows: dict[str, list] = {}
+  for result in results:
+    rows.setdefault(result["method"], []).append(result)
+  return list(rows.values())
+
+
+def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict[str, Any]:
+  """One layer and read-out over the methods that have it."""
+  groups = _groups(first["modalities"], first["text"])
+  rows, every = [], []
+  for runs in _by_method(results):
+    tables = [(run, table) for run in runs for table in run["tables"]
+              if (table["layer"], table["readout"]) == kind]
+    if not tables:
+      continue
+    every += [table for _, table in tables]
+    row = {"method": runs[0]["method"], "name": runs[0]["name"], "seeds": [run["seed"] for run, _ in tables]}
+    for key in ("map", "balanced"):
+      row[key] = _summary([table[key] for _, table in tables], groups)
+    row["lift"] = _summary([_lift(table) for _, table in tables], groups)
+    if paper:
+      row["paper"] = {name: paper_lib.mean(row["name"], pairs) for name, pairs in groups.items()}
+    rows.append(row)
+  chance = {key: _summary([table[key] for table in every], groups)
+            for key in ("chance", "balanced_chance")}
+  table = {"layer": kind[0], "readout": kind[1], "rows": rows, **chance,
+           **{key: every[0][key] for key in ("queries", "gallery", "relevant")}}
+  return {"caption": _caption(table, first, paper), **table}
+
+
+def _lift(table: Mapping[str, Any]) -> dict[str, float | None]:
+  # chance is 1 where everything in the gallery is relevant: no way left to go
+  return {pair: None if value is None or table["chance"][pair] == 1 else
+          float(retrieval.lift(value, table["chance"][pair])) for pair, value in table["map"].items()}
+
+
+def _summary(seeds: Sequence[Mapping[str, float | None]], groups: Mapping[str, list[str]]) -> dict[str, Any]:
+  """Mean and spread over seeds of every cell and of the mean of every group of cells."""
+  cells = {pair: spread([cells[pair] for cells in seeds]) for pair in seeds[0]}
+  means = {name: spread([spread([cells[pair] for pair in pairs])["mean"] for cells in seeds])
+           for name, pairs in groups.items()}
+  return {"cells": cells, "groups": means}
+
+
+def spread(values: Iterable[float | None]) -> dict[str, float | int | None]:
+  """{"mean", "std", "count"} of the values that are defined; std is the sample standard deviation."""
+  values = [value for value in values if value is not None]
+  return {"mean": statistics.fmean(values) if values else None,
+          "std": statistics.stdev(values) if len(values) > 1 else None, "count": len(values)}
+
+
+def _aggregate_recognition(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+  codes = runs[0]["modalities"]
+  row = {"method": runs[0]["method"], "name": runs[0]["name"], "seeds": [run["seed"] for run in runs]}
+  for key in ("accuracy", "balanced"):
+    row[key] = {code: spread([run["recognition"][code][key] for run in runs]) for code in codes}
+  return row
+
+
+def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) -> str:
+  """What a number of the table is: metric, definition, layer, read-out, gallery, chance, spread."""
+  seeds = sorted({len(row["seeds"]) for row in table["rows"]})
+  undefined = sum(value["mean"] is None for value in table["chance"]["cells"].values())
+  sentences = [
+    f"Mean average precision (mAP, %) of retrieval query>target, layer {table['layer']}, read-out "
+    f"{table['readout']}: AP over the full ranking of the target's {first['split']} split, relevant = same "
+    "class, ties in gallery order, queries without a relevant item left out.",
+    f"Gallery: {'; '.join(_gallery(table, code, first['modalities']) for code in first['modalities'])}.",
+    "Chance is the expected mAP of a random ranking.",
+    "same: query and target of one modality, self left out. lift = (mAP - chance) / (100 - chance), "
+    "mean over pairs."]
+  if first["text"]:
+    sentences.append(f"{'/'.join(first['text'])}: pairs with a text modality; no {'/'.join(first['text'])}: "
+                     "pairs without.")
+  sentences.append(f"{' to '.join(map(str, (seeds[:1] + seeds[1:][-1:])))} seed(s) a row; "
+                   "± is the sample standard deviation over seeds.")
+  if undefined:
+    sentences.append(f"{undefined} cell(s) have no relevant item (-) and are left out of means.")
+  if paper:
+    sentences.append("paper: the authors' slides, CMPlaces, the same pairs; other data than ours.")
+  return " ".join(sentences)
+
+
+def _gallery(table: Mapping[str, Any], code: str, codes: Sequence[str]) -> str:
+  """N and R of one target, as other modalities' queries see it."""
+  pairs = [f"{other}>{code}" for other in codes if other != code and table["queries"][f"{other}>{code}"]]
+  if not pairs:
+    return f"{code} never"
+  fewest = min(table["relevant"][pair][0] for pair in pairs)
+  most = max(table["relevant"][pair][1] for pair in pairs)
+  count = f"{fewest:,}" if fewest == most else f"{fewest:,}-{most:,}"
+  return f"{code} N = {table['gallery'][pairs[0]]:,}, R = {count}"

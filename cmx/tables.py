@@ -1,0 +1,171 @@
+"""The table in files: JSON, which is the truth, and CSV, text and markdown rendered from it.
+
+JSON and CSV hold fractions in full precision, text and markdown percent with one decimal.
+"""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cmx import results as results_lib
+
+WIDTH = 180  # characters of a caption's line
+
+
+class Column(NamedTuple):
+  """A column of text and markdown: a head of two lines, and its words for a row and for chance."""
+
+  upper: str
+  lower: str
+  row: Callable[[Mapping[str, Any]], str]
+  chance: str = ""
+
+
+def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> str:
+  """Writes table.{json,csv,txt,md} and recognition.csv into `folder`; each file whole or not at all.
+
+  Args:
+    folder: made if it is not there.
+    results: dicts of `results.run_result`.
+    paper: put the paper's means beside ours.
+
+  Returns:
+    The text table.
+
+  Raises:
+    ValueError: as `results.aggregate`.
+  """
+  text = json.dumps(results_lib.aggregate(results, paper=paper), indent=1, allow_nan=False, ensure_ascii=False)
+  content = json.loads(text)  # what is rendered is what a reader of the JSON has
+  files = {"table.json": text + "\n", "table.csv": to_csv(content),
+           "recognition.csv": recognition_csv(content), "table.txt": to_text(content),
+           "table.md": to_markdown(content)}
+  folder = pathlib.Path(folder)
+  folder.mkdir(parents=True, exist_ok=True)
+  for name, value in files.items():
+    temporary = folder / f".{name}.{os.getpid()}"
+    temporary.write_text(value, encoding="utf-8", newline="")
+    os.replace(temporary, folder / name)
+  return files["table.txt"]
+
+
+def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:
+  """A fraction as "14.2", with "±0.3" where asked and known; "-" where undefined."""
+  if spread["mean"] is None:
+    return "-"
+  after = f" ±{100 * spread['std']:.1f}" if deviation and spread["std"] is not None else ""
+  return f"{100 * spread['mean']:.1f}{after}"
+
+
+def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[Column]:
+  """Columns of one table: the row's name, pairs in the paper's order, means, lift, the paper's means."""
+  columns = [Column("", "row", lambda row: row["name"], "chance")]
+  for pair in content["groups"].get("mean", ()):
+    query, target = pair.split(">")
+    columns.append(Column(query, f">{target}", lambda row, pair=pair: percent(row["map"]["cells"][pair]),
+                          percent(table["chance"]["cells"][pair])))
+  for name in content["groups"]:
+    upper, _, lower = name.rpartition(" ")
+    columns.append(Column(
+      upper, lower, lambda row, name=name: percent(row["map"]["groups"][name], deviation=True),
+      percent(table["chance"]["groups"][name])))
+  if "mean" in content["groups"]:
+    columns.append(Column("", "lift", lambda row: percent(row["lift"]["groups"]["mean"])))
+  for name in content["groups"]:
+    if any(row.get("paper", {}).get(name) is not None for row in table["rows"]):
+      columns.append(Column("paper", name, lambda row, name=name: percent({"mean": row["paper"][name]})))
+  return columns
+
+
+def _recognition_columns(content: Mapping[str, Any]) -> list[Column]:
+  columns = [Column("", "row", lambda row: row["name"])]
+  for code in content["modalities"]:
+    columns.append(Column("", code, lambda row, code=code: percent(row["accuracy"][code], deviation=True)))
+  return columns
+
+
+RECOGNITION = "Recognition: top-1 accuracy (%) by fc8 on the {split} split of each modality."
+
+
+def _grids(content: Mapping[str, Any]) -> list[tuple[str, list[Column], list[list[str]]]]:
+  """(caption, columns, rows of words) of every table, recognition last."""
+  grids = []
+  for table in content["tables"]:
+    columns = _columns(content, table)
+    rows = [[column.row(row) for column in columns] for row in table["rows"]]
+    grids.append((table["caption"], columns, [*rows, [column.chance for column in columns]]))
+  columns = _recognition_columns(content)
+  rows = [[column.row(row) for column in columns] for row in content["recognition"]]
+  return [*grids, (RECOGNITION.format(split=content["split"]), columns, rows)]
+
+
+def to_text(content: Mapping[str, Any]) -> str:
+  """Aligned text of `results.aggregate`'s content, for a wide terminal."""
+  parts = []
+  for caption, columns, rows in _grids(content):
+    lines = [[column.upper for column in columns], [column.lower for column in columns], *rows]
+    widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
+    parts.append(textwrap.fill(caption, WIDTH))
+    parts += [" ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+              for line in lines if any(line)]
+    parts.append("")
+  return "\n".join(parts)
+
+
+def to_markdown(content: Mapping[str, Any]) -> str:
+  """Markdown of `results.aggregate`'s content: a caption and a pipe table each."""
+  parts = []
+  for caption, columns, rows in _grids(content):
+    heads = [f"{c.upper}{c.lower}" if c.lower.startswith(">") else f"{c.upper} {c.lower}".strip()
+             for c in columns]
+    rule = [":---", *["---:"] * (len(columns) - 1)]
+    lines = [heads, rule, *rows]
+    parts += [caption, ""]
+    parts += ["| " + " | ".join(word.replace("|", "\\|") for word in line) + " |" for line in lines]
+    parts.append("")
+  return "\n".join(parts)
+
+
+def to_csv(content: Mapping[str, Any]) -> str:
+  """CSV of every table: a line for each row and statistic, fractions; nothing where undefined."""
+  groups = content["groups"]
+  pairs = [*groups.get("mean", ()), *groups["same"]]
+  lines = [["layer", "readout", "method", "name", "seeds", "statistic", *pairs, *groups]]
+  for table in content["tables"]:
+    where = [table["layer"], table["readout"]]
+    for row in table["rows"]:
+      who = [*where, row["method"], row["name"], len(row["seeds"])]
+      for key in ("map", "lift", "balanced"):
+        lines.append([*who, key, *_numbers(row[key], pairs, "mean")])
+        lines.append([*who, f"{key} std", *_numbers(row[key], pairs, "std")])
+      if "paper" in row:
+        lines.append([*who, "paper", *[None] * len(pairs), *row["paper"].values()])
+    for key, name in (("chance", "map"), ("balanced_chance", "balanced")):
+      lines.append([*where, "chance", "chance", None, name, *_numbers(table[key], pairs, "mean")])
+  return _csv(lines)
+
+
+def _numbers(summary: Mapping[str, Any], pairs: Sequence[str], key: str) -> list[float | None]:
+  return [*(summary["cells"][pair][key] for pair in pairs), *(s[key] for s in summary["groups"].values())]
+
+
+def recognition_csv(content: Mapping[str, Any]) -> str:
+  """CSV of the recognition accuracies: a line for each row and statistic, fractions."""
+  lines = [["method", "name", "seeds", "statistic", *content["modalities"]]]
+  for row in content["recognition"]:
+    for key in ("accuracy", "balanced"):
+      for suffix, part in (("", "mean"), (" std", "std")):
+        lines.append([row["method"], row["name"], len(row["seeds"]), key + suffix,
+                      *(value[part] for value in row[key].values())])
+  return _csv(lines)
+
+
+def _csv(lines: Sequence[Sequence[Any]]) -> str:
+  buffer = io.StringIO()
+  csv.writer(buffer, lineterminator="\n").writerows(lines)  # floats by repr: nothing is lost
+  return buffer.getvalue()
