@@ -111,6 +111,15 @@ def card(config: config_lib.Config, classes: tuple[str, ...],
           "modalities": [m._asdict() for m in modalities]}
 
 
+def latest_step(workdir: str | os.PathLike) -> int | None:
+  """Step of a run's newest checkpoint, or None where it has none."""
+  folder = pathlib.Path(workdir).absolute() / "checkpoints"
+  if not folder.is_dir():
+    return None
+  with Checkpoints(folder.parent, keep=1) as checkpoints:
+    return checkpoints.latest()
+
+
 def load_run(workdir: str | os.PathLike) -> Run:
   """Opens the newest checkpoint of a run on this machine's devices, whatever it was trained on.
 

@@ -82,7 +82,7 @@ class Network:
   """Shapes of towers and trunk."""
 
   tower: str = "small"  # convolutional tower for pixels: "small" or "alexnet"
-  channels: tuple[int, ...] = (24, 48, 64, 96)  # of the small tower's convolutions
+  channels: tuple[int, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
   hidden: tuple[int, ...] = (256,)  # widths of a vector tower before pool5
   pool5: int = 512  # width of pool5 where no modality is read as pixels; else the convolutions fix it
   trunk: int = 256  # width of fc6 and fc7 (the paper: 4,096)
@@ -108,9 +108,8 @@ class Optimizer:
 class Mixture:
   """Statistics of the reference network's activations; open in the paper but for the idea."""
 
-  layers: tuple[str, ...] = ("fc6", "fc7")  # layers i of the penalty
+  layers: tuple[str, ...] = ("fc6", "fc7")  # layers i of the penalty; fc6_linear: before the ReLU
   components: int = 32  # K of the mixture; the Gaussian row uses 1
-  before_relu: bool = False  # statistics of a layer's output before its ReLU
   iterations: int = 50  # of EM at most
   tolerance: float = 1e-3  # EM stops below this gain, nats per example
   variance_floor: float = 1e-3  # share of the layer's mean variance that no variance goes below

@@ -22,6 +22,8 @@ from cmx import model
 from cmx import parallel
 from cmx import progress
 
+_COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
+
 Features = dict[str, dict[str, np.ndarray]]  # {modality: {layer: [N, D], "label": [N]}}
 
 
@@ -41,7 +43,7 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   Raises:
     ValueError: if the data set's classes or modalities are not the run's, or a layer does not exist.
   """
-  if (folder / "complete").exists():
+  if (folder / _COMPLETE).exists():
     return load(folder)
   if dataset.classes != run.classes:
     raise ValueError(f"data set {dataset.name!r} has classes {_short(dataset.classes)}; "
@@ -57,7 +59,7 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     count = len(source) if limit is None else min(limit, len(source))
     chosen = np.linspace(0, len(source) - 1, count).round().astype(int) if count else np.zeros(0, int)
     _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name, batch)
-  (temporary / "complete").write_text("")
+  (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)
   return load(folder)
 
@@ -117,10 +119,10 @@ def load(folder: pathlib.Path) -> Features:
   Raises:
     FileNotFoundError: if the folder is absent or not complete.
   """
-  if not (folder / "complete").exists():
+  if not (folder / _COMPLETE).exists():
     raise FileNotFoundError(f"no features in {folder}; run launch.extract with the same --workdir")
-  return {modality.name: {file.stem: np.load(file, mmap_mode="r") for file in sorted(modality.glob("*.npy"))}
-          for modality in sorted(folder.iterdir()) if modality.is_dir()}
+  return {name: {file.stem: np.load(file, mmap_mode="r") for file in sorted((folder / name).glob("*.npy"))}
+          for name in json.loads((folder / _COMPLETE).read_text())}
 
 
 def chunks(array: np.ndarray, size: int = 8_192):

@@ -52,6 +52,16 @@ class Phase(NamedTuple):
   last: int
 
 
+def settings_of(config: config_lib.Config) -> config_lib.Optimizer:
+  """The optimiser's settings that apply to the config's method."""
+  return config.reference if methods_lib.named(config.method).reference else config.optimizer
+
+
+def steps(config: config_lib.Config) -> int:
+  """Number of steps of a whole run."""
+  return settings_of(config).steps
+
+
 def phases(method: methods_lib.Method, settings: config_lib.Optimizer) -> list[Phase]:
   """The phases of a method; where there are two, the first takes `tune_share` of the steps."""
   if len(method.phases) == 1:
@@ -61,17 +71,17 @@ def phases(method: methods_lib.Method, settings: config_lib.Optimizer) -> list[P
   return [Phase(first, 0, change), Phase(second, change, settings.steps)]
 
 
-def optimizer(settings: config_lib.Optimizer, steps: int,
+def optimizer(settings: config_lib.Optimizer, duration: int,
               warm: Mapping[str, set[str]]) -> optax.GradientTransformation:
   """AdamW with clipping, linear warm-up and cosine decay to zero over the steps of a phase.
 
   Args:
     settings: rates.
-    steps: of the phase.
+    duration: steps of the phase.
     warm: {layer: owners} that started from the reference and have rates of their own.
   """
-  warmup = min(settings.warmup, steps // 2)
-  schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, max(steps, 1))
+  warmup = min(settings.warmup, duration // 2)
+  schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, max(duration, 1))
 
   def rate(layer: str, owner: str) -> float:
     if owner not in warm.get(layer, ()):
@@ -159,7 +169,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   """
   method = methods_lib.named(config.method)
   modalities = dataset.modalities[:1] if method.reference else dataset.modalities
-  settings = config.reference if method.reference else config.optimizer
+  settings = settings_of(config)
   parallel.check_batch(settings.batch)
   if method.components is not None and not mixtures:
     raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference first")
@@ -194,7 +204,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
                          card)
 
       with metrics_lib.Writer(workdir, int(state.step), config.log.tensorboard) as writer:
-        state = _run_phase(config, state, step, make, phase, settings.steps, mixtures or {}, key, writer,
+        state = _run_phase(config, state, step, make, phase, mixtures or {}, key, writer,
                            save)
       params = state.params
     checkpoints.wait()
@@ -202,13 +212,13 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
 
 
 def _run_phase(config: config_lib.Config, state: TrainState, step: Callable, make: Callable, phase: Phase,
-               steps: int, mixtures: Mapping[str, gmm.Mixture], key: jax.Array,
+               mixtures: Mapping[str, gmm.Mixture], key: jax.Array,
                writer: metrics_lib.Writer, save: Callable) -> TrainState:
   """The steps of one phase. Metrics are read one step late, so that the device never waits."""
   first = int(state.step)
   pending, since, saved = None, time.monotonic(), time.monotonic()
   with (batches.prefetch(make, first, phase.last) as stream,
-        progress.Progress(config.method, steps, "steps", done=first) as line):
+        progress.Progress(config.method, steps(config), "steps", done=first) as line):
     for index, batch in enumerate(stream, first + 1):
       state, current = step(state, batch, mixtures, key)
       if pending is not None:

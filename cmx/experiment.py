@@ -1,0 +1,205 @@
+"""An experiment: reference network, mixtures, rows and seeds, and their table.
+
+  <workdir>/table.{txt,md,csv,json}
+  <workdir>/seed_<s>/<method>/{config.json, checkpoints/, metrics.jsonl, features/, result.json}
+  <workdir>/seed_<s>/reference/mixtures/<layer>_k<K>.npz
+
+Every part is skipped where its result is on disk, so running an experiment again resumes it.
+"""
+
+import dataclasses
+import json
+import pathlib
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import logging
+import jax
+import numpy as np
+
+from cmx import checkpoint
+from cmx import config as config_lib
+from cmx import data
+from cmx import features
+from cmx import gmm
+from cmx import methods
+from cmx import progress
+from cmx import results
+from cmx import retrieval
+from cmx import splits
+from cmx import tables
+from cmx import train
+from cmx.encoders import cache
+
+REFERENCE = "reference"
+
+
+def open_data(config: config_lib.Config) -> data.Dataset:
+  """The data set of a run: loaded, restricted to what the run may see, and encoded."""
+  dataset = data.load(config.data)
+  names = {"pixels": config.encoders.pixels, "text": config.encoders.text}
+  packages = config.data.everyday.packages or f"{config.data.root}/packages"
+  dataset = cache.encoded(dataset, names, config.data.root, packages)
+  if config.data.holdout:
+    dataset = splits.hold_out(dataset, config.data.holdout)
+  if config.data.unseen_classes:
+    dataset = splits.without_classes(dataset, unseen(config, dataset))
+  return dataset
+
+
+def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
+  """Labels that a run of this config never trains on."""
+  return splits.unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
+
+
+def mixture_file(reference: pathlib.Path, layer: str, components: int) -> pathlib.Path:
+  """Where a mixture of the reference's activations is kept."""
+  return reference / "mixtures" / f"{layer}_k{components}.npz"
+
+
+def components_of(config: config_lib.Config) -> int | None:
+  """K of the mixtures that the config's method needs, or None."""
+  components = methods.named(config.method).components
+  return config.mixture.components if components == methods.CONFIGURED else components
+
+
+def fit(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
+        reference: pathlib.Path) -> dict[str, gmm.Mixture]:
+  """The mixtures that the config's method needs, fitted on the reference's training activations.
+
+  Args:
+    config: of the row; empty where its method needs none.
+    run: trained reference network.
+    dataset: opened and encoded.
+    reference: its work directory; mixtures found there are read.
+
+  Returns:
+    {layer: Mixture}.
+  """
+  components, mixtures = components_of(config), {}
+  if components is None:
+    return mixtures
+  settings = config.mixture
+  for layer in settings.layers:
+    path = mixture_file(reference, layer, components)
+    if not path.exists():
+      tag = f"train_{layer}"
+      activations = features.extract(run, dataset, data.TRAIN, [layer], reference / "features" / tag,
+                                     batch=config.evaluation.batch, limit=settings.examples)
+      array = activations[run.modalities[0].name][layer]
+      started = time.monotonic()
+      key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(layer.encode()))
+      with progress.Progress(f"mixture of {layer}, K={components}", settings.iterations, "iterations") as line:
+        result = gmm.fit(features.chunks(array), components, key, iterations=settings.iterations,
+                         tolerance=settings.tolerance, variance_floor=settings.variance_floor,
+                         on_iteration=lambda i, value: line.update(i + 1, f"{value:.2f} nats"))
+      logging.info("mixture of %s: %s", layer, gmm.describe(result, started))
+      path.parent.mkdir(exist_ok=True)
+      temporary = path.with_suffix(".tmp.npz")
+      np.savez(temporary, **result.mixture._asdict())
+      temporary.rename(path)
+    with np.load(path) as stored:
+      mixtures[layer] = gmm.Mixture(**stored)
+  return mixtures
+
+
+def reference_config(config: config_lib.Config) -> config_lib.Config:
+  """The config of the reference network, with defaults in what it does not depend on.
+
+  So experiments that differ in how the rows are trained can share one reference network.
+  """
+  config = config_lib.for_method(config, REFERENCE)
+  mixture = dataclasses.replace(config.mixture, layers=(), components=0)  # in the mixtures' file names
+  return dataclasses.replace(config, rows={}, mixture=mixture, optimizer=config_lib.Optimizer(),
+                             alignment=config_lib.Alignment(), evaluation=config_lib.Evaluation())
+
+
+def train_row(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
+              reference: pathlib.Path) -> checkpoint.Run:
+  """The run of a config's method, trained or read; its reference network and mixtures come first.
+
+  Args:
+    config: of the row.
+    dataset: opened and encoded.
+    workdir: of the run.
+    reference: work directory of the reference network.
+  """
+  run = _trained(reference_config(config), dataset, reference)
+  if methods.named(config.method).reference:
+    return run
+  return _trained(config, dataset, workdir, run, fit(config, run, dataset, reference))
+
+
+def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
+             reference: checkpoint.Run | None = None,
+             mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
+  """A run's network; read where training is over."""
+  config = dataclasses.replace(config, rows={})
+  steps = train.steps(config)
+  checkpoint.claim(workdir, config)
+  if checkpoint.latest_step(workdir) == steps:
+    return checkpoint.load_run(workdir)
+  return train.train(config, dataset, workdir, reference, mixtures)
+
+
+def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
+  """The result of a run (see `results.run_result`): tables of every layer and read-out, recognition."""
+  path = workdir / "result.json"
+  if path.exists():
+    return json.loads(path.read_text())
+  config, method = run.config, methods.named(run.config.method)
+  settings = config.evaluation
+  wanted = dict.fromkeys((*settings.layers, settings.layer, "fc8"))
+  found = features.extract(run, dataset, data.VALIDATION, list(wanted),
+                           workdir / "features" / data.VALIDATION, batch=settings.batch)
+  pairs = dict.fromkeys([(settings.layer, settings.readout), *((l, settings.readout) for l in settings.layers),
+                         (settings.layer, "centred"), ("fc8", "posterior")])
+  rows = [retrieval.retrieval_table(found, layer, readout) for layer, readout in pairs]
+  recognition = {name: retrieval.recognition(part["fc8"], part["label"]) for name, part in found.items()}
+  result = results.run_result(config.method, method.name, config.seed, run.modalities, rows, recognition)
+  if config.data.unseen_classes:
+    part = features.with_classes(found, unseen(config, dataset))
+    new = retrieval.retrieval_table(part, settings.layer, settings.readout)
+    result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities, [new],
+                                          recognition)["tables"][0]
+  checkpoint.write_text(path, json.dumps(result, indent=1))
+  return result
+
+
+def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,
+              seeds: int = 1, paper: bool = True) -> str:
+  """Trains and evaluates every row for every seed and writes the table; returns it as text.
+
+  Args:
+    config: of the experiment; `rows` of it hold what differs between methods, its seed is the first.
+    workdir: of the experiment.
+    rows: keys of methods, in table order.
+    seeds: number of seeds, counted from the config's.
+    paper: put the paper's means beside ours.
+  """
+  for row in rows:
+    methods.named(row)
+  workdir = pathlib.Path(workdir)
+  found, text = [], ""
+  for seed in range(config.seed, config.seed + seeds):
+    seeded = dataclasses.replace(config, seed=seed)
+    dataset = open_data(seeded)
+    folder = workdir / f"seed_{seed}"
+    for number, row in enumerate((REFERENCE, *rows)):
+      run = train_row(config_lib.for_method(seeded, row), dataset, folder / row, folder / REFERENCE)
+      result = evaluate(run, dataset, folder / row)
+      _report(result, f"seed {seed}, {number}/{len(rows)}")
+      if row != REFERENCE:
+        found.append(result)
+    text = tables.write(workdir, found, paper=paper)
+  return text
+
+
+def _report(result: Mapping[str, Any], where: str) -> None:
+  table = result["tables"][0]
+  accuracy = ", ".join(f"{code} {100 * part['accuracy']:.0f}" for code, part in result["recognition"].items())
+  means = [value for pair, value in table["map"].items() if len(set(pair.split(">"))) > 1 and value is not None]
+  score = f"mean mAP {100 * np.mean(means):.1f} % ({table['layer']} {table['readout']}), " if means else ""
+  logging.info("%s, %s: %srecognition %% %s", where, result["name"], score, accuracy)

@@ -1,0 +1,63 @@
+"""Parts of a data set: held-out training examples to tune on, and classes that are never shown."""
+
+import numpy as np
+
+from cmx import data
+
+
+class Subset:
+  """The examples of a source at `indices`, as a source."""
+
+  def __init__(self, source: data.Source, indices: np.ndarray):
+    self.labels = np.asarray(source.labels)[indices]
+    self._source, self._indices = source, indices
+
+  def __len__(self) -> int:
+    return len(self._indices)
+
+  def __getitem__(self, index: int) -> data.Example:
+    return self._source[int(self._indices[index])]
+
+
+def hold_out(dataset: data.Dataset, share: float) -> data.Dataset:
+  """Splits training examples in two and puts the held-out ones in place of validation.
+
+  Every cell (modality, class) gives up the same share, at least one example where it has two; which
+  ones is fixed, so that all runs are tuned on the same part and the validation set is never seen.
+
+  Raises:
+    ValueError: unless 0 < share < 1.
+  """
+  if not 0 < share < 1:
+    raise ValueError(f"holdout {share}; expected a share between 0 and 1")
+  kept, held = {}, {}
+  for name, source in dataset.splits[data.TRAIN].items():
+    labels = np.asarray(source.labels)
+    order = np.random.default_rng(0).permutation(len(labels))
+    chosen = []
+    for label in np.unique(labels):
+      cell = order[labels[order] == label]
+      chosen.append(cell[:min(max(1, round(share * len(cell))), len(cell) - 1)])
+    chosen = np.sort(np.concatenate(chosen))
+    kept[name] = Subset(source, np.setdiff1d(np.arange(len(labels)), chosen))
+    held[name] = Subset(source, chosen)
+  return dataset._replace(splits={data.TRAIN: kept, data.VALIDATION: held},
+                          fingerprint=f"{dataset.fingerprint}-holdout{share:g}")
+
+
+def unseen_classes(classes: int, count: int, seed: int) -> np.ndarray:
+  """Labels, ascending [count], of the classes that a run of this seed never trains on.
+
+  Raises:
+    ValueError: unless 0 <= count <= classes - 2.
+  """
+  if not 0 <= count <= classes - 2:
+    raise ValueError(f"unseen_classes {count} of {classes}; expected 0 to {classes - 2}")
+  return np.sort(np.random.default_rng(seed).permutation(classes)[:count])
+
+
+def without_classes(dataset: data.Dataset, labels: np.ndarray) -> data.Dataset:
+  """The data set with no training example of these classes; validation keeps all."""
+  train = {name: Subset(source, np.flatnonzero(~np.isin(source.labels, labels)))
+           for name, source in dataset.splits[data.TRAIN].items()}
+  return dataset._replace(splits={**dataset.splits, data.TRAIN: train})

@@ -1,0 +1,1 @@
+"""Configs: values only; each file's docstring gives its command, hardware, time and expected numbers."""

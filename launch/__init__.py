@@ -1,0 +1,1 @@
+"""Entry points: flags in, a library call, files out."""

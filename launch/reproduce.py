@@ -1,0 +1,40 @@
+"""The main job: reference network, mixtures, the eight rows of the paper, and their table.
+
+  python -m launch.reproduce                                     the rendered world, no download
+  python -m launch.reproduce --config=configs/everyday.py --workdir=runs/everyday --seeds=3
+
+Running the same command again resumes it; what is finished is not done again.
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import data
+from cmx import experiment
+from cmx import methods
+from cmx import progress
+from launch import common
+
+WORKDIR = flags.DEFINE_string("workdir", "runs/world", "Folder of the experiment: table and one folder a run.")
+ROWS = flags.DEFINE_list("rows", list(methods.PAPER), f"Methods, among {', '.join(methods.METHODS)}.")
+SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.", lower_bound=1)
+PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started = time.monotonic()
+  config = common.CONFIG.value
+  data.prepare(config.data)
+  text = experiment.reproduce(config, pathlib.Path(WORKDIR.value), ROWS.value, SEEDS.value, PAPER.value)
+  print(text)
+  logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}", len(ROWS.value), SEEDS.value,
+               progress.duration(time.monotonic() - started), WORKDIR.value)
+
+
+if __name__ == "__main__":
+  common.run(main)
