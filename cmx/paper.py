@@ -1,8 +1,8 @@
 """The paper's retrieval table, as numbers to stand beside ours.
 
-mAP in percent of the full ranking on CMPlaces' validation set, 20 ordered pairs query>target and their
-plain mean. Source: the authors' slides for Castrejon et al. 2016, "Learning Aligned Cross-Modal
-Representations from Weakly Aligned Data".
+mAP in percent of the full ranking on CMPlaces' validation set, 20 ordered pairs query>target and
+their plain mean. Source: the authors' slides for Castrejon et al. 2016, "Learning Aligned
+Cross-Modal Representations from Weakly Aligned Data".
 """
 
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ from typing import Any
 
 from cmx import modalities as modalities_lib
 from cmx import paper as paper_lib
+from cmx import ranking
 from cmx import retrieval
 
 STATISTICS = ("map", "chance", "balanced", "balanced_chance")
@@ -28,21 +29,22 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
     seed: of the run.
     modalities: rows of the data set, in table order; those of kind "text" split the means.
     tables: one for each layer and read-out, over the modalities' names.
-    recognition: {modality name: Recognition}.
+    recognition: {modality name: Recognition}; {} where the classes are none of the classifier's.
     split: evaluated on.
 
   Returns:
     {"method", "name", "seed", "split", "modalities": [code], "text": [code],
-     "tables": [{"layer", "readout", "map" | "chance" | "balanced" | "balanced_chance": {pair: fraction},
+     "tables": [{"layer", "readout", one of `STATISTICS`: {pair: fraction},
      "queries" | "gallery": {pair: count}, "relevant": {pair: [fewest, most]}}],
-     "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs like "NAT>CLP", "NAT>NAT" too.
+     "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs: "NAT>CLP", "NAT>NAT" ...
 
   Raises:
     ValueError: if a table or the recognition lacks a modality.
   """
   names = [row.name for row in modalities]
   codes = dict(zip(names, _codes(modalities), strict=True))
-  for what, given in [("recognition", recognition), *((f"table {t.layer}", t.modalities) for t in tables)]:
+  for what, given in [("recognition", recognition or names),
+                      *((f"table {table.layer}", table.modalities) for table in tables)]:
     if set(given) != set(names):
       raise ValueError(f"{what} has modalities {', '.join(given)}; expected {', '.join(names)}")
   return {
@@ -50,7 +52,8 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
     "modalities": list(codes.values()),
     "text": [codes[row.name] for row in modalities if row.kind == "text"],
     "tables": [_plain_table(table, codes) for table in tables],
-    "recognition": {code: recognition[name]._asdict() for name, code in codes.items()}}
+    "recognition": {code: recognition[name]._asdict() for name, code in codes.items()
+                    if recognition}}
 
 
 def _codes(modalities: Sequence[modalities_lib.Modality]) -> list[str]:
@@ -74,7 +77,7 @@ def _number(value: float) -> float | None:
 
 
 def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> dict[str, Any]:
-  """One table of all methods and seeds from the results of runs; rows in the order in which methods first appear.
+  """One table of all methods and seeds; rows in the order in which methods first appear.
 
   Means over pairs leave out the diagonal and undefined cells. The spread is the sample standard
   deviation over seeds, None for a single seed. Lift = (mAP - chance) / (1 - chance), cell by cell.
@@ -85,10 +88,12 @@ def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> d
 
   Returns:
     {"unit", "split", "modalities", "text", "groups": {name of a mean: [pair]},
-     "tables": [{"caption", "layer", "readout", "rows": [{"method", "name", "seeds", "map" | "balanced" |
-     "lift": summary, "paper"}], "chance" | "balanced_chance": summary, "queries", "gallery", "relevant"}],
-     "recognition": [{"method", "name", "seeds", "accuracy" | "balanced": {code: spread}}]}, where a
-    summary is {"cells": {pair: spread}, "groups": {name: spread}} and a spread as `spread` returns it.
+     "tables": [{"caption", "layer", "readout",
+                 "rows": [{"method", "name", "seeds", "paper",
+                           "map" | "balanced" | "lift": summary}],
+                 "chance" | "balanced_chance": summary, "queries", "gallery", "relevant"}],
+     "recognition": [{"method", "name", "seeds", "accuracy" | "balanced": {code: spread}}]}
+    with summary = {"cells": {pair: spread}, "groups": {name: spread}}, spread as of `spread`.
 
   Raises:
     ValueError: if there are no results, a method's seed comes twice, or modalities differ.
@@ -99,9 +104,10 @@ def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> d
   seen = set()
   for result in results:
     if result["modalities"] != first["modalities"] or result["split"] != first["split"]:
-      raise ValueError(f"{result['method']} seed {result['seed']} was evaluated on {result['split']} of "
-                       f"{', '.join(result['modalities'])}; expected {first['split']} of "
-                       f"{', '.join(first['modalities'])} as in {first['method']} seed {first['seed']}")
+      raise ValueError(
+        f"{result['method']} seed {result['seed']} was evaluated on {result['split']} of "
+        f"{', '.join(result['modalities'])}; expected {first['split']} of "
+        f"{', '.join(first['modalities'])} as in {first['method']} seed {first['seed']}")
     if (result["method"], result["seed"]) in seen:
       raise ValueError(f"{result['method']} seed {result['seed']} comes twice; expected it once")
     seen.add((result["method"], result["seed"]))
@@ -110,7 +116,8 @@ def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> d
     "unit": "fraction", "split": first["split"], "modalities": first["modalities"],
     "text": first["text"], "groups": _groups(first["modalities"], first["text"]),
     "tables": [_aggregate_table(results, first, kind, paper) for kind in kinds],
-    "recognition": [_aggregate_recognition(runs) for runs in _by_method(results)]}
+    "recognition": [_aggregate_recognition(runs) for runs in _by_method(results)
+                    if all(run["recognition"] for run in runs)]}
 
 
 def _groups(codes: Sequence[str], text: Sequence[str]) -> dict[str, list[str]]:
@@ -142,7 +149,8 @@ def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict
     if not tables:
       continue
     every += [table for _, table in tables]
-    row = {"method": runs[0]["method"], "name": runs[0]["name"], "seeds": [run["seed"] for run, _ in tables]}
+    row = {"method": runs[0]["method"], "name": runs[0]["name"],
+           "seeds": [run["seed"] for run, _ in tables]}
     for key in ("map", "balanced"):
       row[key] = _summary([table[key] for _, table in tables], groups)
     row["lift"] = _summary([_lift(table) for _, table in tables], groups)
@@ -159,10 +167,11 @@ def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict
 def _lift(table: Mapping[str, Any]) -> dict[str, float | None]:
   # chance is 1 where everything in the gallery is relevant: no way left to go
   return {pair: None if value is None or table["chance"][pair] == 1 else
-          float(retrieval.lift(value, table["chance"][pair])) for pair, value in table["map"].items()}
+          float(ranking.lift(value, table["chance"][pair])) for pair, value in table["map"].items()}
 
 
-def _summary(seeds: Sequence[Mapping[str, float | None]], groups: Mapping[str, list[str]]) -> dict[str, Any]:
+def _summary(seeds: Sequence[Mapping[str, float | None]],
+             groups: Mapping[str, list[str]]) -> dict[str, Any]:
   """Mean and spread over seeds of every cell and of the mean of every group of cells."""
   cells = {pair: spread([cells[pair] for cells in seeds]) for pair in seeds[0]}
   means = {name: spread([spread([cells[pair] for pair in pairs])["mean"] for cells in seeds])
@@ -171,7 +180,7 @@ def _summary(seeds: Sequence[Mapping[str, float | None]], groups: Mapping[str, l
 
 
 def spread(values: Iterable[float | None]) -> dict[str, float | int | None]:
-  """{"mean", "std", "count"} of the values that are defined; std is the sample standard deviation."""
+  """{"mean", "std", "count"} of the defined values; std is the sample standard deviation."""
   values = [value for value in values if value is not None]
   return {"mean": statistics.fmean(values) if values else None,
           "std": statistics.stdev(values) if len(values) > 1 else None, "count": len(values)}
@@ -179,7 +188,8 @@ def spread(values: Iterable[float | None]) -> dict[str, float | int | None]:
 
 def _aggregate_recognition(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   codes = runs[0]["modalities"]
-  row = {"method": runs[0]["method"], "name": runs[0]["name"], "seeds": [run["seed"] for run in runs]}
+  row = {"method": runs[0]["method"], "name": runs[0]["name"],
+         "seeds": [run["seed"] for run in runs]}
   for key in ("accuracy", "balanced"):
     row[key] = {code: spread([run["recognition"][code][key] for run in runs]) for code in codes}
   return row
@@ -189,17 +199,17 @@ def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) ->
   """What a number of the table is: metric, definition, layer, read-out, gallery, chance, spread."""
   seeds = sorted({len(row["seeds"]) for row in table["rows"]})
   undefined = sum(value["mean"] is None for value in table["chance"]["cells"].values())
+  codes, text = first["modalities"], "/".join(first["text"])
   sentences = [
     f"Mean average precision (mAP, %) of retrieval query>target, layer {table['layer']}, read-out "
-    f"{table['readout']}: AP over the full ranking of the target's {first['split']} split, relevant = same "
-    "class, ties in gallery order, queries without a relevant item left out.",
-    f"Gallery: {'; '.join(_gallery(table, code, first['modalities']) for code in first['modalities'])}.",
+    f"{table['readout']}: AP over the full ranking of the target's {first['split']} split, "
+    "relevant = same class, ties in gallery order, queries without a relevant item left out.",
+    f"Gallery: {'; '.join(_gallery(table, code, codes) for code in codes)}.",
     "Chance is the expected mAP of a random ranking.",
-    "same: query and target of one modality, self left out. lift = (mAP - chance) / (100 - chance), "
-    "mean over pairs."]
-  if first["text"]:
-    sentences.append(f"{'/'.join(first['text'])}: pairs with a text modality; no {'/'.join(first['text'])}: "
-                     "pairs without.")
+    "same: query and target of one modality, self left out. "
+    "lift = (mAP - chance) / (100 - chance), mean over pairs."]
+  if text:
+    sentences.append(f"{text}: pairs with a text modality; no {text}: pairs without.")
   sentences.append(f"{' to '.join(map(str, (seeds[:1] + seeds[1:][-1:])))} seed(s) a row; "
                    "± is the sample standard deviation over seeds.")
   if undefined:
@@ -211,7 +221,8 @@ def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) ->
 
 def _gallery(table: Mapping[str, Any], code: str, codes: Sequence[str]) -> str:
   """N and R of one target, as other modalities' queries see it."""
-  pairs = [f"{other}>{code}" for other in codes if other != code and table["queries"][f"{other}>{code}"]]
+  pairs = [f"{other}>{code}" for other in codes if other != code]
+  pairs = [pair for pair in pairs if table["queries"][pair]]
   if not pairs:
     return f"{code} never"
   fewest = min(table["relevant"][pair][0] for pair in pairs)

@@ -26,8 +26,9 @@ class Column(NamedTuple):
   chance: str = ""
 
 
-def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> str:
-  """Writes table.{json,csv,txt,md} and recognition.csv into `folder`; each file whole or not at all.
+def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
+          paper: bool = False) -> str:
+  """Writes table.{json,csv,txt,md} and recognition.csv into `folder`, each whole or not at all.
 
   Args:
     folder: made if it is not there.
@@ -40,7 +41,8 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *, pa
   Raises:
     ValueError: as `results.aggregate`.
   """
-  text = json.dumps(results_lib.aggregate(results, paper=paper), indent=1, allow_nan=False, ensure_ascii=False)
+  content = results_lib.aggregate(results, paper=paper)
+  text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
   content = json.loads(text)  # what is rendered is what a reader of the JSON has
   files = {"table.json": text + "\n", "table.csv": to_csv(content),
            "recognition.csv": recognition_csv(content), "table.txt": to_text(content),
@@ -48,10 +50,21 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *, pa
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
   for name, value in files.items():
-    temporary = folder / f".{name}.{os.getpid()}"
-    temporary.write_text(value, encoding="utf-8", newline="")
-    os.replace(temporary, folder / name)
+    _write_whole(folder / name, value)
   return files["table.txt"]
+
+
+def _write_whole(path: pathlib.Path, text: str) -> None:
+  """Replaces a file in one step: whoever reads it, or is killed, sees the old or the new text."""
+  temporary = path.with_name(f".{path.name}.{os.getpid()}")
+  try:
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+      file.write(text)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(temporary, path)
+  finally:
+    temporary.unlink(missing_ok=True)
 
 
 def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:
@@ -63,12 +76,13 @@ def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:
 
 
 def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[Column]:
-  """Columns of one table: the row's name, pairs in the paper's order, means, lift, the paper's means."""
+  """Columns of one table: name, pairs in the paper's order, means, lift, the paper's means."""
   columns = [Column("", "row", lambda row: row["name"], "chance")]
   for pair in content["groups"].get("mean", ()):
     query, target = pair.split(">")
-    columns.append(Column(query, f">{target}", lambda row, pair=pair: percent(row["map"]["cells"][pair]),
-                          percent(table["chance"]["cells"][pair])))
+    columns.append(Column(
+      query, f">{target}", lambda row, pair=pair: percent(row["map"]["cells"][pair]),
+      percent(table["chance"]["cells"][pair])))
   for name in content["groups"]:
     upper, _, lower = name.rpartition(" ")
     columns.append(Column(
@@ -78,14 +92,16 @@ def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[Colum
     columns.append(Column("", "lift", lambda row: percent(row["lift"]["groups"]["mean"])))
   for name in content["groups"]:
     if any(row.get("paper", {}).get(name) is not None for row in table["rows"]):
-      columns.append(Column("paper", name, lambda row, name=name: percent({"mean": row["paper"][name]})))
+      columns.append(Column(
+        "paper", name, lambda row, name=name: percent({"mean": row["paper"][name]})))
   return columns
 
 
 def _recognition_columns(content: Mapping[str, Any]) -> list[Column]:
   columns = [Column("", "row", lambda row: row["name"])]
   for code in content["modalities"]:
-    columns.append(Column("", code, lambda row, code=code: percent(row["accuracy"][code], deviation=True)))
+    columns.append(Column(
+      "", code, lambda row, code=code: percent(row["accuracy"][code], deviation=True)))
   return columns
 
 
@@ -99,9 +115,11 @@ def _grids(content: Mapping[str, Any]) -> list[tuple[str, list[Column], list[lis
     columns = _columns(content, table)
     rows = [[column.row(row) for column in columns] for row in table["rows"]]
     grids.append((table["caption"], columns, [*rows, [column.chance for column in columns]]))
-  columns = _recognition_columns(content)
-  rows = [[column.row(row) for column in columns] for row in content["recognition"]]
-  return [*grids, (RECOGNITION.format(split=content["split"]), columns, rows)]
+  if content["recognition"]:
+    columns = _recognition_columns(content)
+    rows = [[column.row(row) for column in columns] for row in content["recognition"]]
+    grids.append((RECOGNITION.format(split=content["split"]), columns, rows))
+  return grids
 
 
 def to_text(content: Mapping[str, Any]) -> str:
@@ -151,7 +169,8 @@ def to_csv(content: Mapping[str, Any]) -> str:
 
 
 def _numbers(summary: Mapping[str, Any], pairs: Sequence[str], key: str) -> list[float | None]:
-  return [*(summary["cells"][pair][key] for pair in pairs), *(s[key] for s in summary["groups"].values())]
+  return [*(summary["cells"][pair][key] for pair in pairs),
+          *(group[key] for group in summary["groups"].values())]
 
 
 def recognition_csv(content: Mapping[str, Any]) -> str:

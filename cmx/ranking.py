@@ -1,0 +1,177 @@
+"""Ranking a gallery: exact average precision in bounded memory, and its chance level.
+
+Pinned definition: AP over the full ranking of the gallery, relevant = same class, the query itself
+left out where the gallery is the queries, ties broken by gallery order. A query without a relevant
+item has no AP: it is NaN here, for callers to leave out of means, never a zero.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+BLOCK = 256  # queries ranked at once: 256 x 20,500 similarities are 21 MB, held twice
+
+
+def average_precision(similarity: np.ndarray | Iterable[np.ndarray],
+                      relevant: np.ndarray | Iterable[np.ndarray], *,
+                      excluded: np.ndarray | None = None) -> np.ndarray:
+  """Average precision of each query over its full ranking, exact.
+
+  AP = 1/R sum_i i / rank_i, with rank_1 < ... < rank_R the ranks of the relevant items. Equal
+  similarities rank in gallery order. Others differ there: scikit-learn's average_precision_score
+  takes equal scores as one threshold, ranx.evaluate sorts them in no stated order. Without ties all
+  agree. Gallery order must therefore not follow the classes, or constant features beat chance.
+
+  Args:
+    similarity: [Q, G], or an iterable of its row blocks [b, G]; finite, larger is nearer.
+    relevant: bool [Q, G], or an iterable of the same row blocks.
+    excluded: gallery index left out of each query's ranking [Q], e.g. the query itself.
+
+  Returns:
+    AP [Q], float64 in (0, 1]; NaN for queries without a relevant item.
+
+  Raises:
+    ValueError: if shapes differ or a similarity is not finite.
+  """
+  values, start = [], 0
+  for scores, truth in zip(_row_blocks(similarity), _row_blocks(relevant), strict=True):
+    scores, truth = np.asarray(scores), np.asarray(truth, bool)
+    if scores.ndim != 2 or scores.shape != truth.shape:
+      raise ValueError(f"similarity {list(scores.shape)} and relevant {list(truth.shape)}; "
+                       "expected two blocks of one shape [rows, G]")
+    stop = start + len(scores)
+    left_out = None if excluded is None else np.asarray(excluded)[start:stop]
+    items = [np.flatnonzero(row) for row in truth]
+    copy = scores.astype(np.result_type(scores.dtype, np.float32))
+    values.append(_block_precision(copy, items, left_out, start))
+    start = stop
+  return np.concatenate(values) if values else np.zeros(0)
+
+
+def _row_blocks(rows: np.ndarray | Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+  if not hasattr(rows, "shape"):
+    return rows
+  return (rows[start:start + BLOCK] for start in range(0, len(rows), BLOCK))
+
+
+def _block_precision(similarity, relevant, excluded, first: int) -> np.ndarray:
+  """AP of a block [b, G] (overwritten) with `relevant` gallery indices, `first` its first query."""
+  finite = np.isfinite(similarity).all(axis=1)
+  if not finite.all():
+    raise ValueError(f"similarity of query {first + int(np.argmin(finite))} is not finite; "
+                     "expected numbers without NaN and infinity")
+  if excluded is not None:
+    relevant = [items[items != own] for items, own in zip(relevant, excluded, strict=True)]
+    similarity[np.arange(len(similarity)), excluded] = -np.inf  # last, behind everything finite
+  ordered = np.sort(similarity, axis=1)  # values alone sort several times faster than indices
+  values = np.full(len(similarity), np.nan)
+  for i, items in enumerate(relevant):
+    if items.size:
+      values[i] = np.mean(np.arange(1, items.size + 1) / _ranks(similarity[i], ordered[i], items))
+  return values
+
+
+def _ranks(row: np.ndarray, ordered: np.ndarray, items: np.ndarray) -> np.ndarray:
+  """Ranks from 1, ascending, of gallery `items` [R] in `row` [G], sorted as `ordered` [G]."""
+  scores = row[items]
+  after = np.searchsorted(ordered, scores, side="right")
+  if np.all(after - np.searchsorted(ordered, scores, side="left") == 1):
+    return np.sort(row.size + 1 - after)
+  position = np.empty(row.size, np.int64)  # a relevant item ties: only now is the order needed
+  position[np.argsort(-row, kind="stable")] = np.arange(1, row.size + 1)
+  return np.sort(position[items])
+
+
+def retrieval(queries: np.ndarray, query_labels: np.ndarray, gallery: np.ndarray,
+              gallery_labels: np.ndarray, *, exclude_self: bool = False,
+              block: int = BLOCK) -> np.ndarray:
+  """Average precision of each query by inner product, never holding more than `block` rows of it.
+
+  Products are float32: vectors that differ by rounding alone may rank either way.
+
+  Args:
+    queries: [Q, D], finite; see `READOUTS` for what makes the inner product a cosine.
+    query_labels: int [Q].
+    gallery: [G, D], finite.
+    gallery_labels: int [G].
+    exclude_self: leave item i out of query i's ranking; for a gallery that is the queries.
+    block: queries ranked at once.
+
+  Returns:
+    AP [Q], float64; NaN for queries whose class the gallery lacks.
+
+  Raises:
+    ValueError: if widths or lengths differ, or a feature is not finite (the example is named).
+  """
+  queries, query_labels = checked(queries, query_labels, "queries")
+  gallery, gallery_labels = checked(gallery, gallery_labels, "gallery")
+  if queries.shape[1] != gallery.shape[1]:
+    raise ValueError(f"queries have width {queries.shape[1]}, gallery {gallery.shape[1]}; "
+                     "expected one width: compare the same layer of both")
+  if exclude_self and len(queries) != len(gallery):
+    raise ValueError(f"exclude_self with {len(queries)} queries and {len(gallery)} gallery items; "
+                     "expected the gallery to be the queries")
+  positions = members(gallery_labels)
+  nothing = np.zeros(0, np.int64)
+  values = [np.zeros(0)]
+  for start in range(0, len(queries), block):
+    stop = min(start + block, len(queries))
+    items = [positions.get(label, nothing) for label in query_labels[start:stop].tolist()]
+    own = np.arange(start, stop) if exclude_self else None
+    values.append(_block_precision(queries[start:stop] @ gallery.T, items, own, start))
+  return np.concatenate(values)
+
+
+def members(labels: np.ndarray) -> dict[int, np.ndarray]:
+  """{class: its indices [R], ascending} of labels [N]."""
+  order = np.argsort(labels, kind="stable")
+  classes, starts = np.unique(labels[order], return_index=True)
+  return dict(zip(classes.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def checked(features: np.ndarray, labels: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray]:
+  """Features [N, D] as float32 and labels [N]; ValueError that begins with `what` otherwise."""
+  features, labels = np.asarray(features, np.float32), np.asarray(labels)
+  if features.ndim != 2 or not len(features):
+    raise ValueError(f"{what} have shape {list(features.shape)}; expected [N, D] with N >= 1")
+  if labels.shape != features.shape[:1]:
+    raise ValueError(f"{what} have {len(features)} examples and labels of shape "
+                     f"{list(labels.shape)}; expected [{len(features)}]")
+  finite = np.isfinite(features).all(axis=1)
+  if not finite.all():
+    index = int(np.argmin(finite))
+    raise ValueError(f"{what}: example {index} (class {labels[index]}) is not finite; "
+                     "expected features without NaN and infinity")
+  return features, labels
+
+
+def chance(relevant: np.ndarray | int, gallery: np.ndarray | int) -> np.ndarray:
+  """Expected average precision of a random ranking.
+
+  E[AP] = (R-1)/(N-1) + (N-R)/(N(N-1)) H_N, H_N = 1 + 1/2 + ... + 1/N: rank k holds a relevant item
+  with probability R/N, and its precision is then (1 + (k-1)(R-1)/(N-1))/k on average; sum over k.
+
+  Args:
+    relevant: R, relevant items of each query [...].
+    gallery: N, items ranked [...], N >= 1.
+
+  Returns:
+    Fraction [...]; NaN where R = 0, 1 where R = N.
+
+  Raises:
+    ValueError: unless 0 <= R <= N and N >= 1.
+  """
+  relevant, gallery = np.broadcast_arrays(np.asarray(relevant), np.asarray(gallery))
+  if np.any((relevant < 0) | (relevant > gallery) | (gallery < 1)):
+    raise ValueError("chance of R relevant among N; expected 0 <= R <= N and N >= 1")
+  sizes, inverse = np.unique(gallery, return_inverse=True)
+  sums = np.array([np.sum(1 / np.arange(1, n + 1)) for n in sizes])
+  harmonic = sums[inverse].reshape(gallery.shape)
+  others = np.maximum(gallery - 1, 1)  # N = 1 has R = 1: both terms must give 0 and 1 there
+  value = (relevant - 1) / others + (gallery - relevant) / (gallery * others) * harmonic
+  return np.where(relevant == 0, np.nan, np.where(gallery == 1, 1.0, value))
+
+
+def lift(mean: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
+  """Share of the way from chance to perfect, (mAP - chance) / (1 - chance), fractions [...]."""
+  return (mean - by_chance) / (1 - by_chance)
