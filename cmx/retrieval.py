@@ -101,7 +101,8 @@ def retrieval_table(features: Mapping[str, Activations], layer: str, readout: st
   """Mean AP and chance from every modality to every modality, the diagonal with self left out.
 
   Args:
-    features: {modality: {layer: [N, D], "fc8": [N, C], "label": [N]}}, in table order.
+    features: {modality: {layer: [N, D], "fc8": [N, C], "label": [N]}}, in table order. Examples in
+      an order that ignores their class: dead features tie, and ties rank in that order.
     layer: layer to compare; the posterior reads "fc8" whatever is said.
     readout: name of an entry of `READOUTS`.
     block: queries ranked at once.

@@ -125,3 +125,16 @@ def test_other_errors_say_expected_and_given():
     retrieval.retrieval_table(features, "fc7")
   with pytest.raises(ValueError, match="labels from 0 to 4; expected 0 to 3, the classes"):
     retrieval.recognition(np.ones((3, 4)), np.array([0, 1, 4]))
+
+
+def test_constant_features_are_at_chance_where_gallery_order_ignores_the_class():
+  labels = np.repeat(np.arange(24), 20)
+  orders = {"sorted": np.arange(480), "mixed": np.random.default_rng(10).permutation(480)}
+  means = {}
+  for name, order in orders.items():
+    constant = {"fc7": np.zeros((480, 4)), "label": labels[order]}
+    table = retrieval.retrieval_table({"a": constant, "b": constant}, "fc7")
+    means[name] = table.mean[0, 1]
+  assert table.chance[0, 1] == pytest.approx(0.0532, abs=1e-4)
+  assert means["mixed"] == pytest.approx(0.0532, abs=0.003)
+  assert means["sorted"] > 0.1  # why `retrieval_table` asks for an order without classes
