@@ -115,6 +115,14 @@ def test_retrieval_equals_the_slow_loop_at_every_block_size():
     np.testing.assert_allclose(value, expected, rtol=1e-14)
 
 
+def test_self_is_excluded_in_every_block():
+  rng = np.random.default_rng(5)
+  x, labels = rng.normal(size=(23, 4)).astype(np.float32), rng.integers(0, 3, 23)
+  expected = [slow_precision(row, labels == labels[i], i) for i, row in enumerate(x @ x.T)]
+  value = ranking.retrieval(x, labels, x, labels, exclude_self=True, block=5)
+  np.testing.assert_allclose(value, expected, rtol=1e-14)
+
+
 def test_memory_stays_below_the_matrix_of_similarities():
   rng = np.random.default_rng(4)
   x, y = (rng.normal(size=(n, 16)).astype(np.float32) for n in (2000, 5000))
