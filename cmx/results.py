@@ -39,7 +39,7 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
      "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs: "NAT>CLP", "NAT>NAT" ...
 
   Raises:
-    ValueError: if a table or the recognition lacks a modality.
+    ValueError: if a table or the recognition lacks a modality, or a table comes twice.
   """
   names = [row.name for row in modalities]
   codes = dict(zip(names, _codes(modalities), strict=True))
@@ -47,6 +47,10 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
                       *((f"table {table.layer}", table.modalities) for table in tables)]:
     if set(given) != set(names):
       raise ValueError(f"{what} has modalities {', '.join(given)}; expected {', '.join(names)}")
+  kinds = [(table.layer, table.readout) for table in tables]
+  for layer, readout in kinds:
+    if kinds.count((layer, readout)) > 1:  # the posterior reads fc8 at whatever layer it is asked
+      raise ValueError(f"table {layer} {readout} comes twice; expected each layer and read-out once")
   return {
     "method": method, "name": name, "seed": int(seed), "split": split,
     "modalities": list(codes.values()),

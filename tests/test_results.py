@@ -117,3 +117,5 @@ def test_errors_say_expected_and_given():
     results.run_result("c", "C", 0, rows[:2], [], accuracy)
   with pytest.raises(ValueError, match="table fc7 has modalities natural, clipart; expected natur"):
     results.run_result("c", "C", 0, rows[:1], [table_of(0.1, rows=rows[:2])], accuracy)
+  with pytest.raises(ValueError, match="table fc7 cosine comes twice; expected each layer and read"):
+    results.run_result("c", "C", 0, rows[:1], [table_of(0.1, rows=rows[:1])] * 2, accuracy)
