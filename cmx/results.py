@@ -28,7 +28,8 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
     name: the row's name as printed, e.g. "C: Tune + StatReg (GMM)"; the paper's rows by theirs.
     seed: of the run.
     modalities: rows of the data set, in table order; those of kind "text" split the means.
-    tables: one for each layer and read-out, over the modalities' names.
+    tables: over the modalities' names; a layer and read-out that comes again is stored once (the
+      posterior reads fc8 at whatever layer it is asked).
     recognition: {modality name: Recognition}; {} where the classes are none of the classifier's.
     split: evaluated on.
 
@@ -39,7 +40,7 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
      "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs: "NAT>CLP", "NAT>NAT" ...
 
   Raises:
-    ValueError: if a table or the recognition lacks a modality, or a table comes twice.
+    ValueError: if a table or the recognition lacks a modality.
   """
   names = [row.name for row in modalities]
   codes = dict(zip(names, _codes(modalities), strict=True))
@@ -47,15 +48,12 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
                       *((f"table {table.layer}", table.modalities) for table in tables)]:
     if set(given) != set(names):
       raise ValueError(f"{what} has modalities {', '.join(given)}; expected {', '.join(names)}")
-  kinds = [(table.layer, table.readout) for table in tables]
-  for layer, readout in kinds:
-    if kinds.count((layer, readout)) > 1:  # the posterior reads fc8 at whatever layer it is asked
-      raise ValueError(f"table {layer} {readout} comes twice; expected each layer and read-out once")
+  once = {(table.layer, table.readout): table for table in tables}
   return {
     "method": method, "name": name, "seed": int(seed), "split": split,
     "modalities": list(codes.values()),
     "text": [codes[row.name] for row in modalities if row.kind == "text"],
-    "tables": [_plain_table(table, codes) for table in tables],
+    "tables": [_plain_table(table, codes) for table in once.values()],
     "recognition": {code: recognition[name]._asdict() for name, code in codes.items()
                     if recognition}}
 

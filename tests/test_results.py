@@ -117,5 +117,9 @@ def test_errors_say_expected_and_given():
     results.run_result("c", "C", 0, rows[:2], [], accuracy)
   with pytest.raises(ValueError, match="table fc7 has modalities natural, clipart; expected natur"):
     results.run_result("c", "C", 0, rows[:1], [table_of(0.1, rows=rows[:2])], accuracy)
-  with pytest.raises(ValueError, match="table fc7 cosine comes twice; expected each layer and read"):
-    results.run_result("c", "C", 0, rows[:1], [table_of(0.1, rows=rows[:1])] * 2, accuracy)
+
+
+def test_a_table_that_comes_again_is_no_second_seed():
+  run = run_of(0.1, layers=("fc7", "fc6", "fc7"))
+  assert [table["layer"] for table in run["tables"]] == ["fc7", "fc6"]
+  assert results.aggregate([run])["tables"][0]["rows"][0]["map"]["groups"]["mean"]["count"] == 1
