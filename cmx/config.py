@@ -64,7 +64,6 @@ class Augment:
 
   shift: int = 4  # pixels an image moves at most, each way; its edge is repeated
   brightness: float = 0.1  # largest relative change of brightness and contrast of an image
-  word_dropout: float = 0.1  # share of a text's words left out before it is encoded
   vector_dropout: float = 0.1  # share of a vector's entries set to zero, the rest scaled up
   vector_noise: float = 0.0  # Gaussian noise on a vector, relative to its root mean square
 

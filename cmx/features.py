@@ -80,7 +80,7 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
   def read(part):
     return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
 
-  with (batches.prefetch(read, 0, len(parts)) as stream,
+  with (batches.Prefetch(read, 0, len(parts)) as stream,
         progress.Progress(f"{run.config.method}, {modality.name}", len(chosen), "examples") as line):
     for start, examples in zip(parts, stream):
       x = np.stack([example["input"] for example in examples])

@@ -217,7 +217,7 @@ def _run_phase(config: config_lib.Config, state: TrainState, step: Callable, mak
   """The steps of one phase. Metrics are read one step late, so that the device never waits."""
   first = int(state.step)
   pending, since, saved = None, time.monotonic(), time.monotonic()
-  with (batches.prefetch(make, first, phase.last) as stream,
+  with (batches.Prefetch(make, first, phase.last) as stream,
         progress.Progress(config.method, steps(config), "steps", done=first) as line):
     for index, batch in enumerate(stream, first + 1):
       state, current = step(state, batch, mixtures, key)

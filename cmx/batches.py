@@ -1,0 +1,161 @@
+"""Batches: balanced over modalities and classes, augmented, a pure function of (seed, step).
+
+Nothing about the input has to be saved or restored: step 1,000 of a resumed run reads the very examples
+that it would have read without the interruption, with the same augmentation.
+"""
+
+import collections
+import concurrent.futures
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import modalities as modalities_lib
+
+Batch = dict[str, dict[str, np.ndarray]]  # {modality: {"input": [B, ...], "label": int32 [B]}}
+
+
+class Sampler(NamedTuple):
+  """One modality's training examples, by class.
+
+  Attributes:
+    modality: row.
+    source: training examples.
+    cells: indices of the examples of each class that has any; classes without are left out.
+  """
+
+  modality: modalities_lib.Modality
+  source: data.Source
+  cells: list[np.ndarray]
+
+
+def samplers(dataset: data.Dataset) -> list[Sampler]:
+  """A sampler for each modality of a data set."""
+  found = []
+  for modality in dataset.modalities:
+    source = dataset.splits[data.TRAIN][modality.name]
+    labels = np.asarray(source.labels)
+    order = np.argsort(labels, kind="stable")
+    cells = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    found.append(Sampler(modality, source, [cell for cell in cells if len(cell)]))
+  return found
+
+
+def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
+             augment: config_lib.Augment) -> Batch:
+  """The batch of a step: `size` examples of each modality, its classes as evenly as they go.
+
+  Args:
+    samplers: see `samplers`; a modality's part does not depend on the others.
+    seed: of the run.
+    step: counted from 0.
+    size: examples of each modality.
+    augment: how examples are varied.
+
+  Returns:
+    {modality: {"input": uint8 [size, H, W, 3] or float32 [size, E], "label": int32 [size]}}.
+  """
+  batch = {}
+  for sampler in samplers:
+    name = sampler.modality.name
+    rng = np.random.default_rng([seed, step, zlib.crc32(name.encode())])
+    examples = [sampler.source[i] for i in _draw(rng, sampler.cells, size)]
+    batch[name] = {"input": _augmented(rng, sampler, [e["input"] for e in examples], augment),
+                   "label": np.array([e["label"] for e in examples], np.int32)}
+  return batch
+
+
+def _draw(rng: np.random.Generator, cells: list[np.ndarray], size: int) -> list[int]:
+  """Indices of `size` examples: every class once before any class twice, examples at random."""
+  rounds = -(-size // len(cells))
+  classes = np.concatenate([rng.permutation(len(cells)) for _ in range(rounds)])[:size]
+  return [int(cells[c][rng.integers(len(cells[c]))]) for c in classes]
+
+
+def _augmented(rng: np.random.Generator, sampler: Sampler, inputs: list[Any],
+               augment: config_lib.Augment) -> np.ndarray:
+  if isinstance(inputs[0], str):
+    raise ValueError(f"modality {sampler.modality.name!r} gives texts; expected vectors: name a text encoder "
+                     "in config.encoders.text")
+  x = np.stack(inputs)
+  return images(rng, x, sampler.modality.mirror, augment) if x.ndim == 4 else vectors(rng, x, augment)
+
+
+def images(rng: np.random.Generator, x: np.ndarray, mirror: bool, augment: config_lib.Augment) -> np.ndarray:
+  """Shifted, mirrored and relit images; uint8 [B, H, W, 3] -> the same.
+
+  Args:
+    rng: of the batch.
+    x: images.
+    mirror: whether a mirror image is still valid; never for written words.
+    augment: shift in pixels, relative change of brightness and contrast.
+  """
+  b, h, w, _ = x.shape
+  s = augment.shift
+  if s:
+    padded = np.pad(x, ((0, 0), (s, s), (s, s), (0, 0)), mode="edge")
+    rows, columns = rng.integers(0, 2 * s + 1, (2, b))
+    x = np.stack([image[i:i + h, j:j + w] for image, i, j in zip(padded, rows, columns)])
+  if mirror:
+    flipped = rng.random(b) < 0.5
+    x[flipped] = x[flipped, :, ::-1]
+  if augment.brightness:
+    contrast, brightness = rng.uniform(-augment.brightness, augment.brightness, (2, b))
+    levels = np.arange(256, dtype=np.float32)  # a table of 256 values an image: no float copy of the batch
+    tables = (levels - 127.5) * (1 + contrast[:, None]) + 127.5 * (1 + brightness[:, None])
+    tables = np.clip(tables + 0.5, 0, 255).astype(np.uint8)
+    x = np.stack([table[image] for table, image in zip(tables, x)])
+  return x
+
+
+def vectors(rng: np.random.Generator, x: np.ndarray, augment: config_lib.Augment) -> np.ndarray:
+  """Vectors with entries dropped and noise added; float [B, E] -> float32 [B, E]."""
+  x = x.astype(np.float32)
+  if augment.vector_dropout:
+    kept = rng.random(x.shape, np.float32) >= augment.vector_dropout
+    x = np.where(kept, x / (1 - augment.vector_dropout), 0).astype(np.float32)
+  if augment.vector_noise:
+    scale = augment.vector_noise * np.sqrt(np.mean(x * x, axis=1, keepdims=True))
+    x = x + scale * rng.standard_normal(x.shape, np.float32)
+  return x
+
+
+class Prefetch:
+  """`make(step)` for steps [first, last) in order, made ahead in threads; use with `with`.
+
+  Attributes:
+    waited_s: seconds that the consumer has waited for input.
+  """
+
+  def __init__(self, make: Callable[[int], Any], first: int, last: int, *, depth: int = 3, workers: int = 1):
+    self.waited_s = 0.0
+    self._make, self._steps, self._depth = make, iter(range(first, last)), depth
+    self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="input")
+    self._queue: collections.deque = collections.deque()
+
+  def __enter__(self) -> "Prefetch":
+    return self
+
+  def __exit__(self, *exception):
+    self._pool.shutdown(wait=True, cancel_futures=True)
+
+  def __iter__(self) -> Iterator[Any]:
+    while True:
+      while len(self._queue) < self._depth and (step := next(self._steps, None)) is not None:
+        self._queue.append((step, self._pool.submit(self._make, step)))
+      if not self._queue:
+        return
+      step, future = self._queue.popleft()
+      started = time.monotonic()
+      try:
+        item = future.result()
+      except Exception as error:
+        error.add_note(f"while reading the input of step {step}")
+        raise
+      self.waited_s += time.monotonic() - started
+      yield item
