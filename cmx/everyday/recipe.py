@@ -10,6 +10,8 @@ import gzip
 import io
 import json
 import pathlib
+import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cmx import modalities as modalities_lib
@@ -37,6 +39,7 @@ class Row(NamedTuple):
     package: "npm:<name>" or "deb:<name>".
     path: inside the package.
     words: of a spatial text.
+    spans: of a definition that is cut out of its entry: (start, end) in characters, or new text.
     check: CRC-32 of a definition's text, 8 hexadecimal digits; "" for anything else.
   """
 
@@ -46,6 +49,7 @@ class Row(NamedTuple):
   package: str
   path: str
   words: tuple[Word, ...] = ()
+  spans: tuple[tuple[int, int] | str, ...] = ()
   check: str = ""
 
   @property
@@ -77,7 +81,18 @@ def rows(path: str | pathlib.Path = "") -> list[Row]:
 
 def _row(entry: dict[str, str]) -> Row:
   words = tuple(Word(*word) for word in json.loads(entry["words"] or "[]"))
-  return Row(**{**entry, "words": words})
+  spans = tuple(span if isinstance(span, str) else tuple(span) for span in json.loads(entry["spans"] or "[]"))
+  return Row(**{**entry, "words": words, "spans": spans})
+
+
+def cut(entry: str, spans: Sequence[tuple[int, int] | str]) -> str:
+  """The text that the spans take out of a dictionary's entry."""
+  return "".join(span if isinstance(span, str) else entry[slice(*span)] for span in spans)
+
+
+def checksum(text: str) -> str:
+  """CRC-32 of a text as 8 hexadecimal digits."""
+  return f"{zlib.crc32(text.encode()):08x}"
 
 
 @functools.cache
