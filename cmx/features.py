@@ -38,7 +38,10 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     layers: names of activations, e.g. ("pool5", "fc7").
     folder: where the files go; whole or absent.
     batch: examples a forward pass, over all devices.
-    limit: takes this many examples of each modality, evenly spaced; None takes all.
+    limit: takes this many examples of each modality at random; None takes all.
+
+  Examples stand in a fixed random order: rankings break ties by gallery order, which must not follow
+  the class as it does in most data sets.
 
   Raises:
     ValueError: if the data set's classes or modalities are not the run's, or a layer does not exist.
@@ -56,8 +59,7 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     if modality.name not in dataset.splits[split]:
       raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained on")
     source = dataset.splits[split][modality.name]
-    count = len(source) if limit is None else min(limit, len(source))
-    chosen = np.linspace(0, len(source) - 1, count).round().astype(int) if count else np.zeros(0, int)
+    chosen = np.random.default_rng(0).permutation(len(source))[:limit]
     _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name, batch)
   (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)

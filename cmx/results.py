@@ -116,13 +116,13 @@ def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> d
   kinds = dict.fromkeys((t["layer"], t["readout"]) for r in results for t in r["tables"])
   return {
     "unit": "fraction", "split": first["split"], "modalities": first["modalities"],
-    "text": first["text"], "groups": _groups(first["modalities"], first["text"]),
+    "text": first["text"], "groups": pair_groups(first["modalities"], first["text"]),
     "tables": [_aggregate_table(results, first, kind, paper) for kind in kinds],
     "recognition": [_aggregate_recognition(runs) for runs in _by_method(results)
                     if all(run["recognition"] for run in runs)]}
 
 
-def _groups(codes: Sequence[str], text: Sequence[str]) -> dict[str, list[str]]:
+def pair_groups(codes: Sequence[str], text: Sequence[str]) -> dict[str, list[str]]:
   """Pairs that a mean is taken over, by column name; the paper's order of pairs."""
   pairs = [(q, g) for q, g in itertools.product(codes, codes) if q != g]
   groups = {"mean": pairs}
@@ -143,7 +143,7 @@ def _by_method(results: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, A
 
 def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict[str, Any]:
   """One layer and read-out over the methods that have it."""
-  groups = _groups(first["modalities"], first["text"])
+  groups = pair_groups(first["modalities"], first["text"])
   rows, every = [], []
   for runs in _by_method(results):
     tables = [(run, table) for run in runs for table in run["tables"]

@@ -1,0 +1,193 @@
+"""Sweeps: the same rows at several values of one field, as a table and a plot.
+
+For tuning (with `data.holdout`, so that validation is never tuned on) and for finding where a method
+begins to pay. Points that differ only in how rows are trained share one reference network.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import pathlib
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cmx import checkpoint
+from cmx import config as config_lib
+from cmx import experiment
+from cmx import methods
+from cmx import results
+
+Point = dict[str, Any]  # {"field", "value", "method", "seed", "measure": fraction, ...}
+
+
+def parse(config: config_lib.Config, text: str) -> tuple[str, list[Any]]:
+  """A ladder "field=v1,v2,...": the dotted field and its values, typed like the config's own.
+
+  A tuple is written with plus signs, e.g. mixture.layers=fc6+fc7,fc7.
+
+  Raises:
+    ValueError: if it is not of that form, the field does not exist or a value is not of its type.
+  """
+  field, equals, values = text.partition("=")
+  if not equals or not values:
+    raise ValueError(f"ladder {text!r}; expected field=value,value,...")
+  config_lib.replace(config, {field: None})
+  node = config
+  for part in field.split("."):
+    node = getattr(node, part)
+  return field, [_typed(field, node, value) for value in values.split(",")]
+
+
+def _typed(field: str, like: Any, value: str) -> Any:
+  if isinstance(like, tuple):
+    kind = type(like[0]) if like else str
+    return tuple(kind(part) for part in value.split("+"))
+  try:
+    return type(like)(value)
+  except ValueError as error:
+    raise ValueError(f"{field}={value}; expected a value of type {type(like).__name__}") from error
+
+
+def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], seeds: int,
+        ladders: Sequence[tuple[str, Sequence[Any]]]) -> list[Point]:
+  """Trains and evaluates every row at every value of every ladder; the rest as in `config`.
+
+  Args:
+    config: the base; its `rows` keep what differs between methods.
+    workdir: of the sweep; runs and reference networks go below it, and what is there is not redone.
+    rows: keys of methods.
+    seeds: number of seeds, counted from the config's.
+    ladders: (dotted field, values).
+
+  Returns:
+    A point for each value, row and seed.
+  """
+  points = []
+  for row in rows:
+    methods.named(row)
+  for field, values in ladders:
+    for value in values:
+      for seed in range(config.seed, config.seed + seeds):
+        changed = dataclasses.replace(config_lib.replace(config, {field: value}), seed=seed)
+        for row in rows:
+          result = _result(config_lib.for_method(changed, row), workdir)
+          points.append({"field": field, "value": _plain(value), "method": row, "seed": seed,
+                         **measures(result)})
+  return points
+
+
+def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
+  config = dataclasses.replace(config, rows={})
+  folder = workdir / f"{config.method}_{_hash(config)}"
+  if (folder / "result.json").exists():
+    return json.loads((folder / "result.json").read_text())
+  dataset = experiment.open_data(config)
+  reference = workdir / f"reference_{_hash(experiment.reference_config(config))}"
+  trained = experiment.train_row(config, dataset, folder, reference)
+  return experiment.evaluate(trained, dataset, folder)
+
+
+def _hash(config: config_lib.Config) -> str:
+  return hashlib.sha256(config_lib.to_json(config).encode()).hexdigest()[:10]
+
+
+def _plain(value: Any) -> Any:
+  return "+".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def measures(result: Mapping[str, Any]) -> dict[str, float]:
+  """Mean mAP over the pairs of each group, fractions: of the main table, and of unseen classes."""
+  found = {}
+  for prefix, table in (("", result["tables"][0]), ("unseen ", result.get("unseen"))):
+    if table is None:
+      continue
+    for name, pairs in results.pair_groups(result["modalities"], result["text"]).items():
+      values = [table["map"][pair] for pair in pairs if table["map"][pair] is not None]
+      if values:
+        found[prefix + name] = sum(values) / len(values)
+  accuracy = [part["accuracy"] for part in result["recognition"].values()]
+  return {**found, "recognition": sum(accuracy) / len(accuracy)}
+
+
+def summary(points: Sequence[Point]) -> list[Point]:
+  """Points with mean and sample standard deviation over seeds: {..., "seeds", measure, "measure std"}."""
+  cells: dict[tuple, list[Point]] = {}
+  for point in points:
+    cells.setdefault((point["field"], point["value"], point["method"]), []).append(point)
+  rows = []
+  for (field, value, method), members in cells.items():
+    row: Point = {"field": field, "value": value, "method": method, "seeds": len(members)}
+    for measure in members[0]:
+      if measure not in ("field", "value", "method", "seed"):
+        numbers = [member[measure] for member in members]
+        row[measure] = statistics.mean(numbers)
+        row[f"{measure} std"] = statistics.stdev(numbers) if len(numbers) > 1 else None
+    rows.append(row)
+  return rows
+
+
+def write(workdir: pathlib.Path, points: Sequence[Point]) -> str:
+  """Writes sweep.{json,csv,txt} and returns the text: mean mAP in percent for every value and row."""
+  rows = summary(points)
+  checkpoint.write_text(workdir / "sweep.json", json.dumps(rows, indent=1))
+  buffer = io.StringIO()
+  writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(rows)
+  checkpoint.write_text(workdir / "sweep.csv", buffer.getvalue())
+  names = [name for name in rows[0] if name not in ("field", "value", "method", "seeds")
+           and not name.endswith(" std")]
+  lines = [f"{'field=value':34} {'method':20} " + " ".join(f"{name:>14}" for name in names)]
+  for row in rows:
+    words = [f"{100 * row[name]:.1f}" + (f" ±{100 * row[f'{name} std']:.1f}" if row[f"{name} std"] else "")
+             for name in names]
+    lines.append(f"{row['field'] + '=' + str(row['value']):34} {row['method']:20} "
+                 + " ".join(f"{word:>14}" for word in words))
+  text = "\n".join(["Mean mAP (%) over pairs of modalities, and recognition accuracy (%)", *lines, ""])
+  checkpoint.write_text(workdir / "sweep.txt", text)
+  return text
+
+
+def plot(points: Sequence[Point], path: pathlib.Path, measure_names: Sequence[str]) -> None:
+  """Draws a panel for each ladder and measure: mean mAP against the value, a line a method.
+
+  Raises:
+    ValueError: if matplotlib is not installed.
+  """
+  try:
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+  except ImportError as error:
+    raise ValueError("plots need matplotlib: pip install 'cmx[explore]'") from error
+  rows = summary(points)
+  fields = list(dict.fromkeys(row["field"] for row in rows))
+  figure, axes = pyplot.subplots(len(measure_names), len(fields), squeeze=False, sharey="row",
+                                 figsize=(3.6 * len(fields) + 1.6, 2.9 * len(measure_names)))
+  for i, measure in enumerate(measure_names):
+    for j, field in enumerate(fields):
+      _panel(axes[i][j], [row for row in rows if row["field"] == field and measure in row], measure)
+      axes[i][j].set_xlabel(field if i == len(measure_names) - 1 else "")
+      axes[i][j].set_title("" if j else f"mean mAP, {measure} (%)", fontsize=10, loc="left")
+  handles, labels = axes[0][0].get_legend_handles_labels()
+  figure.legend(handles, labels, loc="center right", frameon=False, fontsize=9)
+  figure.tight_layout(rect=(0, 0, 1 - 2.2 / figure.get_figwidth(), 1))
+  figure.savefig(path, dpi=130)
+  pyplot.close(figure)
+
+
+def _panel(axis, rows: Sequence[Point], measure: str) -> None:
+  values = list(dict.fromkeys(row["value"] for row in rows))
+  for method in dict.fromkeys(row["method"] for row in rows):
+    line = [row for row in rows if row["method"] == method]
+    x = [values.index(row["value"]) for row in line]
+    y = [100 * row[measure] for row in line]
+    spread = [100 * (row[f"{measure} std"] or 0) for row in line]
+    axis.errorbar(x, y, spread, marker="o", markersize=4, capsize=2, linewidth=1.3,
+                  label=methods.named(method).name)
+  axis.set_xticks(range(len(values)), [f"{v:g}" if isinstance(v, float) else str(v) for v in values])
+  axis.spines[["top", "right"]].set_visible(False)
+  axis.grid(axis="y", alpha=0.3)

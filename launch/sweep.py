@@ -1,0 +1,47 @@
+"""The same rows at several values of a field: for tuning, and for finding where a method begins to pay.
+
+  python -m launch.sweep --config=configs/everyday.py --workdir=runs/sweep --rows=bl_shfinal,a_free,c \
+    --vary=network.trunk=64,256,1024 --vary=optimizer.steps=100,400,1600 --seeds=3
+
+Each --vary is a ladder of its own; the other fields stay as in the config. To tune, hold a part of the
+training data out with --config.data.holdout=0.2, so that validation is not tuned on.
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import data
+from cmx import methods
+from cmx import progress
+from cmx import sweep
+from launch import common
+
+WORKDIR = flags.DEFINE_string("workdir", "runs/sweep", "Folder of the sweep.")
+ROWS = flags.DEFINE_list("rows", ["bl_ind", "bl_shfinal", "a_free", "b_gmm", "c"],
+                         f"Methods, among {', '.join(methods.METHODS)}.")
+SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.", lower_bound=1)
+VARY = flags.DEFINE_multi_string("vary", [], "A ladder, field=value,value,...; may be given several times.")
+MEASURES = flags.DEFINE_list("measures", ["mean"], "Rows of panels in the plot, among the table's columns.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, config, workdir = time.monotonic(), common.CONFIG.value, pathlib.Path(WORKDIR.value)
+  if not VARY.value:
+    raise ValueError("nothing varies; expected at least one --vary=field=value,value,...")
+  ladders = [sweep.parse(config, text) for text in VARY.value]
+  data.prepare(config.data)
+  workdir.mkdir(parents=True, exist_ok=True)
+  points = sweep.run(config, workdir, ROWS.value, SEEDS.value, ladders)
+  print(sweep.write(workdir, points))
+  sweep.plot(points, workdir / "sweep.png", MEASURES.value)
+  logging.info("%d runs in %s. Written: %s/sweep.{txt,csv,json,png}", len(points),
+               progress.duration(time.monotonic() - started), workdir)
+
+
+if __name__ == "__main__":
+  common.run(main)
