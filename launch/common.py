@@ -12,10 +12,12 @@ from absl import logging
 from ml_collections import config_flags
 
 from cmx import config as config_lib
+import configs
 
 CONFIG = config_flags.DEFINE_config_file(
-  "config", "configs/world.py",
-  "File whose get_config() returns a cmx.config.Config; --config.optimizer.steps=100 changes a field.",
+  "config", None,  # `_with_default` fills it in: a default here would be parsed before errors are caught
+  "File whose get_config() returns a cmx.config.Config; configs/world.py where none is given. "
+  "--config.optimizer.steps=100 changes a field.",
   lock_config=True)
 COMPILATION_CACHE = flags.DEFINE_string(
   "compilation_cache", "~/.cache/cmx/xla", "Folder of compiled programs, shared by all runs; '' for none.")
@@ -26,10 +28,23 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
   logging.set_verbosity(logging.INFO)
   logging.use_absl_handler()
   logging.get_absl_handler().setFormatter(None)
+  logging.get_absl_handler().addFilter(_ours)
   try:
-    app.run(_guarded(main), flags_parser=_parse)
+    app.run(_guarded(main), argv=_with_default(sys.argv), flags_parser=_parse)
   except KeyboardInterrupt:
     sys.exit("Stopped. Run the same command again to go on.")
+
+
+def _with_default(argv: Sequence[str]) -> list[str]:
+  """Names the default config first where the command line names none, so that its fields can be set."""
+  if any(argument.split("=")[0] in ("--config", "-config") for argument in argv):
+    return list(argv)
+  return [argv[0], f"--config={pathlib.Path(configs.__file__).with_name('world.py')}", *argv[1:]]
+
+
+def _ours(record) -> bool:
+  """Keeps libraries quiet unless something is wrong: orbax logs several lines a checkpoint."""
+  return record.levelno >= logging.converter.STANDARD_ERROR or "site-packages" not in record.pathname
 
 
 def _guarded(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], None]:
@@ -39,7 +54,7 @@ def _guarded(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]],
     _set_up()
     try:
       main(argv)
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
       if logging.level_debug():
         raise
       sys.exit(f"{type(error).__name__}: {error}")
@@ -58,14 +73,11 @@ def _parse(argv: Sequence[str]) -> list[str]:
   """Parses flags; an unknown config field is answered with the fields that exist."""
   try:
     return flags.FLAGS(argv)
-  except (flags.Error, AttributeError, KeyError) as error:
-    found = re.search(r"--config\.([\w.]+)", " ".join(argv))
+  except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
     message = str(error)
-    for name in re.findall(r"--config\.([\w.]+)", " ".join(argv)):
-      try:
-        config_lib.replace(config_lib.Config(), {name: None})
-      except ValueError as unknown:
-        message = str(unknown)
-        break
-    del found
-    sys.exit(f"FATAL Flags parsing error: {message}\nPass --helpshort or --helpfull to see the flags.")
+  for name in re.findall(r"--config\.([\w.]+)", " ".join(argv)):
+    try:
+      config_lib.replace(config_lib.Config(), {name: None})
+    except ValueError as unknown:
+      message = str(unknown)
+  sys.exit(f"Flags: {message}\nSee --helpshort for the flags of this command.")
