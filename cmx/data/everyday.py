@@ -10,6 +10,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -80,6 +81,7 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   rows = list(recipe) or recipe_lib.rows()
   built = packages(data) / archive_lib.NAME
   if not built.exists():
+    # A plain folder first, so that an interrupted rendering goes on; the records replace it.
     built = build.build(rows, packages(data), pathlib.Path(data.root) / "everyday" / "pictures")
   examples, skipped = _examples(rows, archive_lib.Archive(built))
   _record(data, examples)
@@ -87,6 +89,8 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   temporary = _folder(data) / f"{REPORT}.writing"
   temporary.write_text(json.dumps(report))
   temporary.replace(_folder(data) / REPORT)  # the report comes last: it says that all is there
+  if built.is_dir():
+    shutil.rmtree(built)
   logging.info("everyday: %s; skipped %s", report["counts"], report["skipped"] or "none")
 
 
@@ -186,9 +190,11 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   if options.spatial_text not in ("pixels", "words"):
     raise ValueError(f"spatial_text {options.spatial_text!r}; expected 'pixels' or 'words'")
   if not (_folder(data) / REPORT).exists():
+    built = (packages(data) / archive_lib.NAME).exists()
     raise FileNotFoundError(
       f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
-      f"--config.data.name=everyday --config.data.root={data.root}\n{build.instructions(packages(data))}")
+      f"--config.data.name=everyday --config.data.root={data.root}\n"
+      f"{'' if built else build.instructions(packages(data))}".rstrip())
   report = json.loads((_folder(data) / REPORT).read_text())
   builder = tfds.builder_from_directory(_folder(data))
   rows = tuple(_row(row, options) for row in modalities_lib.CMPLACES)

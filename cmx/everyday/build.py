@@ -172,6 +172,8 @@ def _wordnet(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe
 def _gcide(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
   data = dict(formats.deb(path, lambda name: pathlib.PurePosixPath(name).name.startswith("gcide.")))
   files = {pathlib.PurePosixPath(name).name: content for name, content in data.items()}
+  if not {"gcide.index", "gcide.dict.dz"} <= files.keys():
+    return lambda row: None
   dictionary = formats.Dictd(files["gcide.index"], files["gcide.dict.dz"])
 
   def make(row: recipe_lib.Row) -> bytes | None:

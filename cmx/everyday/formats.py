@@ -113,7 +113,7 @@ def wordnet_gloss(data: bytes, offset: int) -> str | None:
   line = data[offset:offset + 20_000].split(b"\n", 1)[0].decode()
   if not line.startswith(f"{offset:08d} ") or " | " not in line:
     return None
-  text = line.split(" | ", 1)[1].strip().split('; "')[0].strip(" ;")
+  text = line.split(" | ", 1)[1].split('; "')[0].strip()
   return f"{text[:1].upper()}{text[1:]}."
 
 

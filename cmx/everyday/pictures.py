@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
@@ -18,9 +17,12 @@ _DRAWN = 256  # pixels of the picture before it is reduced
 _INK = 0.9  # share of the side that a cut out thing fills
 _OPAQUE = 8  # alpha above which a pixel belongs to the thing, of 255
 _LARGEST = 50_000_000  # pixels of a package's picture
-_TEXT_BASE, _TEXT_SLOPE = 14, 29  # font size in pixels at 256 = base + slope x the word's size
+_TEXT_BASE, _TEXT_SLOPE = 15, 29  # font size in pixels at 256 = base + slope x the word's size
+_GAP = 2  # pixels between two words, one above the other
 _DPI = 96  # without it resvg refuses files measured in points
 _HINT = "drawing SVG needs resvg-py: pip install 'cmx[everyday]' (or resvg-py==0.5.0)"
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
 def renderer() -> Any:
@@ -43,18 +45,23 @@ def svg(content: bytes) -> Image.Image:
 
 def raster(content: bytes) -> Image.Image:
   """Opens a picture file as RGBA. Raises ValueError if it is too large."""
-  with Image.open(io.BytesIO(content)) as image:
-    if image.width * image.height > _LARGEST:
-      raise ValueError(f"picture of {image.width} x {image.height} pixels; limit {_LARGEST} in all")
-    return image.convert("RGBA")
+  try:
+    with Image.open(io.BytesIO(content)) as image:
+      if image.width * image.height > _LARGEST:
+        raise ValueError(f"picture of {image.width} x {image.height} pixels; limit {_LARGEST} in all")
+      return image.convert("RGBA")
+  except Image.DecompressionBombError as error:
+    raise ValueError(f"picture is too large: {error}") from error
 
 
 def framed(image: Image.Image) -> Image.Image:
-  """A picture on the white square: cut out things cropped to their ink, whole frames as they are."""
+  """A picture as a square: cut out things whole, on white; of full frames the middle."""
   alpha = image.getchannel("A")
   ink = alpha.point(lambda value: 255 * (value > _OPAQUE)).getbbox()
   if alpha.getextrema()[0] == 255 or ink is None:
-    return _on_square(_on_white(image), _DRAWN)
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    return _on_square(_on_white(image.crop((left, top, left + side, top + side))), _DRAWN)
   return _on_square(_on_white(image.crop(ink)), round(_DRAWN * _INK))
 
 
@@ -73,16 +80,29 @@ def _on_square(image: Image.Image, longest: int) -> Image.Image:
 
 
 def written(words: Sequence[recipe_lib.Word]) -> Image.Image:
-  """A spatial text: black words centred at their places, moved inside where they would stick out."""
+  """A spatial text: black words centred at their places, moved where they would overlap or stick out."""
   canvas = Image.new("L", (_DRAWN, _DRAWN), "white")
-  draw = ImageDraw.Draw(canvas)
+  draw, taken = ImageDraw.Draw(canvas), []
   for word in words:
     font = _font(_TEXT_BASE + round(_TEXT_SLOPE * word.size))
     left, top, right, bottom = draw.textbbox((0, 0), word.text, font=font)
-    x = np.clip(word.x * _DRAWN - (right - left) / 2, 1, max(1, _DRAWN - 1 - (right - left)))
-    y = np.clip(word.y * _DRAWN - (bottom - top) / 2, 1, max(1, _DRAWN - 1 - (bottom - top)))
-    draw.text((float(x) - left, float(y) - top), word.text, font=font, fill="black")
+    box = _free(word.x * _DRAWN, word.y * _DRAWN, right - left, bottom - top, taken)
+    taken.append(box)
+    draw.text((box[0] - left, box[1] - top), word.text, font=font, fill="black")
   return canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS).convert("RGB")
+
+
+def _free(x: float, y: float, width: float, height: float, taken: Sequence[Box]) -> Box:
+  """Box of that size whose centre is nearest to (x, y) above or below and that touches no other."""
+  left = min(max(x - width / 2, 1), max(1, _DRAWN - 1 - width))
+  lowest = max(1, _DRAWN - 1 - height)
+  for shift in sorted(range(-_DRAWN, _DRAWN, 2), key=abs):
+    top = y - height / 2 + shift
+    box = (left, min(max(top, 1), lowest), left + width, min(max(top, 1), lowest) + height)
+    if not any(box[0] < other[2] and other[0] < box[2] and box[1] - _GAP < other[3]
+               and other[1] < box[3] + _GAP for other in taken):
+      return box
+  return (left, min(max(y - height / 2, 1), lowest), left + width, y + height / 2)  # no room: overlap
 
 
 @functools.cache
