@@ -1,0 +1,40 @@
+"""Writes the features of a trained run: <workdir>/features/<split>/<modality>/{<layer>,label}.npy, key.json.
+
+  python -m launch.extract --workdir=runs/world/seed_0/c --split=validation --layers=pool5,fc7
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import checkpoint
+from cmx import data
+from cmx import experiment
+from cmx import features
+from cmx import progress
+from launch import common
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION], "Which examples.")
+LAYERS = flags.DEFINE_list("layers", ["fc7"], "Activations, among pool5, fc6_linear, fc6, fc7_linear, fc7, fc8.")
+OUT = flags.DEFINE_string("out", None, "Folder to write; <workdir>/features/<split>_<layers> where none is given.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, workdir = time.monotonic(), pathlib.Path(WORKDIR.value)
+  run = checkpoint.load_run(workdir)  # the run's own config says which data it belongs to
+  default = workdir / "features" / f"{SPLIT.value}_{'_'.join(LAYERS.value)}"
+  folder = pathlib.Path(OUT.value) if OUT.value else default
+  found = features.extract(run, experiment.open_data(run.config), SPLIT.value, LAYERS.value, folder,
+                           batch=run.config.evaluation.batch)
+  for name, part in found.items():
+    print(name, ", ".join(f"{layer} {list(array.shape)}" for layer, array in part.items()))
+  logging.info("Features in %s. Written: %s", progress.duration(time.monotonic() - started), folder)
+
+
+if __name__ == "__main__":
+  common.run(main)

