@@ -4,21 +4,28 @@
   python -m launch.prepare --config=configs/everyday.py      says which packages to download, then builds
 """
 
+import pathlib
 import time
 from collections.abc import Sequence
 
+from absl import flags
 from absl import logging
 
 from cmx import data
 from cmx import experiment
+from cmx import pictures
 from cmx import progress
 from launch import common
+
+PICTURE = flags.DEFINE_string("picture", None, "Also draw examples of every modality into this file, e.g. x.png.")
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
   started, config = time.monotonic(), common.CONFIG.value
   data.prepare(config.data)
+  if PICTURE.value:
+    pictures.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
   dataset = experiment.open_data(config)
   for modality in dataset.modalities:
     counts = {split: len(sources[modality.name]) for split, sources in dataset.splits.items()}
