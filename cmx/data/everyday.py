@@ -83,7 +83,8 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   if not built.exists():
     # A plain folder first, so that an interrupted rendering goes on; the records replace it.
     built = build.build(rows, packages(data), pathlib.Path(data.root) / "everyday" / "pictures")
-  examples, skipped = _examples(rows, archive_lib.Archive(built))
+  with archive_lib.Archive(built) as archive:
+    examples, skipped = _examples(rows, archive)
   _record(data, examples)
   report = _report(rows, examples, skipped)
   temporary = _folder(data) / f"{REPORT}.writing"

@@ -15,6 +15,13 @@ class Archive:
     self._zip = None if path.is_dir() else zipfile.ZipFile(path)
     self._members = {} if path.is_dir() else {i.filename: i.file_size for i in self._zip.infolist()}
 
+  def __enter__(self) -> "Archive":
+    return self
+
+  def __exit__(self, *exception: object) -> None:
+    if self._zip is not None:
+      self._zip.close()
+
   def read(self, name: str) -> bytes | None:
     """Bytes of a file. Raises ValueError if it is larger than any example can be."""
     if self._folder is not None:

@@ -131,8 +131,7 @@ class Dictd:
     """All entries of a head word, without braces, white space reduced to one blank."""
     places = dict.fromkeys(self._places.get(word.lower(), []))
     raw = [self._entries[start:start + size].decode("utf-8", "replace") for start, size in places]
-    plain = [" ".join(f"|{entry}|".replace("{", "").replace("}", "").split())[1:-1] for entry in raw]
-    return " ".join(plain) if plain else None
+    return " ".join(" ".join(raw).replace("{", "").replace("}", "").split()) if raw else None
 
 
 def _number(digits: str) -> int:
