@@ -1,0 +1,201 @@
+"""Checks a data set before anything is trained: counts, holes, bad files, duplicates, what to do next."""
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cmx import config as config_lib
+from cmx import data as data_lib
+from cmx.folders import decoding
+from cmx.folders import judgement
+from cmx.folders import listing as listing_lib
+
+_FEW = 5  # training examples; with fewer a class is hardly learnt
+_SHOWN = 20  # groups of duplicates that are printed; the JSON has all
+
+
+class Entry(NamedTuple):
+  """One usable example: its cell, its name, and a digest of what a network would see of it."""
+
+  modality: str
+  split: str
+  class_name: str
+  key: str
+  digest: str
+
+
+@dataclasses.dataclass
+class Report:
+  """What a check found; `problems` keep training from starting, `remarks` do not."""
+
+  what: str  # path or name of the data set
+  modalities: dict[str, str]  # name: kind of input, the reference first
+  classes: list[str]
+  counts: dict[str, dict[str, dict[str, int]]]  # {modality: {split: {class: examples}}}
+  bad: list[dict[str, str]]  # {"file", "why"}
+  across_splits: list[list[str]]  # groups of equal examples with some in training, some in validation
+  across_modalities: list[list[str]]  # groups of equal examples in several modalities
+  within: list[list[str]]  # groups of equal examples in one split of one modality
+  problems: list[str]
+  remarks: list[str]
+
+
+def check(data: config_lib.Data) -> Report:
+  """Looks at every example of a data set; a user's own files are looked at as they are, unprepared.
+
+  Raises:
+    ValueError, FileNotFoundError: if the data set cannot be listed at all.
+  """
+  return _of_folders(data) if data.name == "folders" else _of_dataset(data)
+
+
+def _of_folders(data: config_lib.Data) -> Report:
+  listing = listing_lib.find(data.folders)
+  kinds = {row.name: row.kind for row in judgement.rows(listing, data.folders.reference)}
+  entries, bad, widths = [], list(listing.bad), {}
+  for items in decoding.parts(listing).values():
+    for item, x in decoding.decode(items, data.folders.image_size, widths):
+      if isinstance(x, listing_lib.Bad):
+        bad.append(x)
+      else:
+        entries.append(Entry(item.modality, item.split, item.class_name, item.key, _digest(x)))
+  report = _report(data.folders.path, kinds, judgement.classes(listing), entries, bad)
+  report.problems += judgement.problems(listing, data.holdout)
+  report.remarks += [f"modality {name!r} has a validation split, so its split test is not used"
+                     for name in listing.left_out]
+  return report
+
+
+def _of_dataset(data: config_lib.Data) -> Report:
+  dataset = data_lib.load(data)
+  entries = list(_entries(dataset))
+  kinds = {row.name: row.kind for row in dataset.modalities}
+  report = _report(data.name, kinds, dataset.classes, entries, [])
+  seen = {(entry.modality, entry.split) for entry in entries}
+  report.problems += [f"modality {name!r} has no {split} examples; expected 1 or more"
+                      for name in kinds for split in decoding.SPLITS if (name, split) not in seen]
+  return report
+
+
+def _entries(dataset: data_lib.Dataset) -> Iterator[Entry]:
+  for split, sources in dataset.splits.items():
+    for name, source in sources.items():
+      for index in range(len(source)):
+        example = source[index]
+        yield Entry(name, split, dataset.classes[example["label"]], example["key"],
+                    _digest(example["input"]))
+
+
+def _digest(x: np.ndarray | str) -> str:
+  """SHA-256 of an example as a network sees it: two files of one image are equal."""
+  if isinstance(x, str):
+    return hashlib.sha256(b"text " + x.encode()).hexdigest()
+  return hashlib.sha256(f"{x.dtype} {x.shape} ".encode() + x.tobytes()).hexdigest()
+
+
+def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: list[Entry],
+            bad: list[listing_lib.Bad]) -> Report:
+  classes = list(classes)
+  found = Counter((entry.modality, entry.split, entry.class_name) for entry in entries)
+  counts = {name: {split: {c: found[name, split, c] for c in classes} for split in decoding.SPLITS}
+            for name in kinds}
+  problems = []
+  if bad:
+    problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; remove or replace "
+                    f"{'it' if len(bad) == 1 else 'them'}")
+  groups = _duplicates(entries)
+  return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, problems,
+                [*_class_remarks(classes, counts), *_duplicate_remarks(*groups)])
+
+
+def _duplicates(entries: list[Entry]) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
+  """Groups of keys of equal examples: across splits, across modalities only, and within one split."""
+  same: dict[str, list[Entry]] = {}
+  for entry in entries:
+    same.setdefault(entry.digest, []).append(entry)
+  splits, modalities, within = [], [], []
+  for group in same.values():
+    if len(group) < 2:
+      continue
+    keys = [f"{entry.modality}, {entry.split}: {entry.key}" for entry in group]
+    if len({entry.split for entry in group}) > 1:
+      splits.append(keys)
+    elif len({entry.modality for entry in group}) > 1:
+      modalities.append(keys)
+    else:
+      within.append(keys)
+  return splits, modalities, within
+
+
+def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int]]]) -> list[str]:
+  def cells(count: Any, split: str) -> str:
+    return ", ".join(f"{c} in {name}" for name, parts in counts.items() for c in classes
+                     if count(parts[split][c]))
+
+  few = cells(lambda n: 0 < n < _FEW, data_lib.TRAIN)
+  never = [c for c in classes if not any(parts[data_lib.TRAIN][c] for parts in counts.values())]
+  alone = [c for c in classes if sum(parts[data_lib.TRAIN][c] > 0 for parts in counts.values()) == 1]
+  folded = Counter(c.casefold() for c in classes)
+  twins = [c for c in classes if folded[c.casefold()] > 1]
+  remarks = [
+    (few, f"fewer than {_FEW} training examples: {few}"),
+    (never, f"no training example in any modality: {', '.join(never)}; only their validation examples are used"),
+    (alone, f"training examples in one modality only: {', '.join(alone)}; nothing can be aligned there"),
+    (twins, f"names that differ by case only: {', '.join(twins)}; they count as different classes")]
+  return [remark for found, remark in remarks if found]
+
+
+def _duplicate_remarks(splits: list, modalities: list, within: list) -> list[str]:
+  remarks = [
+    (splits, f"{len(splits)} examples stand in training and in validation: validation is too easy by them"),
+    (modalities, f"{len(modalities)} examples stand in several modalities: these are pairs"),
+    (within, f"{len(within)} examples stand twice or more in one split")]
+  return [remark for found, remark in remarks if found]
+
+
+def text(report: Report) -> str:
+  """The report as people read it; a missing cell is a dot."""
+  lines = [f"{report.what}: {len(report.modalities)} modalities, {len(report.classes)} classes",
+           "examples: training / validation; . = none", "", *_table(report), ""]
+  lines += _section("bad files", [f"{entry['file']}: {entry['why']}" for entry in report.bad], None)
+  for title, groups in (("equal examples across splits", report.across_splits),
+                        ("equal examples across modalities", report.across_modalities),
+                        ("equal examples within a split", report.within)):
+    lines += _section(title, [" = ".join(group) for group in groups], _SHOWN)
+  lines += _section("remarks", report.remarks, None)
+  lines += _section("training would fail", report.problems, None)
+  return "\n".join([*lines, _next(report)])
+
+
+def _table(report: Report) -> list[str]:
+  header = ["class", *(f"{name} ({kind})" for name, kind in report.modalities.items())]
+  rows = []
+  for name in report.classes:
+    cells = [[parts[split][name] for split in decoding.SPLITS] for parts in report.counts.values()]
+    rows.append([name, *(" / ".join(f"{n:,}" if n else "." for n in cell) for cell in cells)])
+  totals = [" / ".join(f"{sum(parts[split].values()):,}" for split in decoding.SPLITS)
+            for parts in report.counts.values()]
+  rows = [header, *rows, ["total", *totals]]
+  widths = [max(map(len, column)) for column in zip(*rows)]
+  return ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
+          for row in rows]
+
+
+def _section(title: str, entries: list[str], shown: int | None) -> list[str]:
+  if not entries:
+    return []
+  more = len(entries) - len(entries[:shown])
+  return [f"{title} ({len(entries)}):", *(f"  {entry}" for entry in entries[:shown]),
+          *([f"  and {more} more; --json has them all"] if more else []), ""]
+
+
+def _next(report: Report) -> str:
+  if report.problems:
+    return "Next: mend the above and check again."
+  if report.across_splits:
+    return "Next: training works; take the equal examples out of one of the splits first."
+  return "Next: all is well; train with launch.reproduce."

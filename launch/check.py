@@ -1,0 +1,42 @@
+"""Checks a data set before training: counts a class and modality, holes, bad files, duplicates.
+
+  python -m launch.check --path=ROOT                       your own folders, or a .csv or .jsonl manifest
+  python -m launch.check --config=configs/everyday.py      any other data set, once prepared
+
+Ends with exit code 1 if training would fail.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from cmx import check
+from launch import common
+
+PATH = flags.DEFINE_string("path", "", "Root of your own folders, or a .csv or .jsonl manifest.")
+JSON = flags.DEFINE_string("json", "", "File that the whole report is written to.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  data = common.CONFIG.value.data
+  if PATH.value:
+    data = dataclasses.replace(data, name="folders",
+                               folders=dataclasses.replace(data.folders, path=PATH.value))
+  report = check.check(data)
+  print(check.text(report))
+  if not report.problems and data.name == "folders":
+    print(f"  python -m launch.reproduce --config=configs/folders.py "
+          f"--config.data.folders.path={data.folders.path} --workdir=runs/mine")
+  if JSON.value:
+    pathlib.Path(JSON.value).write_text(json.dumps(dataclasses.asdict(report), indent=1))
+  if report.problems:
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  common.run(main)
