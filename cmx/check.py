@@ -151,9 +151,9 @@ def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int
 
 def _duplicate_remarks(splits: list, modalities: list, within: list) -> list[str]:
   remarks = [
-    (splits, f"{len(splits)} examples stand in training and in validation: validation is too easy by them"),
-    (modalities, f"{len(modalities)} examples stand in several modalities: these are pairs"),
-    (within, f"{len(within)} examples stand twice or more in one split")]
+    (splits, f"equal examples in training and validation: {len(splits)}; validation is too easy by them"),
+    (modalities, f"equal examples in several modalities: {len(modalities)}; these are pairs"),
+    (within, f"equal examples within a split: {len(within)}; they count twice")]
   return [remark for found, remark in remarks if found]
 
 

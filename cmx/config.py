@@ -43,6 +43,7 @@ class Folders:
   path: str = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .jsonl manifest
   image_size: int = 64  # pixels; images are padded to a white square and resized
   reference: str = ""  # modality the others start from; "" is natural, else the images with most examples
+  written: tuple[str, ...] = ()  # image modalities that show written words: never mirrored
 
 
 @dataclasses.dataclass

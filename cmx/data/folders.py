@@ -76,7 +76,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
 
   Raises:
     FileNotFoundError: if the files as they are now are not prepared; the message says how to.
-    ValueError: if no path is given.
+    ValueError: if no path is given, or `written` names a modality that is not there.
   """
   listing = listing_lib.find(data.folders)
   folder = _folder(data, listing)
@@ -86,10 +86,19 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
       f"launch.prepare --config=configs/folders.py --config.data.folders.path={data.folders.path} "
       f"--config.data.root={data.root}")
   card = json.loads((folder / _CARD).read_text())
-  rows = tuple(modalities_lib.Modality(*row[:-1], tuple(row[-1])) for row in card["modalities"])
+  rows = _rows(card["modalities"], data.folders.written)
   splits = {split: {row.name: _opened(_part(folder, row.name, split)) for row in rows}
             for split in decoding.SPLITS}
   return data_lib.Dataset("folders", tuple(card["classes"]), rows, splits, card["fingerprint"])
+
+
+def _rows(rows: Sequence[Sequence[Any]], written: Sequence[str]) -> tuple[modalities_lib.Modality, ...]:
+  rows = tuple(modalities_lib.Modality(*row[:-1], tuple(row[-1])) for row in rows)
+  unknown = set(written) - {row.name for row in rows}
+  if unknown:
+    raise ValueError(f"written modality {sorted(unknown)[0]!r}; expected among "
+                     + ", ".join(row.name for row in rows))
+  return tuple(row._replace(mirror=False) if row.name in written else row for row in rows)
 
 
 def _folder(data: config_lib.Data, listing: listing_lib.Listing) -> pathlib.Path:

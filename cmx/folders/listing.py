@@ -89,7 +89,7 @@ def find(options: config_lib.Folders) -> Listing:
   bad: list[Bad] = []
   if root.is_dir():
     items = list(_of_folders(root, bad))
-    named = {_modality(entry.name) for entry in _entries(root) if entry.is_dir()}
+    named = {_modality(entry.name) for entry in _entries(root) if os.path.isdir(entry.path)}
     blamed = {_modality(pathlib.PurePath(file.file).parts[0]) for file in bad}
     empty = sorted(named - {item.modality for item in items} - blamed)
   else:
@@ -120,7 +120,7 @@ def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
 
 def _of_folders(root: pathlib.Path, bad: list[Bad]) -> Iterator[Item]:
   for modality in _entries(root):
-    if not modality.is_dir():
+    if not os.path.isdir(modality.path):
       continue  # a README or a licence beside the modalities
     if not _NAME.fullmatch(modality.name):
       bad.append(Bad(modality.name, "modality's name; expected letters, digits, _ and - only"))
@@ -129,10 +129,10 @@ def _of_folders(root: pathlib.Path, bad: list[Bad]) -> Iterator[Item]:
       path = pathlib.PurePath(modality.name, entry.name)
       split = SPLITS.get(path.stem.lower() if path.suffix == reading.TABLE else entry.name.lower())
       if split is None:
-        what = "a split" if entry.is_dir() else "a split's folder or table"
+        what = "a split" if os.path.isdir(entry.path) else "a split's folder or table"
         bad.append(Bad(f"{path}", f"not {what}; expected {modality.name}/train and "
                        f"{modality.name}/validation, with a folder a class in each"))
-      elif entry.is_dir():
+      elif os.path.isdir(entry.path):
         yield from _of_split(root, path, split, bad)
       elif path.suffix == reading.TABLE:
         yield from _of_table(root, path, split, bad)
@@ -142,14 +142,14 @@ def _of_folders(root: pathlib.Path, bad: list[Bad]) -> Iterator[Item]:
 
 def _of_split(root: pathlib.Path, path: pathlib.PurePath, split: str, bad: list[Bad]) -> Iterator[Item]:
   for class_entry in _entries(root / path):
-    if not class_entry.is_dir():
+    if not os.path.isdir(class_entry.path):
       bad.append(Bad(f"{path / class_entry.name}", f"not in a class's folder; expected {path}/<class>/<file>"))
       continue
     name = reading.class_name(class_entry.name)
     for entry in _entries(root / path / class_entry.name):
       file = path / class_entry.name / entry.name
       kind = reading.kind(file)
-      if not entry.is_file():
+      if not os.path.isfile(entry.path):
         bad.append(Bad(f"{file}", "a folder inside a class's folder, or a broken link; expected files"))
       elif kind is None:
         bad.append(Bad(f"{file}", _unknown(file)))

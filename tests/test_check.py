@@ -1,0 +1,168 @@
+"""The check before training: counts, holes, bad files, duplicates, and what it says to do."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cmx import check
+from cmx import config as config_lib
+from cmx.data import folders
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def settings(path, **fields):
+  data = config_lib.Data(name="folders", **fields)
+  data.folders.path, data.folders.image_size = f"{path}", 16
+  return data
+
+
+def write(path, words):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(words)
+
+
+def paint(path, colour):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  Image.new("RGB", (8, 8), colour).save(path)
+
+
+@pytest.fixture
+def mine(tmp_path):
+  """Six training and two validation examples a cell; no photo of a lamp."""
+  root = tmp_path / "mine"
+  for split, count in (("train", 6), ("validation", 2)):
+    for c, name in enumerate(("bed", "chair", "lamp")):
+      for i in range(count):
+        write(root / "note" / split / name / f"{i}.txt", f"{split} {name} {i}")
+        if name != "lamp":
+          paint(root / "photo" / split / name / f"{i}.png", (80 * c, 9 * i, len(split)))
+    x = np.arange(count * 4.0).reshape(-1, 2) + len(split) / 100
+    table = {"x": x, "y": np.tile([0, 2], count), "classes": np.array(["bed", "chair", "lamp"])}
+    (root / "sound").mkdir(exist_ok=True)
+    np.savez(root / "sound" / f"{split}.npz", **table)
+  return root
+
+
+def test_sound_data_are_counted_with_their_holes(mine):
+  report = check.check(settings(mine))
+  assert check.text(report) == f"""\
+{mine}: 3 modalities, 3 classes
+examples: training / validation; . = none
+
+class  photo (pixels)  note (text)  sound (vector)
+bed             6 / 2        6 / 2           6 / 2
+chair           6 / 2        6 / 2           . / .
+lamp            . / .        6 / 2           6 / 2
+total          12 / 4       18 / 6          12 / 4
+
+Next: all is well; train with launch.reproduce."""
+  assert (report.problems, report.remarks, report.bad) == ([], [], [])
+
+
+def test_all_bad_files_are_listed_with_the_reason(mine):
+  write(mine / "note/train/bed/0.txt", "")
+  write(mine / "note/train/bed/1.doc", "x")
+  (mine / "photo/train/bed/3.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
+  report = check.check(settings(mine))
+  assert {bad["file"]: bad["why"].split(":")[0] for bad in report.bad} == {
+    "note/train/bed/0.txt": "empty text",
+    "note/train/bed/1.doc": "file type .doc; expected one of .png .jpg .jpeg .webp .gif .bmp .tif .tiff .ppm "
+                            ".pgm .pbm .tga .ico .jp2 .avif .txt .npy",
+    "photo/train/bed/3.png": "does not decode as an image"}
+  assert report.problems == ["3 bad files; remove or replace them"]
+  assert report.counts["note"]["train"]["bed"] == 5
+  assert "bad files (3):\n  note/train/bed/1.doc: file type" in check.text(report)
+  assert check.text(report).endswith("Next: mend the above and check again.")
+
+
+def test_duplicates_are_told_apart(mine):
+  write(mine / "note/validation/bed/again.txt", "  train bed 0\n")  # equal but for white space
+  Image.open(mine / "photo/train/bed/0.png").save(mine / "photo/train/bed/copy.bmp")  # another format
+  for split in ("train", "validation"):
+    write(mine / "words" / split / "bed/0.txt", f"another {split}")
+  write(mine / "words/train/bed/1.txt", "train chair 1")
+  report = check.check(settings(mine))
+  assert report.across_splits == [["note, train: note/train/bed/0.txt",
+                                   "note, validation: note/validation/bed/again.txt"]]
+  assert report.within == [["photo, train: photo/train/bed/0.png", "photo, train: photo/train/bed/copy.bmp"]]
+  assert report.across_modalities == [["note, train: note/train/chair/1.txt",
+                                       "words, train: words/train/bed/1.txt"]]
+  assert report.problems == []
+  assert report.remarks[-3:] == [
+    "equal examples in training and validation: 1; validation is too easy by them",
+    "equal examples in several modalities: 1; these are pairs",
+    "equal examples within a split: 1; they count twice"]
+  assert "take the equal examples out of one of the splits first" in check.text(report)
+
+
+def test_thin_lonely_and_unseen_classes_are_remarked(mine):
+  write(mine / "note/train/stool/0.txt", "one stool")
+  write(mine / "note/validation/Bed/0.txt", "a bed with a capital")
+  assert check.check(settings(mine)).remarks == [
+    "fewer than 5 training examples: stool in note",
+    "no training example in any modality: Bed; only their validation examples are used",
+    "training examples in one modality only: stool; nothing can be aligned there",
+    "names that differ by case only: Bed, bed; they count as different classes"]
+
+
+def test_a_test_split_that_is_not_used_is_remarked(mine):
+  write(mine / "note/test/bed/0.txt", "held back")
+  assert check.check(settings(mine)).remarks == [
+    "modality 'note' has a validation split, so its split test is not used"]
+
+
+def test_what_would_stop_training_is_a_problem(mine):
+  (mine / "smell").mkdir()
+  (mine / "sound/validation.npz").unlink()
+  report = check.check(settings(mine))
+  assert [problem.split(";")[0] for problem in report.problems] == [
+    "modality 'smell' is empty", "modality 'sound' has no validation examples"]
+  report = check.check(settings(mine, holdout=0.2))
+  assert [problem.split(";")[0] for problem in report.problems] == ["modality 'smell' is empty"]
+
+
+def test_a_modality_of_another_vocabulary_is_seen_at_once(tmp_path):
+  for split in ("train", "validation"):
+    for name in ("bed", "chair"):
+      paint(tmp_path / "photo" / split / name / "0.png", (len(split), len(name), 0))
+    (tmp_path / "sound").mkdir(exist_ok=True)
+    np.savez(tmp_path / "sound" / f"{split}.npz", x=np.eye(2) * len(split), y=np.array([0, 1]))
+  report = check.check(settings(tmp_path))
+  assert report.classes == ["0", "1", "bed", "chair"]
+  assert "training examples in one modality only: 0, 1, bed, chair; nothing can be aligned there" in report.remarks
+
+
+def test_other_data_sets_are_checked_through_their_examples(mine, tmp_path):
+  data = settings(mine, root=f"{tmp_path / 'data'}")
+  folders.prepare(data)
+  report = check._of_dataset(data)
+  assert report.counts == check.check(data).counts
+  assert (report.problems, report.remarks) == ([], [])
+
+
+def run(*arguments):
+  return subprocess.run([sys.executable, "-m", "launch.check", "--compilation_cache=", *arguments], cwd=ROOT,
+                        capture_output=True, text=True, check=False)
+
+
+def test_the_command_ends_well_and_says_how_to_train(mine, tmp_path):
+  done = run(f"--path={mine}", f"--json={tmp_path / 'report.json'}")
+  assert done.returncode == 0, done.stderr
+  assert (f"  python -m launch.reproduce --config=configs/folders.py --config.data.folders.path={mine} "
+          "--workdir=runs/mine") in done.stdout
+  report = json.loads((tmp_path / "report.json").read_text())
+  assert report["counts"]["photo"]["train"] == {"bed": 6, "chair": 6, "lamp": 0}
+
+
+def test_the_command_fails_where_training_would(mine, tmp_path):
+  write(mine / "note/train/bed/0.txt", "")
+  assert run(f"--path={mine}").returncode == 1
+  done = run(f"--path={tmp_path / 'none'}")
+  assert done.returncode == 1
+  assert "none does not exist; expected root/<modality>/<train|validation>/<class>/<file>" in done.stderr

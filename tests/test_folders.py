@@ -1,0 +1,506 @@
+"""A user's own folders and manifests: what is read, what is refused, and with which words."""
+
+import csv
+import io
+import json
+import os
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cmx import config as config_lib
+from cmx import data as data_lib
+from cmx.data import folders
+from cmx.folders import decoding
+from cmx.folders import judgement
+from cmx.folders import listing
+from cmx.folders import reading
+
+CLASSES = ("bed", "chair", "door", "lamp", "stove")
+
+
+def paint(path, colour=(200, 40, 40), size=(12, 8)):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  Image.new("RGB", size, colour).save(path)
+
+
+def write(path, words):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(words)
+
+
+def table(path, labels, width=5, **members):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  x = np.arange(len(labels) * width, dtype=np.float64).reshape(-1, width)
+  np.savez(path, **{"x": x, "y": np.array(labels), "classes": np.array(CLASSES), **members})
+
+
+def settings(path, root=None, **fields):
+  data = config_lib.Data(name="folders", root=f"{root or path.parent / 'data'}", **fields)
+  data.folders.path, data.folders.image_size = f"{path}", 16
+  return data
+
+
+@pytest.fixture
+def mine(tmp_path):
+  """Three modalities of five classes with holes: no photo of a door, no note on a lamp, no stove's sound."""
+  root = tmp_path / "mine"
+  for split, count in (("train", 3), ("val", 2)):
+    for c, name in enumerate(CLASSES):
+      for i in range(count):
+        if name != "door":
+          paint(root / "photo" / split / name / f"{i}.png", (40 * c, 20 * i, len(split)))
+        if name != "lamp":
+          write(root / "note" / split / name / f"{i}.txt", f"  {split} {name} number {i}\n")
+    table(root / "sound" / f"{split}.npz", [0, 1, 2, 3] * count)
+  return root
+
+
+def opened(data):
+  folders.prepare(data)
+  return data_lib.load(data)
+
+
+def refusal(root, **fields):
+  """The message with which a root is refused."""
+  with pytest.raises(ValueError) as error:
+    folders.prepare(settings(root, **fields))
+  return str(error.value)
+
+
+def test_three_modalities_with_holes_open_as_one_data_set(mine):
+  dataset = opened(settings(mine))
+  assert dataset.classes == CLASSES
+  assert [(m.name, m.kind, m.shape) for m in dataset.modalities] == [
+    ("photo", "pixels", (16, 16, 3)), ("note", "text", ()), ("sound", "vector", (5,))]
+  counts = {split: {name: np.bincount(source.labels, minlength=5).tolist()
+                    for name, source in sources.items()} for split, sources in dataset.splits.items()}
+  assert counts == {
+    "train": {"photo": [3, 3, 0, 3, 3], "note": [3, 3, 3, 0, 3], "sound": [3, 3, 3, 3, 0]},
+    "validation": {"photo": [2, 2, 0, 2, 2], "note": [2, 2, 2, 0, 2], "sound": [2, 2, 2, 2, 0]}}
+
+
+def test_examples_are_what_the_files_hold(mine):
+  train = opened(settings(mine)).splits["train"]
+  note, sound, photo = train["note"][4], train["sound"][6], train["photo"][3]
+  assert note == {"input": "train chair number 1", "label": 1, "key": "note/train/chair/1.txt"}
+  assert (sound["label"], sound["key"]) == (2, "sound/train.npz#6")
+  assert sound["input"].dtype == np.float32 and sound["input"].tolist() == [30, 31, 32, 33, 34]
+  assert (photo["label"], photo["key"]) == (1, "photo/train/chair/0.png")
+  assert photo["input"].dtype == np.uint8 and photo["input"][8, 8].tolist() == [40, 0, 5]
+  assert len(train["photo"]) == len(train["photo"].labels) == 12
+
+
+def test_preparing_again_decodes_nothing(mine, monkeypatch):
+  data = settings(mine)
+  before = opened(data)
+  monkeypatch.setattr(decoding, "decode", None)
+  assert opened(data).fingerprint == before.fingerprint
+
+
+def test_an_interrupted_preparation_goes_on_and_ends_equal(mine, monkeypatch):
+  whole = opened(settings(mine, mine.parent / "whole")).fingerprint
+  data, seen, decode = settings(mine), [], decoding.decode
+
+  def stopping(items, *rest):
+    seen.append(items[0].modality)
+    if len(seen) == 4:
+      raise KeyboardInterrupt
+    return decode(items, *rest)
+
+  monkeypatch.setattr(decoding, "decode", stopping)
+  with pytest.raises(KeyboardInterrupt):
+    folders.prepare(data)
+  with pytest.raises(FileNotFoundError):
+    folders.load(data)
+  assert opened(data).fingerprint == whole
+  assert len(seen) == 7  # three parts of six were whole already
+
+
+def test_a_changed_file_is_another_data_set(mine):
+  data = settings(mine)
+  before = opened(data).fingerprint
+  write(mine / "note/train/bed/0.txt", "another text")
+  with pytest.raises(FileNotFoundError, match="is not prepared in .*files have changed since; run python "
+                                              "-m launch.prepare --config=configs/folders.py "):
+    data_lib.load(data)
+  assert opened(data).fingerprint != before
+
+
+def test_a_copy_elsewhere_has_the_same_fingerprint(mine):
+  before = opened(settings(mine)).fingerprint
+  moved = mine.rename(mine.parent / "moved")
+  assert opened(settings(moved)).fingerprint == before
+
+
+@pytest.mark.parametrize("alias", ["val", "valid", "validation", "test"])
+def test_validation_goes_by_several_names(mine, alias):
+  (mine / "note/val").rename(mine / "note" / alias)
+  assert len(opened(settings(mine)).splits["validation"]["note"]) == 8
+
+
+def test_a_test_split_beside_validation_is_left_out(mine):
+  write(mine / "note/test/bed/0.txt", "held back")
+  found = listing.find(settings(mine).folders)
+  assert found.left_out == ["note"]
+  assert not [item for item in found.items if "test" in item.key]
+
+
+def test_the_codes_of_cmplaces_name_its_modalities(mine):
+  (mine / "photo").rename(mine / "NAT")
+  row = opened(settings(mine)).modalities[0]
+  assert (row.name, row.code, row.mirror) == ("natural", "NAT", True)
+
+
+def test_images_with_most_examples_are_the_reference_unless_another_is_named(mine):
+  for i in range(30):
+    paint(mine / "sketch/train/bed" / f"{i}.png")
+  paint(mine / "sketch/val/bed/0.png")
+  data = settings(mine)
+  assert opened(data).modalities[0].name == "sketch"
+  data.folders.reference = "sound"
+  assert opened(data).modalities[0].name == "sound"
+  data.folders.reference = "smell"
+  with pytest.raises(ValueError, match="reference 'smell'; expected one of note, photo, sketch, sound"):
+    folders.prepare(data)
+
+
+def test_written_modalities_are_not_mirrored(mine):
+  data = settings(mine)
+  assert opened(data).modalities[0].mirror
+  data.folders.written = ("photo",)
+  assert not data_lib.load(data).modalities[0].mirror
+  data.folders.written = ("signs",)
+  with pytest.raises(ValueError, match="written modality 'signs'; expected among photo, note, sound"):
+    data_lib.load(data)
+
+
+def test_modalities_can_have_vectors_of_different_widths(mine):
+  for split in ("train", "val"):
+    table(mine / "touch" / f"{split}.npz", [0, 1], width=7)
+  shapes = {m.name: m.shape for m in opened(settings(mine)).modalities}
+  assert (shapes["sound"], shapes["touch"]) == ((5,), (7,))
+
+
+def test_vectors_can_be_files_of_their_own(mine):
+  for split in ("train", "val"):
+    (mine / "touch" / split / "bed").mkdir(parents=True)
+    np.save(mine / "touch" / split / "bed" / "a.npy", np.array([1, 2, 3]))
+  source = opened(settings(mine)).splits["train"]["touch"]
+  assert source[0]["input"].tolist() == [1.0, 2.0, 3.0]
+  assert source[0]["input"].dtype == np.float32
+
+
+def test_holdout_stands_in_for_validation(mine):
+  for file in sorted(mine.glob("note/val/*/*")):
+    file.unlink()
+  assert "modality 'note' has no validation examples" in refusal(mine)
+  assert len(opened(settings(mine, holdout=0.3)).splits["validation"]["note"]) == 0
+
+
+def manifest(root, rows, name="list.csv"):
+  path = root / name
+  if name.endswith(".csv"):
+    with path.open("w", newline="") as file:
+      writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+      writer.writeheader()
+      writer.writerows(rows)
+  else:
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+  return path
+
+
+def said(root):
+  """Rows of a manifest of photos and of notes that stand in the manifest."""
+  rows = []
+  for split in ("train", "validation"):
+    for name in ("bed", "chair"):
+      paint(root / "files" / f"{split} {name}.png")
+      rows.append({"path": f"files/{split} {name}.png", "text": "", "modality": "photo", "split": split,
+                   "class": name})
+      rows.append({"path": "", "text": f"a {name}, {split}", "modality": "note", "split": split,
+                   "class": name})
+  return rows
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.jsonl"])
+def test_manifests_name_files_and_hold_texts(tmp_path, name):
+  dataset = opened(settings(manifest(tmp_path, said(tmp_path), name)))
+  assert [m.name for m in dataset.modalities] == ["photo", "note"]
+  assert dataset.splits["train"]["note"][1]["input"] == "a chair, train"
+  assert dataset.splits["train"]["photo"][1]["key"].startswith("files/train chair.png#")
+  assert dataset.splits["validation"]["photo"].labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("change, message", [
+  ({"path": "/etc/hostname.png"}, "path '/etc/hostname.png' leaves the manifest's folder"),
+  ({"path": "files/../../x.png"}, "path 'files/../../x.png' leaves the manifest's folder"),
+  ({"path": "files/none.png"}, "files/none.png does not exist or is not a file"),
+  ({"path": "files/a.docx"}, "files/a.docx: file type .docx; expected one of .png .jpg"),
+  ({"path": ""}, "neither path and text; expected one of them"),
+  ({"text": "words"}, "both path and text; expected one of them"),
+  ({"split": "dev"}, "split 'dev'; expected train or validation"),
+  ({"class": " "}, "no class; expected its name"),
+  ({"modality": "../up"}, "modality '../up'; expected letters, digits, _ and - only"),
+  ({"class": 3}, "class 3; expected a string"),
+])
+def test_bad_rows_of_a_manifest_are_named_by_line(tmp_path, change, message):
+  rows = said(tmp_path)
+  rows[2] = {**rows[2], **change}
+  assert f"\n  list.jsonl:3: {message}" in refusal(manifest(tmp_path, rows, "list.jsonl"))
+
+
+def test_a_manifest_without_its_columns_is_refused(tmp_path):
+  path = manifest(tmp_path, [{"path": "a.png", "split": "train", "label": "bed"}])
+  assert ("has columns path, split, label; expected path or text (or both), modality, split, class; missing: "
+          "class, modality") in refusal(path)
+
+
+def test_a_manifest_that_does_not_read_is_refused(tmp_path):
+  path = tmp_path / "list.jsonl"
+  path.write_text('{"path": ')
+  assert "list.jsonl does not read as .jsonl: " in refusal(path)
+  path.write_bytes(b"\xff\xfe")
+  assert "list.jsonl is not UTF-8: invalid start byte at byte 0" in refusal(path)
+  assert "is a file of type .txt; expected root/<modality>" in refusal(path.rename(tmp_path / "list.txt"))
+
+
+def test_a_missing_path_is_refused(tmp_path):
+  with pytest.raises(FileNotFoundError, match="none does not exist; expected root/<modality>/<train|val"):
+    folders.prepare(settings(tmp_path / "none"))
+  with pytest.raises(ValueError, match=r"no path to your own data; expected --config\.data\.folders\.path"):
+    folders.prepare(config_lib.Data(name="folders"))
+
+
+def test_an_empty_modality_is_refused(mine):
+  (mine / "smell/train").mkdir(parents=True)
+  assert "modality 'smell' is empty; expected smell/train/<class>/<file>" in refusal(mine)
+
+
+def test_a_modality_without_training_examples_is_refused(mine):
+  (mine / "sound/train.npz").unlink()
+  assert "modality 'sound' has no training examples; expected sound/train/" in refusal(mine)
+
+
+def test_one_class_only_is_refused(tmp_path):
+  for split in ("train", "val"):
+    write(tmp_path / "mine/note" / split / "bed/a.txt", split)
+    paint(tmp_path / "mine/photo" / split / "bed/a.png")
+  assert "1 class with training examples (bed); expected 2 or more" in refusal(tmp_path / "mine")
+
+
+def test_one_modality_only_is_refused(tmp_path):
+  for name in ("bed", "chair"):
+    write(tmp_path / "mine/note/train" / name / "a.txt", name)
+  assert "1 modality with examples (note); expected 2 or more: root/" in refusal(tmp_path / "mine")
+
+
+def test_mixed_kinds_in_a_modality_are_refused(mine):
+  write(mine / "photo/train/bed/x.txt", "words")
+  assert ("modality 'photo' mixes pixels (photo/train/bed/0.png) and text (photo/train/bed/x.txt); expected "
+          "one kind") in refusal(mine)
+
+
+def test_all_bad_files_are_named_together(mine):
+  (mine / "photo/train/bed/0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"rubbish" * 9)
+  (mine / "photo/val/bed/0.png").write_bytes(b"")
+  whole = (mine / "photo/train/chair/0.png").read_bytes()
+  (mine / "photo/train/chair/0.png").write_bytes(whole[:-30])
+  write(mine / "note/train/bed/0.txt", " \n\t")
+  (mine / "note/train/bed/1.txt").write_bytes(b"caf\xe9")
+  write(mine / "note/train/bed/letter.docx", "x")
+  (mine / "note/train/bed/more").mkdir()
+  write(mine / "note/train/stray.txt", "x")
+  (mine / "note/dev").mkdir()
+  message = refusal(mine)
+  assert message.startswith("9 of 64 files cannot be used; remove or replace them:\n")
+  for line in ("note/dev: not a split; expected note/train and note/validation",
+               "note/train/bed/letter.docx: file type .docx; expected one of .png .jpg",
+               "note/train/bed/more: a folder inside a class's folder",
+               "note/train/stray.txt: not in a class's folder; expected note/train/<class>/<file>",
+               "photo/train/bed/0.png: does not decode as an image: ",
+               "photo/train/chair/0.png: does not decode as an image: ",
+               "photo/val/bed/0.png: empty file",
+               "note/train/bed/0.txt: empty text",
+               "note/train/bed/1.txt: text is not UTF-8: "):
+    assert f"\n  {line}" in message, (line, message)
+  assert not list((mine.parent / "data/folders").glob("*.incomplete"))
+
+
+def test_hidden_files_and_files_beside_the_modalities_are_passed_over(mine):
+  write(mine / "README.md", "about")
+  write(mine / "photo/train/bed/.DS_Store", "x")
+  write(mine / "photo/train/bed/Thumbs.db", "x")
+  assert len(opened(settings(mine)).splits["train"]["photo"]) == 12
+
+
+@pytest.mark.parametrize("members, message", [
+  ({"y": np.array([0, 9])}, "label 9 in y; expected 0 to 4, the 5 classes"),
+  ({"y": np.array([0, -1])}, "label -1 in y; expected 0 to 4, the 5 classes"),
+  ({"y": np.array(["bed", "sofa"])}, "label 'sofa' in y; expected one of the classes bed, chair"),
+  ({"y": np.array([0, 1, 2])}, "2 rows in x but y of shape [3]; expected [2]"),
+  ({"y": np.array([0.0, 1.0])}, "y of float64; expected integers or strings"),
+  ({"x": np.zeros(2)}, "x of shape [2]; expected [N, E]"),
+  ({"x": np.array([["a"], ["b"]])}, "array of <U1; expected numbers"),
+  ({"x": np.zeros((2, 0))}, "vectors of 0 entries; expected 1 to 65,536"),
+  ({"x": np.array([[1], [{}]], dtype=object)}, "'x' holds Python objects; expected numbers"),
+])
+def test_bad_tables_are_refused(mine, members, message):
+  table(mine / "sound/train.npz", [0, 1], **members)
+  assert f"sound/train.npz: {message}" in refusal(mine)
+
+
+def test_a_table_without_labels_is_refused(mine):
+  np.savez(mine / "sound/train.npz", x=np.zeros((2, 5)))
+  assert "sound/train.npz: no 'labels' in the table, which has x; expected x [N, E] and y" in refusal(mine)
+
+
+def test_a_damaged_table_is_refused(mine):
+  content = bytearray((mine / "sound/train.npz").read_bytes())
+  content[180] ^= 1  # in the numbers of x: the zip's checksum notices
+  (mine / "sound/train.npz").write_bytes(content)
+  assert "sound/train.npz: does not read as .npz: Bad CRC-32" in refusal(mine)
+  (mine / "sound/train.npz").write_bytes(content[:50])
+  assert "sound/train.npz: does not read as .npz: File is not a zip file" in refusal(mine)
+
+
+def test_labels_may_be_strings_or_stand_under_labels(mine):
+  table(mine / "sound/train.npz", ["chair", "bed"])
+  np.savez(mine / "sound/val.npz", x=np.zeros((1, 5)), labels=np.array(["chair"]))
+  splits = opened(settings(mine)).splits
+  assert splits["train"]["sound"].labels.tolist() == [1, 0]
+  assert splits["validation"]["sound"].labels.tolist() == [1]
+
+
+def test_vectors_that_are_not_finite_are_named_by_row(mine):
+  x = np.zeros((3, 5))
+  x[1, 2], x[2, 0] = np.nan, 1e300  # more than float32 holds
+  table(mine / "sound/train.npz", [0, 1, 2], x=x)
+  message = refusal(mine)
+  assert "sound/train.npz#1: vector with entries that are not finite" in message
+  assert "sound/train.npz#2: vector with entries that are not finite" in message
+  assert "#0" not in message
+
+
+def test_vectors_of_another_width_are_refused(mine):
+  table(mine / "sound/val.npz", [0, 1], width=6)
+  assert ("sound/val.npz#0: vector of 6 entries; expected 5, as in the first of 'sound'"
+          in refusal(mine))
+
+
+def test_a_table_that_inflates_too_much_is_refused(tmp_path, monkeypatch):
+  monkeypatch.setattr(reading, "_SUSPICIOUS_BYTES", 1 << 20)
+  np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros((1000, 1000)), y=np.zeros(1000, int))
+  with pytest.raises(reading.Unusable, match="'x' inflates [0-9,]+ bytes to 8,000,128; expected real data"):
+    reading.table_labels(tmp_path / "bomb.npz")
+
+
+def test_a_table_that_lies_about_its_shape_is_refused(tmp_path):
+  header = io.BytesIO()
+  np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False,
+                                                "shape": (10**9, 64)})
+  with zipfile.ZipFile(tmp_path / "lie.npz", "w") as file:
+    file.writestr("x.npy", header.getvalue() + b"\0" * 8)
+  with pytest.raises(reading.Unusable, match=r"'x' of shape \[1000000000, 64\] does not fit into its"):
+    reading.table_labels(tmp_path / "lie.npz")
+
+
+def test_vector_files_that_are_no_vectors_are_refused(tmp_path):
+  for name, x, message in (("square", np.zeros((2, 2)), r"array of shape \[2, 2\]; expected one vector"),
+                           ("objects", np.array([None]), "array of object; expected numbers"),
+                           ("nan", np.array([np.nan]), "not finite")):
+    np.save(tmp_path / f"{name}.npy", x, allow_pickle=True)
+    with pytest.raises(reading.Unusable, match=message):
+      reading.vector(tmp_path / f"{name}.npy")
+  (tmp_path / "empty.npy").write_bytes(b"")
+  with pytest.raises(reading.Unusable, match="empty file"):
+    reading.vector(tmp_path / "empty.npy")
+
+
+def test_images_are_turned_as_their_exif_says(tmp_path):
+  image = Image.new("RGB", (16, 16), "blue")
+  image.paste("red", (0, 0, 16, 8))  # red above
+  exif = Image.Exif()
+  exif[0x0112] = 6  # to be turned a quarter clockwise: above comes to the right
+  image.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+  x = reading.pixels(tmp_path / "turned.jpg", 16)
+  assert x[8, 13, 0] > 240 and x[8, 13, 2] < 15
+  assert x[8, 2, 2] > 240 and x[8, 2, 0] < 15
+
+
+def test_transparent_parts_become_white(tmp_path):
+  image = Image.new("RGBA", (16, 16), (255, 0, 0, 0))
+  image.paste((0, 0, 255, 255), (0, 0, 8, 16))
+  image.paste((0, 0, 0, 128), (0, 0, 8, 8))
+  image.save(tmp_path / "a.png")
+  x = reading.pixels(tmp_path / "a.png", 16)
+  assert x[12, 2].tolist() == [0, 0, 255]
+  assert x[12, 12].tolist() == [255, 255, 255]
+  assert x[2, 2].tolist() == [127, 127, 127]  # half black on white
+
+
+@pytest.mark.parametrize("mode, colour, expected", [
+  ("1", 1, 255), ("L", 77, 77), ("LA", (0, 0), 255), ("P", 0, 0), ("I;16", 25_700, 100),
+  ("CMYK", (0, 0, 0, 255), 0), ("F", 0.2, 51)])
+def test_images_of_every_mode_become_rgb(tmp_path, mode, colour, expected):
+  if mode == "P":
+    image = Image.new("RGB", (9, 9), 0).quantize(4)
+  else:
+    image = Image.new(mode, (9, 9), colour)
+  image.save(tmp_path / "a.tif")
+  np.testing.assert_array_equal(reading.pixels(tmp_path / "a.tif", 9), np.full((9, 9, 3), expected))
+
+
+def test_a_transparent_palette_becomes_white(tmp_path):
+  image = Image.new("RGB", (8, 8), "black").quantize(2)
+  image.save(tmp_path / "a.gif", transparency=image.getpixel((0, 0)))
+  assert (reading.pixels(tmp_path / "a.gif", 8) == 255).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tif", "ppm", "tga", "ico", "avif"])
+def test_common_formats_are_read(tmp_path, suffix):
+  paint(tmp_path / f"a.{suffix}", (250, 10, 10), (32, 32))
+  np.testing.assert_allclose(reading.pixels(tmp_path / f"a.{suffix}", 8)[4, 4], [250, 10, 10], atol=12)
+
+
+def test_images_are_padded_to_a_white_square(tmp_path):
+  paint(tmp_path / "wide.png", (0, 0, 0), (32, 16))
+  x = reading.pixels(tmp_path / "wide.png", 8)
+  assert x[:, 4, 0].tolist() == [255, 255, 0, 0, 0, 0, 255, 255]
+  paint(tmp_path / "line.png", (0, 0, 0), (900, 1))
+  assert reading.pixels(tmp_path / "line.png", 8)[:, 4, 0].tolist().count(255) == 7
+
+
+def test_float_images_out_of_range_are_refused(tmp_path):
+  Image.new("F", (4, 4), 3.5).save(tmp_path / "a.tif")
+  with pytest.raises(reading.Unusable, match=r"float image with values outside \[0, 1\]"):
+    reading.pixels(tmp_path / "a.tif", 8)
+
+
+def test_images_of_too_many_pixels_are_refused_before_they_are_decoded(tmp_path):
+  Image.new("1", (9_000, 9_000)).save(tmp_path / "large.png")
+  Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    with pytest.raises(reading.Unusable, match="9000 x 9000 pixels; expected 80,000,000 at most"):
+      reading.pixels(tmp_path / "large.png", 8)
+    with pytest.raises(reading.Unusable, match="more than 80,000,000 pixels"):
+      reading.pixels(tmp_path / "bomb.png", 8)
+
+
+def test_a_file_that_may_not_be_read_is_named(mine):
+  path = mine / "photo/train/bed/0.png"
+  path.unlink()
+  os.symlink(path, path)  # a link to itself
+  assert "photo/train/bed/0.png: a folder inside a class's folder, or a broken link" in refusal(mine)
+
+
+def test_class_names_are_compared_as_people_read_them(tmp_path):
+  for split in ("train", "val"):
+    write(tmp_path / "mine/note" / split / "cafe\u0301/a.txt", split)  # e and an accent of its own
+    paint(tmp_path / "mine/photo" / split / "caf\u00e9/a.png")  # one letter
+    paint(tmp_path / "mine/photo" / split / "bar/a.png")
+  assert judgement.classes(listing.find(settings(tmp_path / "mine").folders)) == ("bar", "caf\u00e9")
