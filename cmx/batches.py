@@ -1,7 +1,7 @@
 """Batches: balanced over modalities and classes, augmented, a pure function of (seed, step).
 
-Nothing about the input has to be saved or restored: step 1,000 of a resumed run reads the very examples
-that it would have read without the interruption, with the same augmentation.
+Nothing about the input has to be saved or restored: step 1,000 of a resumed run reads the very
+examples that it would have read without the interruption, with the same augmentation.
 """
 
 import collections
@@ -87,13 +87,16 @@ def _draw(rng: np.random.Generator, cells: list[np.ndarray], size: int) -> list[
 def _augmented(rng: np.random.Generator, sampler: Sampler, inputs: list[Any],
                augment: config_lib.Augment) -> np.ndarray:
   if isinstance(inputs[0], str):
-    raise ValueError(f"modality {sampler.modality.name!r} gives texts; expected vectors: name a text encoder "
-                     "in config.encoders.text")
+    raise ValueError(f"modality {sampler.modality.name!r} gives texts; expected vectors: name a "
+                     "text encoder in config.encoders.text")
   x = np.stack(inputs)
-  return images(rng, x, sampler.modality.mirror, augment) if x.ndim == 4 else vectors(rng, x, augment)
+  if x.ndim == 4:
+    return images(rng, x, sampler.modality.mirror, augment)
+  return vectors(rng, x, augment)
 
 
-def images(rng: np.random.Generator, x: np.ndarray, mirror: bool, augment: config_lib.Augment) -> np.ndarray:
+def images(rng: np.random.Generator, x: np.ndarray, mirror: bool,
+           augment: config_lib.Augment) -> np.ndarray:
   """Shifted, mirrored and relit images; uint8 [B, H, W, 3] -> the same.
 
   Args:
@@ -142,7 +145,8 @@ class Prefetch:
     waited_s: seconds that the consumer has waited for input.
   """
 
-  def __init__(self, make: Callable[[int], Any], first: int, last: int, *, depth: int = 3, workers: int = 1):
+  def __init__(self, make: Callable[[int], Any], first: int, last: int, *, depth: int = 3,
+               workers: int = 1):
     self.waited_s = 0.0
     self._make, self._steps, self._depth = make, iter(range(first, last)), depth
     self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="input")

@@ -1,4 +1,4 @@
-"""Checks a data set before anything is trained: counts, holes, bad files, duplicates, what to do next."""
+"""Checks a data set before training: counts, holes, bad files, duplicates, what to do next."""
 
 import dataclasses
 import hashlib
@@ -37,7 +37,7 @@ class Report:
   classes: list[str]
   counts: dict[str, dict[str, dict[str, int]]]  # {modality: {split: {class: examples}}}
   bad: list[dict[str, str]]  # {"file", "why"}
-  across_splits: list[list[str]]  # groups of equal examples with some in training, some in validation
+  across_splits: list[list[str]]  # groups of equal examples in training and in validation
   across_modalities: list[list[str]]  # groups of equal examples in several modalities
   within: list[list[str]]  # groups of equal examples in one split of one modality
   problems: list[str]
@@ -113,7 +113,7 @@ def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: l
 
 
 def _duplicates(entries: list[Entry]) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
-  """Groups of keys of equal examples: across splits, across modalities only, and within one split."""
+  """Keys of equal examples, grouped: across splits, across modalities only, within one split."""
   same: dict[str, list[Entry]] = {}
   for entry in entries:
     same.setdefault(entry.digest, []).append(entry)
@@ -138,20 +138,24 @@ def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int
 
   few = cells(lambda n: 0 < n < _FEW, data_lib.TRAIN)
   never = [c for c in classes if not any(parts[data_lib.TRAIN][c] for parts in counts.values())]
-  alone = [c for c in classes if sum(parts[data_lib.TRAIN][c] > 0 for parts in counts.values()) == 1]
+  alone = [c for c in classes
+           if sum(parts[data_lib.TRAIN][c] > 0 for parts in counts.values()) == 1]
   folded = Counter(c.casefold() for c in classes)
   twins = [c for c in classes if folded[c.casefold()] > 1]
   remarks = [
     (few, f"fewer than {_FEW} training examples: {few}"),
-    (never, f"no training example in any modality: {', '.join(never)}; only their validation examples are used"),
-    (alone, f"training examples in one modality only: {', '.join(alone)}; nothing can be aligned there"),
+    (never, f"no training example in any modality: {', '.join(never)}; only their validation "
+            "examples are used"),
+    (alone, f"training examples in one modality only: {', '.join(alone)}; nothing can be aligned "
+            "there"),
     (twins, f"names that differ by case only: {', '.join(twins)}; they count as different classes")]
   return [remark for found, remark in remarks if found]
 
 
 def _duplicate_remarks(splits: list, modalities: list, within: list) -> list[str]:
   remarks = [
-    (splits, f"equal examples in training and validation: {len(splits)}; validation is too easy by them"),
+    (splits, f"equal examples in training and validation: {len(splits)}; validation is too easy "
+             "by them"),
     (modalities, f"equal examples in several modalities: {len(modalities)}; these are pairs"),
     (within, f"equal examples within a split: {len(within)}; they count twice")]
   return [remark for found, remark in remarks if found]

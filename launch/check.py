@@ -1,7 +1,7 @@
 """Checks a data set before training: counts a class and modality, holes, bad files, duplicates.
 
-  python -m launch.check --path=ROOT                       your own folders, or a .csv or .jsonl manifest
-  python -m launch.check --config=configs/everyday.py      any other data set, once prepared
+  python -m launch.check --path=ROOT                     your own folders, or a manifest
+  python -m launch.check --config=configs/everyday.py    any other data set, once prepared
 
 Ends with exit code 1 if training would fail.
 """

@@ -72,8 +72,8 @@ def test_all_bad_files_are_listed_with_the_reason(mine):
   report = check.check(settings(mine))
   assert {bad["file"]: bad["why"].split(":")[0] for bad in report.bad} == {
     "note/train/bed/0.txt": "empty text",
-    "note/train/bed/1.doc": "file type .doc; expected one of .png .jpg .jpeg .webp .gif .bmp .tif .tiff .ppm "
-                            ".pgm .pbm .tga .ico .jp2 .avif .txt .npy",
+    "note/train/bed/1.doc": "file type .doc; expected one of .png .jpg .jpeg .webp .gif .bmp .tif "
+                            ".tiff .ppm .pgm .pbm .tga .ico .jp2 .avif .txt .npy",
     "photo/train/bed/3.png": "does not decode as an image"}
   assert report.problems == ["3 bad files; remove or replace them"]
   assert report.counts["note"]["train"]["bed"] == 5
@@ -83,14 +83,16 @@ def test_all_bad_files_are_listed_with_the_reason(mine):
 
 def test_duplicates_are_told_apart(mine):
   write(mine / "note/validation/bed/again.txt", "  train bed 0\n")  # equal but for white space
-  Image.open(mine / "photo/train/bed/0.png").save(mine / "photo/train/bed/copy.bmp")  # another format
+  with Image.open(mine / "photo/train/bed/0.png") as image:
+    image.save(mine / "photo/train/bed/copy.bmp")  # another format, equal pixels
   for split in ("train", "validation"):
     write(mine / "words" / split / "bed/0.txt", f"another {split}")
   write(mine / "words/train/bed/1.txt", "train chair 1")
   report = check.check(settings(mine))
   assert report.across_splits == [["note, train: note/train/bed/0.txt",
                                    "note, validation: note/validation/bed/again.txt"]]
-  assert report.within == [["photo, train: photo/train/bed/0.png", "photo, train: photo/train/bed/copy.bmp"]]
+  assert report.within == [["photo, train: photo/train/bed/0.png",
+                            "photo, train: photo/train/bed/copy.bmp"]]
   assert report.across_modalities == [["note, train: note/train/chair/1.txt",
                                        "words, train: words/train/bed/1.txt"]]
   assert report.problems == []
@@ -135,7 +137,8 @@ def test_a_modality_of_another_vocabulary_is_seen_at_once(tmp_path):
     np.savez(tmp_path / "sound" / f"{split}.npz", x=np.eye(2) * len(split), y=np.array([0, 1]))
   report = check.check(settings(tmp_path))
   assert report.classes == ["0", "1", "bed", "chair"]
-  assert "training examples in one modality only: 0, 1, bed, chair; nothing can be aligned there" in report.remarks
+  assert ("training examples in one modality only: 0, 1, bed, chair; nothing can be aligned there"
+          in report.remarks)
 
 
 def test_other_data_sets_are_checked_through_their_examples(mine, tmp_path):
@@ -147,15 +150,15 @@ def test_other_data_sets_are_checked_through_their_examples(mine, tmp_path):
 
 
 def run(*arguments):
-  return subprocess.run([sys.executable, "-m", "launch.check", "--compilation_cache=", *arguments], cwd=ROOT,
-                        capture_output=True, text=True, check=False)
+  command = [sys.executable, "-m", "launch.check", "--compilation_cache=", *arguments]
+  return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_the_command_ends_well_and_says_how_to_train(mine, tmp_path):
   done = run(f"--path={mine}", f"--json={tmp_path / 'report.json'}")
   assert done.returncode == 0, done.stderr
-  assert (f"  python -m launch.reproduce --config=configs/folders.py --config.data.folders.path={mine} "
-          "--workdir=runs/mine") in done.stdout
+  assert ("  python -m launch.reproduce --config=configs/folders.py "
+          f"--config.data.folders.path={mine} --workdir=runs/mine") in done.stdout
   report = json.loads((tmp_path / "report.json").read_text())
   assert report["counts"]["photo"]["train"] == {"bed": 6, "chair": 6, "lamp": 0}
 
@@ -165,4 +168,5 @@ def test_the_command_fails_where_training_would(mine, tmp_path):
   assert run(f"--path={mine}").returncode == 1
   done = run(f"--path={tmp_path / 'none'}")
   assert done.returncode == 1
-  assert "none does not exist; expected root/<modality>/<train|validation>/<class>/<file>" in done.stderr
+  assert ("none does not exist; expected root/<modality>/<train|validation>/<class>/<file>"
+          in done.stderr)

@@ -1,8 +1,8 @@
-"""A user's own folders or manifest: any modalities, of images, texts or vectors, that share classes.
+"""A user's own folders or manifest: any modalities, of images, texts or vectors, sharing classes.
 
-`prepare` checks and decodes every file once; the files that cannot be used are named all together. `load`
-opens the result. Records are memory-mapped .npy files rather than a TFDS builder: the user's files are the
-archive already, and so an example costs a microsecond to read instead of a decoding.
+`prepare` checks and decodes every file once; the files that cannot be used are named all together.
+`load` opens the result. Records are memory-mapped .npy files rather than a TFDS builder: the user's
+files are the archive already, and an example costs microseconds to read instead of a decoding.
 """
 
 import contextlib
@@ -54,8 +54,8 @@ def prepare(data: config_lib.Data) -> None:
   """Checks and decodes all files unless that is done; an interrupted preparation goes on.
 
   Raises:
-    ValueError: if what is below the path cannot be trained on, or if any file is bad; the message names
-      all of them.
+    ValueError: if what is below the path cannot be trained on, or if any file is bad; the message
+      names all of them.
     FileNotFoundError: if the path does not exist.
   """
   listing = listing_lib.find(data.folders)
@@ -82,9 +82,9 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   folder = _folder(data, listing)
   if not (folder / _CARD).exists():
     raise FileNotFoundError(
-      f"{data.folders.path} is not prepared in {folder}, or its files have changed since; run python -m "
-      f"launch.prepare --config=configs/folders.py --config.data.folders.path={data.folders.path} "
-      f"--config.data.root={data.root}")
+      f"{data.folders.path} is not prepared in {folder}, or its files have changed since; run "
+      "python -m launch.prepare --config=configs/folders.py "
+      f"--config.data.folders.path={data.folders.path} --config.data.root={data.root}")
   card = json.loads((folder / _CARD).read_text())
   rows = _rows(card["modalities"], data.folders.written)
   splits = {split: {row.name: _opened(_part(folder, row.name, split)) for row in rows}
@@ -92,7 +92,8 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   return data_lib.Dataset("folders", tuple(card["classes"]), rows, splits, card["fingerprint"])
 
 
-def _rows(rows: Sequence[Sequence[Any]], written: Sequence[str]) -> tuple[modalities_lib.Modality, ...]:
+def _rows(rows: Sequence[Sequence[Any]],
+          written: Sequence[str]) -> tuple[modalities_lib.Modality, ...]:
   rows = tuple(modalities_lib.Modality(*row[:-1], tuple(row[-1])) for row in rows)
   unknown = set(written) - {row.name for row in rows}
   if unknown:
@@ -112,7 +113,8 @@ def _part(folder: pathlib.Path, modality: str, split: str) -> pathlib.Path:
 
 def _unusable(bad: Sequence[listing_lib.Bad], good: int) -> ValueError:
   lines = "\n  ".join(f"{file}: {why}" for file, why in bad)
-  return ValueError(f"{len(bad)} of {good + len(bad)} files cannot be used; remove or replace them:\n  {lines}")
+  return ValueError(f"{len(bad)} of {good + len(bad)} files cannot be used; remove or replace them:"
+                    f"\n  {lines}")
 
 
 @contextlib.contextmanager
@@ -129,13 +131,15 @@ def _record(data: config_lib.Data, listing: listing_lib.Listing,
   incomplete = folder.with_suffix(".incomplete")
   classes, bad, widths = judgement.classes(listing), list(listing.bad), {}
   for (modality, split), items in decoding.parts(listing).items():
-    bad += _record_part(items, data.folders.image_size, classes, widths, _part(incomplete, modality, split))
+    part = _part(incomplete, modality, split)
+    bad += _record_part(items, data.folders.image_size, classes, widths, part)
   if bad:
     shutil.rmtree(incomplete, ignore_errors=True)
     raise _unusable(bad, len(listing.items) + len(listing.bad) - len(bad))
   digests = [(_part(incomplete, row.name, split) / _DIGEST).read_text()
              for row in rows for split in decoding.SPLITS]
-  card = {"classes": classes, "modalities": [row._replace(shape=_shape(incomplete, row)) for row in rows],
+  card = {"classes": classes,
+          "modalities": [row._replace(shape=_shape(incomplete, row)) for row in rows],
           "fingerprint": hashlib.sha256("\n".join([*classes, *digests]).encode()).hexdigest()[:16]}
   (incomplete / _CARD).write_text(json.dumps(card, indent=1))
   incomplete.rename(folder)
@@ -180,4 +184,6 @@ def _opened(folder: pathlib.Path) -> Records:
 
 
 def _shape(folder: pathlib.Path, row: modalities_lib.Modality) -> tuple[int, ...]:
-  return () if row.kind == "text" else _opened(_part(folder, row.name, data_lib.TRAIN)).inputs.shape[1:]
+  if row.kind == "text":
+    return ()
+  return _opened(_part(folder, row.name, data_lib.TRAIN)).inputs.shape[1:]

@@ -43,8 +43,9 @@ def decode(items: Sequence[listing_lib.Item], size: int, widths: dict[str, int]
   if not items:
     return
   tables: dict[pathlib.Path, np.ndarray | listing_lib.Bad] = {}
+  what = f"{items[0].modality}, {items[0].split}"
   with (concurrent.futures.ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool,
-        progress.Progress(f"{items[0].modality}, {items[0].split}", len(items), "examples") as line):
+        progress.Progress(what, len(items), "examples") as line):
     for start in range(0, len(items), _CHUNK):
       part = items[start:start + _CHUNK]
       for item in part:

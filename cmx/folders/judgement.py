@@ -21,7 +21,8 @@ def kinds(listing: listing_lib.Listing) -> dict[str, str]:
   for modality, examples in found.items():
     if len(examples) > 1:
       given = " and ".join(f"{kind} ({key})" for kind, key in examples.items())
-      raise ValueError(f"modality {modality!r} mixes {given}; expected one kind: make a modality of each")
+      raise ValueError(f"modality {modality!r} mixes {given}; expected one kind: make a modality "
+                       "of each")
   return {modality: next(iter(examples)) for modality, examples in found.items()}
 
 
@@ -68,7 +69,8 @@ def fingerprint(listing: listing_lib.Listing, options: config_lib.Folders, versi
     if item.path is not None and item.path not in stats:
       stat = item.path.stat()
       stats[item.path] = f"{item.path.absolute()} {stat.st_size} {stat.st_mtime_ns}"
-    said = (stats.get(item.path, ""), item.modality, item.split, item.class_name, item.key, item.text)
+    said = (stats.get(item.path, ""), item.modality, item.split, item.class_name, item.key,
+            item.text)
     total.update("\0".join(said).encode("utf-8", "surrogateescape") + b"\n")
   return total.hexdigest()[:16]
 
@@ -84,15 +86,19 @@ def problems(listing: listing_lib.Listing, holdout: float = 0.0) -> list[str]:
            for name in listing.empty]
   names = sorted({item.modality for item in listing.items})
   if len(names) < 2:
-    found.append(f"{len(names)} modality with examples ({', '.join(names) or 'none'}); expected 2 or more: {listing_lib.LAYOUT}")
+    found.append(f"{len(names)} modality with examples ({', '.join(names) or 'none'}); expected 2 "
+                 f"or more: {listing_lib.LAYOUT}")
   shown = sorted({item.class_name for item in listing.items if item.split == data_lib.TRAIN})
   if len(shown) < 2:
-    found.append(f"{len(shown)} class with training examples ({', '.join(shown) or 'none'}); expected 2 or more")
+    found.append(f"{len(shown)} class with training examples ({', '.join(shown) or 'none'}); "
+                 "expected 2 or more")
   splits = {(item.modality, item.split) for item in listing.items}
   for name in names:
     if (name, data_lib.TRAIN) not in splits:
-      found.append(f"modality {name!r} has no training examples; expected {name}/train/<class>/<file>")
+      found.append(f"modality {name!r} has no training examples; "
+                   f"expected {name}/train/<class>/<file>")
     if (name, data_lib.VALIDATION) not in splits and not holdout:
-      found.append(f"modality {name!r} has no validation examples; add {name}/validation/<class>/<file>, or hold "
-                   "back a share of the training examples with --config.data.holdout=0.2")
+      found.append(f"modality {name!r} has no validation examples; add "
+                   f"{name}/validation/<class>/<file>, or hold back a share of the training "
+                   "examples with --config.data.holdout=0.2")
   return found

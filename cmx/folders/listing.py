@@ -21,9 +21,10 @@ from cmx.folders import reading
 SPLITS = {"train": data_lib.TRAIN, "training": data_lib.TRAIN, "validation": data_lib.VALIDATION,
           "valid": data_lib.VALIDATION, "val": data_lib.VALIDATION, "test": "test"}
 COLUMNS = ("path", "text", "modality", "split", "class")
-LAYOUT = ("root/<modality>/<train|validation>/<class>/<file>, root/<modality>/<train|validation>.npz, "
+LAYOUT = ("root/<modality>/<train|validation>/<class>/<file>, "
+          "root/<modality>/<train|validation>.npz, "
           "or a .csv or .jsonl manifest with path (or text), modality, split, class")
-_NAME = re.compile(r"\w[\w-]*")  # a modality's name becomes a folder, a parameter and a table's heading
+_NAME = re.compile(r"\w[\w-]*")  # a modality's name becomes a folder, a parameter, a heading
 _IGNORED = ("thumbs.db", "desktop.ini")
 
 
@@ -31,7 +32,7 @@ class Item(NamedTuple):
   """One example: where it is, and what it is said to be.
 
   Attributes:
-    modality: its name; a folder named by one of CMPlaces' codes has the name that the code stands for.
+    modality: its name; one of CMPlaces' codes is replaced by the name that it stands for.
     split: "train" or "validation".
     class_name: name of its class.
     kind: "pixels", "text" or "vector".
@@ -82,7 +83,8 @@ def find(options: config_lib.Folders) -> Listing:
     FileNotFoundError: if the path does not exist.
   """
   if not options.path:
-    raise ValueError(f"no path to your own data; expected --config.data.folders.path=ROOT, with {LAYOUT}")
+    raise ValueError("no path to your own data; expected --config.data.folders.path=ROOT, with "
+                     f"{LAYOUT}")
   root = pathlib.Path(options.path).expanduser()
   if not root.exists():
     raise FileNotFoundError(f"{root} does not exist; expected {LAYOUT}")
@@ -105,7 +107,8 @@ def _modality(name: str) -> str:
 def _with_validation(items: list[Item], bad: list[Bad], empty: list[str]) -> Listing:
   """A split called "test" stands in for validation in modalities that have no other."""
   has = {item.modality for item in items if item.split == data_lib.VALIDATION}
-  left_out = sorted({item.modality for item in items if item.split == "test" and item.modality in has})
+  left_out = sorted({item.modality for item in items
+                     if item.split == "test" and item.modality in has})
   items = [item._replace(split=data_lib.VALIDATION) if item.split == "test" else item
            for item in items if not (item.split == "test" and item.modality in has)]
   return Listing(items, bad, empty, left_out)
@@ -114,8 +117,9 @@ def _with_validation(items: list[Item], bad: list[Bad], empty: list[str]) -> Lis
 def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
   """What is in a folder, by name; without hidden files and what desktops leave behind."""
   with os.scandir(folder) as entries:
-    return sorted((e for e in entries if not e.name.startswith(".") and e.name.lower() not in _IGNORED),
-                  key=lambda entry: entry.name)
+    shown = [entry for entry in entries
+             if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED]
+  return sorted(shown, key=lambda entry: entry.name)
 
 
 def _of_folders(root: pathlib.Path, bad: list[Bad]) -> Iterator[Item]:
@@ -140,17 +144,20 @@ def _of_folders(root: pathlib.Path, bad: list[Bad]) -> Iterator[Item]:
         bad.append(Bad(f"{path}", "a file; expected a folder or an .npz table"))
 
 
-def _of_split(root: pathlib.Path, path: pathlib.PurePath, split: str, bad: list[Bad]) -> Iterator[Item]:
+def _of_split(root: pathlib.Path, path: pathlib.PurePath, split: str,
+              bad: list[Bad]) -> Iterator[Item]:
   for class_entry in _entries(root / path):
     if not os.path.isdir(class_entry.path):
-      bad.append(Bad(f"{path / class_entry.name}", f"not in a class's folder; expected {path}/<class>/<file>"))
+      bad.append(Bad(f"{path / class_entry.name}",
+                     f"not in a class's folder; expected {path}/<class>/<file>"))
       continue
     name = reading.class_name(class_entry.name)
     for entry in _entries(root / path / class_entry.name):
       file = path / class_entry.name / entry.name
       kind = reading.kind(file)
       if not os.path.isfile(entry.path):
-        bad.append(Bad(f"{file}", "a folder inside a class's folder, or a broken link; expected files"))
+        bad.append(Bad(f"{file}", "a folder inside a class's folder, or a broken link; "
+                       "expected files"))
       elif kind is None:
         bad.append(Bad(f"{file}", _unknown(file)))
       else:
@@ -162,14 +169,16 @@ def _unknown(file: pathlib.PurePath) -> str:
   return f"file type {file.suffix or 'without suffix'}; expected one of {known}"
 
 
-def _of_table(root: pathlib.Path, path: pathlib.PurePath, split: str, bad: list[Bad]) -> Iterator[Item]:
+def _of_table(root: pathlib.Path, path: pathlib.PurePath, split: str,
+              bad: list[Bad]) -> Iterator[Item]:
   try:
     names, _ = reading.table_labels(root / path)
   except reading.Unusable as error:
     bad.append(Bad(f"{path}", f"{error}"))
     return
   for row, name in enumerate(names):
-    yield Item(_modality(path.parts[0]), split, name, "vector", f"{path.as_posix()}#{row}", root / path, row)
+    yield Item(_modality(path.parts[0]), split, name, "vector", f"{path.as_posix()}#{row}",
+               root / path, row)
 
 
 def _rows(manifest: pathlib.Path) -> Iterator[tuple[int, Any]]:
@@ -177,14 +186,16 @@ def _rows(manifest: pathlib.Path) -> Iterator[tuple[int, Any]]:
   try:
     with manifest.open(encoding="utf-8-sig", newline="") as file:
       if manifest.suffix == ".jsonl":
-        yield from ((number, json.loads(line)) for number, line in enumerate(file, 1) if line.strip())
+        lines = enumerate(file, 1)
+        yield from ((number, json.loads(line)) for number, line in lines if line.strip())
       else:
         reader = csv.DictReader(file)
         given = reader.fieldnames or []
         missing = sorted({"modality", "split", "class"} - set(given))
         if missing or not {"path", "text"} & set(given):
-          raise ValueError(f"{manifest} has columns {', '.join(given) or 'none'}; expected path or text (or "
-                           f"both), modality, split, class; missing: {', '.join(missing) or 'path or text'}")
+          raise ValueError(
+            f"{manifest} has columns {', '.join(given) or 'none'}; expected path or text (or "
+            f"both), modality, split, class; missing: {', '.join(missing) or 'path or text'}")
         yield from ((reader.line_num, row) for row in reader)
   except UnicodeDecodeError as error:
     raise ValueError(f"{manifest} is not UTF-8: {error.reason} at byte {error.start}") from error
@@ -210,7 +221,8 @@ def _of_row(manifest: pathlib.Path, line: int, row: Any) -> Item:
   wrong = [name for name, value in values.items() if not isinstance(value, str)]
   if wrong:
     raise reading.Unusable(f"{wrong[0]} {values[wrong[0]]!r}; expected a string")
-  modality, split = _modality(values["modality"].strip()), SPLITS.get(values["split"].strip().lower())
+  modality = _modality(values["modality"].strip())
+  split = SPLITS.get(values["split"].strip().lower())
   name = reading.class_name(values["class"])
   if not _NAME.fullmatch(modality):
     raise reading.Unusable(f"modality {modality!r}; expected letters, digits, _ and - only")
@@ -219,12 +231,14 @@ def _of_row(manifest: pathlib.Path, line: int, row: Any) -> Item:
   if not name:
     raise reading.Unusable("no class; expected its name")
   if bool(values["path"]) == bool(values["text"]):
-    raise reading.Unusable(f"{'both' if values['path'] else 'neither'} path and text; expected one of them")
+    given = "both" if values["path"] else "neither"
+    raise reading.Unusable(f"{given} path and text; expected one of them")
   if values["text"]:
     return Item(modality, split, name, "text", f"{manifest.name}#{line}", None, text=values["text"])
   relative = pathlib.PurePath(os.path.normpath(values["path"]))
   if relative.is_absolute() or relative.parts[:1] == ("..",):
-    raise reading.Unusable(f"path {values['path']!r} leaves the manifest's folder; expected one below it")
+    raise reading.Unusable(f"path {values['path']!r} leaves the manifest's folder; "
+                           "expected one below it")
   kind = reading.kind(relative)
   if kind is None:
     raise reading.Unusable(f"{relative}: {_unknown(relative)}")

@@ -1,14 +1,14 @@
-"""Reads one file of a user's: an image of any common format, a text, a vector or a table of vectors.
+"""Reads one file of a user's: an image of any common format, a text, a vector or a table of those.
 
-Nothing is trusted: sizes are checked before anything is inflated, nothing is unpickled, and a file that
-cannot be used raises `Unusable` with the reason, so that a caller can go on and name them all.
+Nothing is trusted: sizes are checked before anything is inflated, nothing is unpickled, and a file
+that cannot be used raises `Unusable` with the reason, so that a caller can go on and name them all.
 """
 
 import contextlib
 import pathlib
 import struct
+import tokenize
 import unicodedata
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,19 +19,26 @@ from PIL import Image
 from PIL import ImageOps
 
 SUFFIXES = {
-  "pixels": (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
-             ".tga", ".ico", ".jp2", ".avif"),
+  "pixels": (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
+             ".pbm", ".tga", ".ico", ".jp2", ".avif"),
   "text": (".txt",),
   "vector": (".npy",),
 }
 TABLE = ".npz"  # vectors and labels of a whole split
 
 # Formats that are read by Pillow itself; EPS and the like would start other programs.
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000", "AVIF")
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000",
+            "AVIF")
 _PIXELS = 80_000_000  # per image; more takes gigabytes when a small file inflates
 _TEXT_BYTES = 1_000_000
 _WIDTH = 65_536  # entries of a vector
-_SUSPICIOUS_BYTES, _SUSPICIOUS_RATIO = 1 << 28, 200  # of an inflated array: real features shrink 10 times
+_SUSPICIOUS_BYTES = 1 << 28  # of an inflated array, from which on its ratio is looked at
+_SUSPICIOUS_RATIO = 200  # inflated to stored; real features shrink to a tenth at most
+
+# What Pillow, numpy and zipfile raise on damaged files, as found by damaging files.
+_DAMAGED = (OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, SyntaxError,
+            RuntimeError, MemoryError, struct.error, tokenize.TokenError, zipfile.BadZipFile,
+            zlib.error)
 
 
 class Unusable(ValueError):
@@ -47,23 +54,22 @@ def kind(path: pathlib.PurePath) -> str | None:
 def pixels(path: pathlib.Path, size: int) -> np.ndarray:
   """The image as a white-padded square; uint8 [size, size, 3].
 
-  Turned as its EXIF says; transparent parts are white; 16-bit gray and float in [0, 1] are scaled to 8
-  bits; of several frames the first. Raises `Unusable`.
+  Turned as its EXIF says; transparent parts are white; 16-bit gray and float in [0, 1] are scaled
+  to 8 bits; of several frames the first. Raises `Unusable`.
   """
   Image.init()
   formats = [name for name in _FORMATS if name in Image.OPEN]
   try:
-    with warnings.catch_warnings(action="ignore"), Image.open(path, formats=formats) as image:
+    with Image.open(path, formats=formats) as image:
       if image.width * image.height > _PIXELS:
         raise Unusable(f"{image.width} x {image.height} pixels; expected {_PIXELS:,} at most")
-      image.draft("RGB", (2 * size, 2 * size))  # JPEG: large photographs decode several times faster
+      image.draft("RGB", (2 * size, 2 * size))  # large JPEGs decode several times faster
       return np.asarray(square(_opaque(ImageOps.exif_transpose(image)), size))
   except Unusable:
     raise
-  except Image.DecompressionBombError as error:
+  except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
     raise Unusable(f"more than {_PIXELS:,} pixels") from error
-  except (OSError, SyntaxError, ValueError, TypeError, IndexError, EOFError, OverflowError, MemoryError,
-          struct.error, ZeroDivisionError, KeyError) as error:  # what Pillow raises on damaged files
+  except _DAMAGED as error:
     reason = "empty file" if not path.stat().st_size else f"does not decode as an image: {error}"
     raise Unusable(reason.replace(str(path), path.name)) from error
 
@@ -76,7 +82,8 @@ def _opaque(image: Image.Image) -> Image.Image:
       if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
         raise Unusable("float image with values outside [0, 1]")
       values = values * 65_535
-    return Image.fromarray((np.clip(values, 0, 65_535) / 257).round().astype(np.uint8)).convert("RGB")
+    levels = (np.clip(values, 0, 65_535) / 257).round().astype(np.uint8)
+    return Image.fromarray(levels).convert("RGB")
   if image.has_transparency_data:
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -121,13 +128,15 @@ def vector(path: pathlib.Path) -> np.ndarray:
       _check(shape, dtype)
       file.seek(0)
       return finite(np.lib.format.read_array(file, allow_pickle=False))
-  except (OSError, ValueError, EOFError, SyntaxError) as error:
-    raise error if isinstance(error, Unusable) else Unusable(
-      "empty file" if not path.stat().st_size else f"does not read as .npy: {error}") from error
+  except Unusable:
+    raise
+  except _DAMAGED as error:
+    reason = "empty file" if not path.stat().st_size else f"does not read as .npy: {error}"
+    raise Unusable(reason) from error
 
 
 def class_name(name: str) -> str:
-  """The name as it is compared: file systems write accents in two ways, tables leave spaces behind."""
+  """The name as it is compared: accents can be written in two ways, tables leave spaces behind."""
   return unicodedata.normalize("NFC", name).strip()
 
 
@@ -176,7 +185,7 @@ def table_labels(path: pathlib.Path) -> tuple[list[str], int]:
 
 
 def table(path: pathlib.Path) -> np.ndarray:
-  """The vectors of an .npz table; float32 [N, E], rows that are not finite included. Raises `Unusable`."""
+  """The vectors of an .npz table; float32 [N, E], finite or not. Raises `Unusable`."""
   with _opened(path) as file:
     with np.errstate(over="ignore"):
       return _array(file, "x").astype(np.float32)
@@ -187,16 +196,19 @@ def _names(y: np.ndarray, classes: np.ndarray | None) -> list[str]:
     raise Unusable(f"y of {y.dtype}; expected integers or strings")
   if y.dtype.kind != "U" and classes is not None:
     if classes.dtype.kind != "U" or classes.ndim != 1:
-      raise Unusable(f"classes of {classes.dtype} and shape {list(classes.shape)}; expected strings [C]")
+      raise Unusable(f"classes of {classes.dtype} and shape {list(classes.shape)}; "
+                     "expected strings [C]")
     wrong = y[(y < 0) | (y >= len(classes))]
     if len(wrong):
-      raise Unusable(f"label {wrong[0]} in y; expected 0 to {len(classes) - 1}, the {len(classes)} classes")
+      raise Unusable(f"label {wrong[0]} in y; expected 0 to {len(classes) - 1}, "
+                     f"the {len(classes)} classes")
     y = classes[y]
   known = {} if classes is None else {str(name) for name in classes}
   names = [class_name(str(name)) for name in y]
   wrong = sorted(set(names) - {class_name(name) for name in known})
   if known and wrong:
-    raise Unusable(f"label {wrong[0]!r} in y; expected one of the classes {', '.join(sorted(known))}")
+    raise Unusable(f"label {wrong[0]!r} in y; expected one of the classes "
+                   + ", ".join(sorted(known)))
   if "" in names:
     raise Unusable("y has an empty class name")
   return names
@@ -210,26 +222,27 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
       yield file
   except Unusable:
     raise
-  except (OSError, ValueError, KeyError, EOFError, SyntaxError, NotImplementedError, RuntimeError,
-          zipfile.BadZipFile, zlib.error) as error:
+  except _DAMAGED as error:
     raise Unusable(f"does not read as .npz: {error}") from error
 
 
 def _member_header(file: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
   if f"{name}.npy" not in file.namelist():
     found = ", ".join(member.removesuffix(".npy") for member in file.namelist())
-    raise Unusable(f"no {name!r} in the table, which has {found or 'nothing'}; expected x [N, E] and "
-                   "y (or labels) [N], and optionally classes [C]")
+    raise Unusable(f"no {name!r} in the table, which has {found or 'nothing'}; expected x [N, E] "
+                   "and y (or labels) [N], and optionally classes [C]")
   info = file.getinfo(f"{name}.npy")
   if (info.file_size > _SUSPICIOUS_BYTES
       and info.file_size > _SUSPICIOUS_RATIO * max(info.compress_size, 1)):
-    raise Unusable(f"{name!r} inflates {info.compress_size:,} bytes to {info.file_size:,}; expected real data")
+    raise Unusable(f"{name!r} inflates {info.compress_size:,} bytes to {info.file_size:,}; "
+                   "expected real data")
   with file.open(info) as member:
     shape, dtype = _header(member)
   if dtype.hasobject:
     raise Unusable(f"{name!r} holds Python objects; expected numbers or fixed-width strings")
   if int(np.prod(shape, dtype=object)) * dtype.itemsize > info.file_size:
-    raise Unusable(f"{name!r} of shape {list(shape)} does not fit into its {info.file_size:,} bytes")
+    raise Unusable(f"{name!r} of shape {list(shape)} does not fit into its "
+                   f"{info.file_size:,} bytes")
   return shape, dtype
 
 
