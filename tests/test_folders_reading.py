@@ -121,8 +121,8 @@ def test_common_formats_are_read(tmp_path, suffix):
 
 
 def test_of_several_pictures_in_a_file_the_first_is_read(tmp_path):
-  red, blue = (Image.new("RGB", (64, 64), colour) for colour in ((250, 10, 10), (10, 10, 250)))
   for name, form in (("a.jpg", "MPO"), ("a.gif", "GIF"), ("a.tif", "TIFF")):
+    red, blue = (Image.new("RGB", (64, 64), colour) for colour in ((250, 10, 10), (10, 10, 250)))
     red.save(tmp_path / name, form, save_all=True, append_images=[blue])
     x = reading.pixels(tmp_path / name, 8)
     np.testing.assert_allclose(x[4, 4], [250, 10, 10], atol=12)
