@@ -276,6 +276,24 @@ def test_a_missing_path_is_refused(tmp_path):
     folders.prepare(config_lib.Data(name="folders"))
 
 
+def test_one_modalitys_folder_is_not_taken_for_the_root(mine):
+  message = refusal(mine / "photo")
+  assert "photo has folders train, val where modalities are expected; give the folder ab" in message
+  assert message.endswith(f", {mine}")
+
+
+def test_a_folder_that_may_not_be_listed_is_named(mine, monkeypatch):
+  scandir = os.scandir
+
+  def refusing(path):
+    if f"{path}".endswith("train/bed"):
+      raise PermissionError(13, "Permission denied")
+    return scandir(path)
+
+  monkeypatch.setattr(os, "scandir", refusing)
+  assert "note/train/bed may not be read; expected a folder that you may list" in refusal(mine)
+
+
 def test_an_empty_modality_is_refused(mine):
   (mine / "smell/train").mkdir(parents=True)
   assert "modality 'smell' is empty; expected smell/train/<class>/<file>" in refusal(mine)

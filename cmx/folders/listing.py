@@ -90,6 +90,7 @@ def find(options: config_lib.Folders) -> Listing:
     raise FileNotFoundError(f"{root} does not exist; expected {LAYOUT}")
   bad: list[Bad] = []
   if root.is_dir():
+    _check_level(root)
     items = list(_of_folders(root, bad))
     named = {_modality(entry.name) for entry in _entries(root) if os.path.isdir(entry.path)}
     blamed = {_modality(pathlib.PurePath(file.file).parts[0]) for file in bad}
@@ -97,6 +98,14 @@ def find(options: config_lib.Folders) -> Listing:
   else:
     items, empty = list(_of_manifest(root, bad)), []
   return _with_validation(items, bad, empty)
+
+
+def _check_level(root: pathlib.Path) -> None:
+  """Refuses a root that is one modality's folder: all its folders are named like splits."""
+  names = [entry.name for entry in _entries(root) if os.path.isdir(entry.path)]
+  if names and all(name.lower() in SPLITS for name in names):
+    raise ValueError(f"{root} has folders {', '.join(names)} where modalities are expected; give "
+                     f"the folder above it, {root.absolute().parent}")
 
 
 def _modality(name: str) -> str:
@@ -116,9 +125,12 @@ def _with_validation(items: list[Item], bad: list[Bad], empty: list[str]) -> Lis
 
 def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
   """What is in a folder, by name; without hidden files and what desktops leave behind."""
-  with os.scandir(folder) as entries:
-    shown = [entry for entry in entries
-             if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED]
+  try:
+    with os.scandir(folder) as entries:
+      shown = [entry for entry in entries
+               if not entry.name.startswith(".") and entry.name.lower() not in _IGNORED]
+  except PermissionError as error:
+    raise ValueError(f"{folder} may not be read; expected a folder that you may list") from error
   return sorted(shown, key=lambda entry: entry.name)
 
 
