@@ -1,0 +1,1 @@
+"""The rendered world: scenes of objects, and a renderer for each modality."""
