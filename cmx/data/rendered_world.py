@@ -151,7 +151,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
     for split, sources in splits.items():
       records = builder.as_data_source(split=split).data_source
       sources[row.name] = Records(records, row, split, _count(data.world, row.name, split))
-  return data_lib.Dataset("rendered_world", scenes.NAMES, rows, splits, _fingerprint(data.world))
+  return data_lib.Dataset("rendered_world", scenes.NAMES, rows, splits, fingerprint(data.world))
 
 
 def _check(world: config_lib.World) -> None:
@@ -183,13 +183,14 @@ def _total(world: config_lib.World, names: Iterable[str]) -> int:
              for split in (data_lib.TRAIN, data_lib.VALIDATION))
 
 
-def _fingerprint(world: config_lib.World) -> str:
+def fingerprint(world: config_lib.World) -> str:
+  """Short hash of the generator's version and of all of a world's fields."""
   content = json.dumps({"version": examples.VERSION, **dataclasses.asdict(world)}, sort_keys=True)
   return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _folder(data: config_lib.Data) -> pathlib.Path:
-  return pathlib.Path(data.root) / "rendered_world" / _fingerprint(data.world)
+  return pathlib.Path(data.root) / "rendered_world" / fingerprint(data.world)
 
 
 def _builder(folder: pathlib.Path, world: config_lib.World, name: str,

@@ -104,12 +104,12 @@ def _article(noun: str) -> str:
   return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 
-def _plural(noun: str) -> str:
+def plural(noun: str) -> str:
   """Plural of a name, of its first noun where it says more ("rack of volumes")."""
   for mark in (" of ", " and ", " on ", "-by"):
     if mark in noun:
       head, rest = noun.split(mark, 1)
-      return _plural(head) + mark + rest
+      return plural(head) + mark + rest
   if noun.endswith(("s", "sh", "ch", "x")):
     return noun if noun.endswith("s") and not noun.endswith("ss") else noun + "es"
   return noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
@@ -122,7 +122,7 @@ def _things(items: Sequence[scenes.Item], category: str, rng: np.random.Generato
   for name, count in counts.items():
     noun = _word(name, category, rng)
     phrases.append(_article(noun) if count == 1 else
-                   f"{_pick(_NUMBERS[min(count, 5)], rng)} {_plural(noun)}")
+                   f"{_pick(_NUMBERS[min(count, 5)], rng)} {plural(noun)}")
   return [phrases[i] for i in rng.permutation(len(phrases))]
 
 
