@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cmx import modalities
+from cmx.world import categories
 from cmx.world import clipart
 from cmx.world import description
 from cmx.world import drawing
@@ -15,6 +16,7 @@ from cmx.world import scenes
 from cmx.world import shapes
 from cmx.world import spatial_text
 from cmx.world import surfaces
+from cmx.world import vocabulary
 
 PIXELS = ("natural", "clipart", "spatial_text", "drawing")
 
@@ -24,14 +26,14 @@ def scene_of(category, seed):
 
 
 def test_there_are_at_least_24_categories_over_a_shared_vocabulary():
-  assert len(scenes.NAMES) >= 24
-  used = [name for _, table in scenes.CATEGORIES.values() for name in table]
-  assert set(used) == set(shapes.SHAPES)
+  assert len(categories.NAMES) >= 24
+  used = [name for _, table in categories.CATEGORIES.values() for name in table]
+  assert set(used) == set(vocabulary.SHAPES)
   assert len(used) > 2 * len(set(used))  # on average an object belongs to more than two categories
 
 
 def test_every_category_can_be_confused_with_another():
-  tables = {name: set(table) for name, (_, table) in scenes.CATEGORIES.items()}
+  tables = {name: set(table) for name, (_, table) in categories.CATEGORIES.items()}
   for name, objects in tables.items():
     assert max(len(objects & other) for key, other in tables.items() if key != name) >= 2, name
 
@@ -63,7 +65,7 @@ def test_no_scene_is_shown_twice():
 
 
 def test_an_unknown_modality_is_an_error_with_the_known_ones():
-  with pytest.raises(ValueError, match="modality 'photo'; expected one of natural, clipart, spatial"):
+  with pytest.raises(ValueError, match="modality 'photo'; expected one of natural, clipart"):
     examples.example(0, "photo", "train", 0, 64)
 
 
@@ -80,12 +82,13 @@ def test_true_boxes_lie_within_the_image(modality):
     made = examples.example(1, modality, "train", index, 64)
     assert made.objects, index
     for name, (x0, y0, x1, y1) in made.objects:
-      assert name in shapes.SHAPES
+      assert name in vocabulary.SHAPES
       assert 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1, (name, index)
 
 
 def test_statistics_of_the_modalities_differ():
-  x = {m: np.stack([examples.example(0, m, "train", i, 64).input for i in range(24)]) for m in PIXELS}
+  x = {m: np.stack([examples.example(0, m, "train", i, 64).input for i in range(24)])
+       for m in PIXELS}
   white = {m: float((x[m] >= 250).all(-1).mean()) for m in PIXELS}
   assert white["natural"] < 0.1
   assert 0.3 < white["clipart"] < 0.95
@@ -134,8 +137,9 @@ def text_scene(*names):
 
 
 def test_words_are_legible_and_tell_objects_apart():
-  inks = [spatial_text.word(name, spatial_text.FLOOR, 64) for name in ("cow", "cat", "crane", "boat")]
-  assert all(ink.max() == 255 and (ink > 128).mean() > .15 for ink in inks)  # dark strokes, not grey
+  inks = [spatial_text.word(name, spatial_text.FLOOR, 64)
+          for name in ("cow", "cat", "crane", "boat")]
+  assert all(ink.max() == 255 and (ink > 128).mean() > .15 for ink in inks)  # dark, not grey
   assert all(4 <= ink.shape[0] <= 11 for ink in inks)
   assert len({ink.tobytes() for ink in inks}) == 4
   cow, cat = inks[:2]
@@ -152,7 +156,7 @@ def test_text_is_never_mirrored():
     for name, box in made.objects:
       x0, y0, x1, y1 = np.round(np.array(box) * 64).astype(int)
       ink = page[y0:y1, x0:x1]
-      written = [spatial_text.word(word, height / 64, 64) for word in shapes.SHAPES[name].words
+      written = [spatial_text.word(word, height / 64, 64) for word in vocabulary.SHAPES[name].words
                  for height in range(7, 16)]
       assert any(np.array_equal(ink, word) for word in written), (name, seed)
       left, right = left + (x0 + x1 < 64), right + (x0 + x1 > 64)
@@ -160,21 +164,22 @@ def test_text_is_never_mirrored():
 
 
 def test_larger_objects_have_larger_words_and_long_words_fit():
-  small, large = (spatial_text.word("barn", h, 64) for h in (spatial_text.FLOOR, spatial_text.CEILING))
+  small = spatial_text.word("barn", spatial_text.FLOOR, 64)
+  large = spatial_text.word("barn", spatial_text.CEILING, 64)
   assert large.shape[0] > 1.5 * small.shape[0]
   assert spatial_text.word("lighthousekeeper", spatial_text.CEILING, 64).shape[1] <= 64
 
 
 def test_words_do_not_cover_each_other():
   for seed in range(20):
-    boxes = [box for _, box in spatial_text.render(scene_of("street", seed), np.random.default_rng(seed),
-                                                   64).objects]
+    made = spatial_text.render(scene_of("street", seed), np.random.default_rng(seed), 64)
+    boxes = [box for _, box in made.objects]
     for i, a in enumerate(boxes):
       for b in boxes[i + 1:]:
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
-@pytest.mark.parametrize("category", scenes.NAMES)
+@pytest.mark.parametrize("category", categories.NAMES)
 def test_descriptions_never_contain_a_word_of_the_category(category):
   parts = [part.rstrip("s") for part in category.split("_")]
   for seed in range(60):
@@ -195,7 +200,8 @@ def test_relations_are_true_of_the_scene():
   items = (scenes.Item("barn", (0, .2, .3, .5), (0, 0, 0), False),
            scenes.Item("cow", (.7, .4, .9, .52), (0, 0, 0), False))
   scene = scenes.Scene("garden", "grass", .5, (0, -.5, .5), items)
-  told = " ".join(description.render(scene, np.random.default_rng(i)).input.lower() for i in range(80))
+  told = " ".join(description.render(scene, np.random.default_rng(i)).input.lower()
+                  for i in range(80))
   assert re.search(r"(barn|shed|store) (is|stands) \w* ?\w* ?\w* ?left", told)
   assert not re.search(r"(barn|shed|store) (is|stands) \w* ?\w* ?\w* ?right", told)
 
@@ -208,7 +214,8 @@ def test_plurals_are_of_the_first_noun():
 
 def test_a_flipped_object_is_the_mirror_image():
   box = (.2, .2, .8, .8)
-  for part, mirror in zip(shapes.placed("plane", box, False, 100), shapes.placed("plane", box, True, 100)):
+  mirrored = shapes.placed("plane", box, True, 100)
+  for part, mirror in zip(shapes.placed("plane", box, False, 100), mirrored):
     assert np.allclose(part.points[:, 1], mirror.points[:, 1])
     assert np.allclose(part.points[:, 0], 100 - mirror.points[:, 0])
 

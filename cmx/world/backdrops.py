@@ -1,4 +1,4 @@
-"""Backdrops of natural images: sky or wall, what stands at the horizon, ground or floor, and the air."""
+"""Backdrops of natural images: sky or wall, horizon, ground or floor, and the air."""
 
 from typing import Any
 
@@ -6,20 +6,23 @@ import numpy as np
 from PIL import Image
 from PIL import ImageDraw
 
+from cmx.world import categories
 from cmx.world import scenes
 from cmx.world import surfaces
 
-_GROUND = {"sea": ("water", .13), "sand": ("ground", .06), "grass": ("ground", .13), "woods": ("ground", .16),
-           "street": ("grain", .05), "rock": ("ground", .12), "snow": ("soft", .025)}  # texture, strength
-_RIDGE = {"grass": (.3, .42, .3), "woods": (.16, .26, .17), "street": (.5, .52, .56), "rock": (.62, .45, .36),
-          "snow": (.62, .68, .78), "sand": (.62, .62, .58)}  # colour of what stands far away
+_GROUND = {"sea": ("water", .13), "sand": ("ground", .06), "grass": ("ground", .13),
+           "woods": ("ground", .16), "street": ("grain", .05), "rock": ("ground", .12),
+           "snow": ("soft", .025)}  # texture, strength
+_RIDGE = {"grass": (.3, .42, .3), "woods": (.16, .26, .17), "street": (.5, .52, .56),
+          "rock": (.62, .45, .36), "snow": (.62, .68, .78),
+          "sand": (.62, .62, .58)}  # colour of what stands far away
 _FAR = {"peak": .38, "mesa": .25, "cloud": 0., "sun": 0.}  # haze of what is always or never far
 
 
 def paint(scene: scenes.Scene, rng: np.random.Generator, side: int) -> Image.Image:
   """Paints what is behind all objects on a canvas of side x side pixels."""
-  above, below, *_ = scenes.BACKDROPS[scene.backdrop]
-  indoor = scene.backdrop in scenes.INDOOR
+  above, below, *_ = categories.BACKDROPS[scene.backdrop]
+  indoor = scene.backdrop in categories.INDOOR
   change = rng.normal(0, .06, 3) if indoor else rng.normal(0, .03, 3)
   above, below = np.array(above) + change, np.array(below) + rng.normal(0, .04, 3)
   line = (np.arange(side) + .5) / side
@@ -44,13 +47,13 @@ def paint(scene: scenes.Scene, rng: np.random.Generator, side: int) -> Image.Ima
 
 def air(scene: scenes.Scene) -> tuple[float, ...]:
   """Colour of the air between, RGB in [0, 255]."""
-  above = scenes.BACKDROPS[scene.backdrop][0]
+  above = categories.BACKDROPS[scene.backdrop][0]
   return tuple(255 * (.35 + .65 * c) for c in above)
 
 
 def haze(scene: scenes.Scene, item: scenes.Item) -> float:
   """Share of an object's colour that the air takes: the more, the farther away it stands."""
-  if scene.backdrop in scenes.INDOOR:
+  if scene.backdrop in categories.INDOOR:
     return 0.0
   if item.name in _FAR:
     return _FAR[item.name]
@@ -58,7 +61,8 @@ def haze(scene: scenes.Scene, item: scenes.Item) -> float:
   return float(np.clip(.22 - .6 * near, 0, .22))
 
 
-def _texture(scene: scenes.Scene, rng: np.random.Generator, side: int, split: int, indoor: bool) -> np.ndarray:
+def _texture(scene: scenes.Scene, rng: np.random.Generator, side: int, split: int,
+             indoor: bool) -> np.ndarray:
   shade = np.empty((side, side), np.float32)
   if indoor:
     wall = surfaces.cut(surfaces.texture("soft"), rng, side) * .025
@@ -82,13 +86,14 @@ def _ridge(pen: Any, scene: scenes.Scene, rng: np.random.Generator, side: int, s
     heights = np.repeat(rng.uniform(.01, .13, steps // 2 + 1), 2)[:steps + 1]
   if scene.backdrop == "woods":
     heights = heights + rng.uniform(.02, .14, steps + 1)
-  pale = np.array(_RIDGE[scene.backdrop]) * .75 + .25 * np.array(scenes.BACKDROPS[scene.backdrop][0])
+  pale = .75 * np.array(_RIDGE[scene.backdrop]) + .25 * np.array(air(scene)) / 255
   points = [(i * side / steps, split - h * side) for i, h in enumerate(np.minimum(heights, .25))]
   colour = tuple(int(255 * min(1, c)) for c in pale + rng.normal(0, .02))
   pen.polygon([(0, split), *points, (side, split)], colour)
 
 
-def _room(pen: Any, scene: scenes.Scene, rng: np.random.Generator, side: int, rows: np.ndarray) -> None:
+def _room(pen: Any, scene: scenes.Scene, rng: np.random.Generator, side: int,
+          rows: np.ndarray) -> None:
   """Boards or tiles that run to a vanishing point, tiles on the wall, a skirting board."""
   split = round(scene.horizon * side)
   floor = tuple(np.clip(255 * .82 * rows[-1, 0], 0, 255).astype(int).tolist())

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmx.world import scenes
-from cmx.world import shapes
+from cmx.world import vocabulary
 
 _ATTEMPTS = 20  # sentences tried until one does not give the category away
 _BORDER = .3  # chance of a remark that has nothing to do with the scene
 
-_OPENINGS = ("There is {things}.", "One can see {things}.", "I notice {things}.", "This shows {things}.",
-             "Somebody captured {things} here.", "What catches the eye first is {things}.",
+_OPENINGS = ("There is {things}.", "One can see {things}.", "I notice {things}.",
+             "This shows {things}.", "Somebody captured {things} here.",
+             "What catches the eye first is {things}.",
              "{Things} can be made out.", "The view holds {things}.", "My eye falls on {things}.",
              "Right away you spot {things}.")
 _MORE = ("Nearby there is {things}.", "Also visible: {things}.", "Further on, {things}.",
@@ -34,20 +35,26 @@ _GROUNDS = {
           "Water reaches to the horizon."),
   "sand": ("The ground is sandy.", "Sand lies everywhere.", "Fine yellow grains cover the ground."),
   "grass": ("The ground is green.", "Grass grows all over.", "A lawn spreads to the horizon."),
-  "woods": ("Little light comes through the leaves.", "Moss covers the ground.", "It is green and shady."),
-  "street": ("The ground is paved.", "Asphalt covers the ground.", "Everything stands on grey concrete."),
-  "rock": ("The ground is dry and stony.", "Red dust covers the ground.", "Layers of stone show everywhere."),
-  "snow": ("Everything is white and cold.", "Fresh snow covers the ground.", "Frost glitters on the ground."),
+  "woods": ("Little light comes through the leaves.", "Moss covers the ground.",
+            "It is green and shady."),
+  "street": ("The ground is paved.", "Asphalt covers the ground.",
+             "Everything stands on grey concrete."),
+  "rock": ("The ground is dry and stony.", "Red dust covers the ground.",
+           "Layers of stone show everywhere."),
+  "snow": ("Everything is white and cold.", "Fresh snow covers the ground.",
+           "Frost glitters on the ground."),
 }
 _BRIGHT = ("The light is bright.", "Strong light falls in from the {from_side}.",
            "Everything casts hard shadows.", "It is a bright moment of the day.")
 _DIM = ("The light is dim.", "Soft light comes from the {from_side}.", "It looks rather dull.",
         "Hardly any shadows can be seen.")
 _REMARKS = ("I took this on a Tuesday.", "It reminds me of my childhood.", "Nothing else happens.",
-            "The picture is slightly tilted.", "My sister likes it a lot.", "I would love to go there again.",
-            "It was quiet that day.", "Not much to add here.", "The colours are a little faded.",
-            "It must have been before lunch.", "Who knows what happened next.", "A phone rang somewhere.",
-            "I forgot my coat that morning.", "We stayed for about an hour.", "It cost us a whole afternoon.")
+            "The picture is slightly tilted.", "My sister likes it a lot.",
+            "I would love to go there again.", "It was quiet that day.", "Not much to add here.",
+            "The colours are a little faded.",
+            "It must have been before lunch.", "Who knows what happened next.",
+            "A phone rang somewhere.", "I forgot my coat that morning.",
+            "We stayed for about an hour.", "It cost us a whole afternoon.")
 _NUMBERS = {2: ("two", "a pair of", "a couple of"), 3: ("three", "several", "a few"),
             4: ("four", "several", "many"), 5: ("five", "many", "lots of")}
 
@@ -72,7 +79,8 @@ def render(scene: scenes.Scene, rng: np.random.Generator) -> scenes.Rendering:
     extras.append(_sentence(_GROUNDS[scene.backdrop], scene.category, rng))
   if rng.random() < .35:
     side = "right" if scene.light[0] > 0 else "left"
-    extras.append(_sentence(_BRIGHT if scene.light[2] > .65 else _DIM, scene.category, rng, from_side=side))
+    light = _BRIGHT if scene.light[2] > .65 else _DIM
+    extras.append(_sentence(light, scene.category, rng, from_side=side))
   if not extras or rng.random() < _BORDER:
     extras.append(_sentence(_REMARKS, scene.category, rng))
   told += [extras[i] for i in rng.permutation(len(extras))]
@@ -84,7 +92,8 @@ def _pick(options: Sequence[str], rng: np.random.Generator) -> str:
   return options[int(rng.integers(len(options)))]
 
 
-def _sentence(templates: Sequence[str], category: str, rng: np.random.Generator, **slots: str) -> str:
+def _sentence(templates: Sequence[str], category: str, rng: np.random.Generator,
+              **slots: str) -> str:
   """A filled template that does not give the category away."""
   slots |= {key.capitalize(): value[:1].upper() + value[1:] for key, value in slots.items()}
   for _ in range(_ATTEMPTS):
@@ -96,7 +105,7 @@ def _sentence(templates: Sequence[str], category: str, rng: np.random.Generator,
 
 
 def _word(name: str, category: str, rng: np.random.Generator) -> str:
-  words = shapes.SHAPES[name].words
+  words = vocabulary.SHAPES[name].words
   return _pick([w for w in words if not scenes.gives_away(w, category)] or ["thing"], rng)
 
 

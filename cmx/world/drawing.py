@@ -1,4 +1,4 @@
-"""Line drawings: wobbly, incomplete dark strokes on white, nothing filled, some objects left out."""
+"""Line drawings: wobbly, incomplete dark strokes on white, no fill, some objects missing."""
 
 import numpy as np
 from PIL import Image
@@ -26,16 +26,17 @@ def render(scene: scenes.Scene, rng: np.random.Generator, size: int) -> scenes.R
   canvas = Image.new("L", (side, side), _PAPER)
   pen = ImageDraw.Draw(canvas)
   width = max(1, round(side / 128 * rng.uniform(1.2, 3)))
-  shake, lifts = rng.uniform(.002, .013) * side, rng.uniform(.02, .16)
+  shake, lifts = rng.uniform(.001, .008) * side, rng.uniform(.01, .1)
   hides = rng.random() < .7  # whether nearer objects hide lines of farther ones
   if rng.random() < .35:
-    _stroke(pen, np.array([(0, scene.horizon), (1, scene.horizon)]) * side, rng, shake, lifts, width)
+    horizon = np.array([(0, scene.horizon), (1, scene.horizon)]) * side
+    _stroke(pen, horizon, rng, shake, lifts, width)
   objects = []
-  for item in scenes.noticed(scene, rng, 2, 6):
+  for item in scenes.noticed(scene, rng, 3, 6):
     ink = int(rng.integers(0, 90))
     box = np.array(item.box) + rng.normal(0, .012, 4)
     for part in shapes.placed(item.name, box, item.flip, side):
-      if rng.random() > .08:
+      if rng.random() > .05:
         _part(pen, part, rng, shake, lifts, width, ink, hides)
     objects += scenes.seen(item.name, box)
   image = np.repeat(np.asarray(canvas.reduce(SCALE))[..., None], 3, 2)

@@ -1,4 +1,4 @@
-"""Examples of the rendered world: a function of (seed, modality, split, index, size), nothing else."""
+"""Examples of the rendered world: a function of (seed, modality, split, index, size) alone."""
 
 import json
 import zlib
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cmx.world import categories
 from cmx.world import clipart
 from cmx.world import description
 from cmx.world import drawing
@@ -30,7 +31,7 @@ class WorldExample(NamedTuple):
 
   Attributes:
     input: uint8 [H, W, 3], or text.
-    label: index into `scenes.NAMES`.
+    label: index into `categories.NAMES`.
     scene: what it was made from.
     objects: what came out of it in this modality.
   """
@@ -58,8 +59,8 @@ def example(seed: int, modality: str, split: str, index: int, image_size: int) -
     raise ValueError(f"modality {modality!r}; expected one of {', '.join(RENDERERS)}")
   words = [seed, zlib.crc32(modality.encode()), zlib.crc32(split.encode()), index]
   rng = np.random.default_rng(words)
-  label = index % len(scenes.NAMES)
-  scene = scenes.scene(scenes.NAMES[label], rng)
+  label = index % len(categories.NAMES)
+  scene = scenes.scene(categories.NAMES[label], rng)
   rendering = RENDERERS[modality](scene, rng, image_size)
   return WorldExample(rendering.input, label, scene, rendering.objects)
 
@@ -76,5 +77,5 @@ def truth_json(made: WorldExample) -> str:
   rounded = [{"name": name, "box": [round(v, 4) for v in box]} for name, box in made.objects]
   scene = made.scene
   return json.dumps({"category": scene.category, "backdrop": scene.backdrop,
-                     "horizon": round(scene.horizon, 4), "light": [round(v, 4) for v in scene.light],
-                     "objects": rounded})
+                     "horizon": round(scene.horizon, 4), 
+                     "light": [round(v, 4) for v in scene.light], "objects": rounded})

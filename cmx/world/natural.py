@@ -1,8 +1,8 @@
 """Natural images: small rendered photographs of scenes.
 
 Objects are drawn flat on a canvas of twice the size together with a map of which object each pixel
-shows; light, shadow, texture and haze are then arrays over that map, so that their cost does not grow
-with the number of objects.
+shows; light, shadow, texture and haze are then arrays over that map, so that their cost does not
+grow with the number of objects.
 """
 
 import functools
@@ -20,7 +20,8 @@ from cmx.world import surfaces
 
 SCALE = 2  # canvas pixels per pixel
 _ROUND = .3  # strength of the light's gradient over an object
-_ROUGH = {"tree": .22, "pine": .2, "bush": .22, "hay": .2, "rock": .16, "mesa": .16, "peak": .14, "sheep": .12}
+_ROUGH = {"tree": .22, "pine": .2, "bush": .22, "hay": .2, "rock": .16, "mesa": .16,
+          "peak": .14, "sheep": .12}
 
 
 def render(scene: scenes.Scene, rng: np.random.Generator, size: int) -> scenes.Rendering:
@@ -37,16 +38,18 @@ def render(scene: scenes.Scene, rng: np.random.Generator, size: int) -> scenes.R
   pen, mark = ImageDraw.Draw(canvas), ImageDraw.Draw(ids)
   for number, item in enumerate(scene.items, 1):
     _draw(pen, mark, item, number, side, scene.light)
-  if rng.random() < .15:
+  if rng.random() < .1:
     _foreground(pen, mark, rng, side, len(scene.items) + 1)
-  image = _lit(np.asarray(canvas, np.float32), np.asarray(ids), scene, rng)
-  image = image.reshape(size, SCALE, size, SCALE, 3).mean((1, 3))
+  image = _lit(np.array(canvas, np.float32), np.asarray(ids), scene, rng)
+  image = sum(image[i::SCALE, j::SCALE] for i in range(SCALE) for j in range(SCALE))
+  image *= np.float32(SCALE ** -2)
   objects = [thing for item in scene.items for thing in scenes.seen(item.name, item.box)]
   return scenes.Rendering(_photograph(image, rng), tuple(objects))
 
 
 def _draw(pen: Any, mark: Any, item: scenes.Item, number: int, side: int, light: Any) -> None:
-  palette = [tuple(row) for row in (shapes.colours(item.name, item.tint) * 255).astype(int).tolist()]
+  colours = (shapes.colours(item.name, item.tint) * 255).astype(int)
+  palette = [tuple(row) for row in colours.tolist()]
   for part in shapes.placed(item.name, item.box, item.flip, side):
     colour, points = palette[part.role], part.points.ravel().tolist()
     if part.kind == "polygon":
@@ -77,7 +80,8 @@ def _foreground(pen: Any, mark: Any, rng: np.random.Generator, side: int, number
   """Something dark and near at the edge of the picture, as in a snapshot."""
   x = side * float(rng.choice((0, 1)))
   reach = side * rng.uniform(.1, .28)
-  points = [(x - reach, -1), (x + reach * rng.uniform(.4, 1), -1), (x + reach, side * rng.uniform(.3, .7)),
+  points = [(x - reach, -1), (x + reach * rng.uniform(.4, 1), -1),
+            (x + reach, side * rng.uniform(.3, .7)),
             (x + reach * rng.uniform(.2, .8), side + 1), (x - reach, side + 1)]
   shade = int(rng.integers(15, 70))
   pen.polygon(points, (shade, int(shade * .95), int(shade * .85)))
@@ -91,7 +95,8 @@ def _grid(side: int) -> tuple[np.ndarray, np.ndarray]:
   return line[None], line[:, None]
 
 
-def _lit(albedo: np.ndarray, ids: np.ndarray, scene: scenes.Scene, rng: np.random.Generator) -> np.ndarray:
+def _lit(albedo: np.ndarray, ids: np.ndarray, scene: scenes.Scene,
+         rng: np.random.Generator) -> np.ndarray:
   """Light, cast shadow, roughness and haze over the map of objects; float32 [side, side, 3]."""
   side = len(ids)
   x, y = _grid(side)
@@ -100,19 +105,21 @@ def _lit(albedo: np.ndarray, ids: np.ndarray, scene: scenes.Scene, rng: np.rando
   np.clip(shade, .5, 1.4, out=shade)
   shade += rough * surfaces.cut(surfaces.texture("grain"), rng, side)
   shade *= _shadow(ids, scene, side)
-  image = albedo * shade[..., None]
-  air = np.float32(backdrops.air(scene))
-  return image + haze[..., None] * (air - image)
+  for channel, air in enumerate(backdrops.air(scene)):  # one at a time: a third of the time
+    plane = albedo[..., channel] * shade
+    albedo[..., channel] = plane + haze * (np.float32(air) - plane)
+  return albedo
 
 
 def _tables(scene: scenes.Scene) -> np.ndarray:
-  """Per object (0: backdrop, last: foreground): base, gradient in x, in y, roughness, haze [5, n + 2]."""
+  """Base, gradient in x, in y, roughness, haze; of the backdrop, objects, foreground [5, n + 2]."""
   lx, ly, strength = scene.light
   table = np.zeros((5, len(scene.items) + 2), np.float32)
   table[0] = 1
   for i, item in enumerate(scene.items, 1):
     x0, y0, x1, y1 = item.box
-    along, down = 2 * _ROUND * strength * lx / (x1 - x0), 2 * _ROUND * .8 * strength * ly / (y1 - y0)
+    along = 2 * _ROUND * strength * lx / (x1 - x0)
+    down = 1.6 * _ROUND * strength * ly / (y1 - y0)
     table[0, i] = 1 - along * (x0 + x1) / 2 - down * (y0 + y1) / 2
     table[1:4, i] = along, down, _ROUGH.get(item.name, .03)
     table[4, i] = backdrops.haze(scene, item)
@@ -147,12 +154,13 @@ def _photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
   """White balance, exposure, focus, vignette, contrast and sensor noise; uint8 [size, size, 3]."""
   size = len(image)
   warm = rng.normal(0, .07)
-  gain = np.float32(rng.uniform(.72, 1.2) * np.array((1 + warm, 1, 1 - warm)))
+  gain = np.float32(rng.uniform(.8, 1.3) * np.array((1 + warm, 1, 1 - warm)))
   image = image * (gain * (1 if rng.random() < .5 else _vignette(size)))
   if rng.random() < .45:  # out of focus; the radius is a share of the image, as at any resolution
     blurred = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
-    image = np.asarray(blurred.filter(ImageFilter.GaussianBlur(size / 64 * rng.uniform(.3, .9))), np.float32)
+    focus = ImageFilter.GaussianBlur(size / 64 * rng.uniform(.3, .9))
+    image = np.asarray(blurred.filter(focus), np.float32)
   contrast = np.float32(rng.uniform(.75, 1.15))
   image = 118 + contrast * (image - 118) + rng.uniform(-12, 14)
-  image += np.float32(255 * rng.uniform(.012, .05)) * surfaces.cut(surfaces.noise(), rng, size)
+  image += np.float32(255 * rng.uniform(.01, .045)) * surfaces.cut(surfaces.noise(), rng, size)
   return np.clip(image, 0, 255).astype(np.uint8)

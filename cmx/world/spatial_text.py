@@ -1,6 +1,6 @@
 """Spatial text: the names of objects, written where the objects are, larger where they are larger.
 
-Layouts are varied, glyphs never: a mirrored layout has its words at mirrored places, still readable.
+Layouts are varied, glyphs never: a mirrored layout has its words at mirrored places, readable.
 """
 
 import functools
@@ -11,12 +11,13 @@ from PIL import ImageDraw
 from PIL import ImageFont
 
 from cmx.world import scenes
-from cmx.world import shapes
+from cmx.world import vocabulary
 
-FLOOR, CEILING = 8 / 64, 15 / 64  # height of the font, share of the image
-_TIGHT = 7 / 64  # height that a long word may shrink to
-_WORDS = 6  # most words of an image
-_SYNONYM = .25  # chance that an object goes by another name
+FLOOR, CEILING = 9 / 64, 15 / 64  # height of the font, share of the image
+_STEP = 3 / 64  # between heights: few sizes, as a network that learns to read needs them
+_TIGHT = 8 / 64  # height that a long word may shrink to
+_WORDS = 5  # most words of an image
+_SYNONYM = .1  # chance that an object goes by another name
 
 
 def render(scene: scenes.Scene, rng: np.random.Generator, size: int) -> scenes.Rendering:
@@ -49,13 +50,13 @@ def _area(item: scenes.Item) -> float:
 
 
 def _height(item: scenes.Item) -> float:
-  """Height of the font, share of the image, in steps so that words can be kept."""
+  """Height of the font, share of the image."""
   height = np.clip(.55 * np.sqrt(_area(item)), FLOOR, CEILING)
-  return round(height * 64) / 64
+  return FLOOR + _STEP * round((height - FLOOR) / _STEP)
 
 
 def _name(item: scenes.Item, category: str, rng: np.random.Generator) -> str:
-  names = [name for name in shapes.SHAPES[item.name].words
+  names = [name for name in vocabulary.SHAPES[item.name].words
            if " " not in name and not scenes.gives_away(name, category)] or [item.name]
   return names[0] if rng.random() > _SYNONYM else names[int(rng.integers(len(names)))]
 

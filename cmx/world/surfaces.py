@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 SIDE = 512  # pixels of a texture, which wraps around
-_OCTAVES = {"soft": (.03, .03), "grain": (.25, .25), "ground": (.05, .25), "water": (.02, .3), "wood": (.3, .015),
+_OCTAVES = {"soft": (.03, .03), "grain": (.25, .25), "ground": (.05, .25), "water": (.02, .3),
             "cloud": (.015, .035)}  # width of the spectrum along x and y, cycles per pixel
 
 
@@ -14,7 +14,7 @@ def texture(kind: str) -> np.ndarray:
   """A texture of zero mean and unit variance that wraps around, float32 [SIDE, SIDE].
 
   Args:
-    kind: "soft", "grain", "ground", "water", "wood" or "cloud".
+    kind: "soft", "grain", "ground", "water" or "cloud".
   """
   fx, fy = _OCTAVES[kind]
   rng = np.random.default_rng(sum(kind.encode()))

@@ -47,10 +47,6 @@ class Pool:
         self._line.update(self._done, f"{modality} {split}")
         yield record
 
-  def processes(self) -> list[int]:
-    """Process ids of the workers that have been started."""
-    return list(self._workers._processes) if self._workers else []
-
   def _chunks(self, tasks: Iterator[tuple]) -> Iterator[list[dict[str, Any]]]:
     if self._workers is None:
       yield from (examples.chunk(*task) for task in tasks)
