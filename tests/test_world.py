@@ -208,7 +208,8 @@ def test_relations_are_true_of_the_scene():
 
 def test_plurals_are_of_the_first_noun():
   plurals = {"bench": "benches", "rack of volumes": "racks of volumes", "ferry": "ferries",
-             "passer-by": "passers-by", "rails": "rails"}
+             "passer-by": "passers-by", "rails": "rails", "glass": "glasses", "cactus": "cacti",
+             "calf": "calves", "sheep": "sheep"}
   assert {noun: description.plural(noun) for noun in plurals} == plurals
 
 

@@ -17,7 +17,7 @@ _OPENINGS = ("There is {things}.", "One can see {things}.", "I notice {things}."
              "{Things} can be made out.", "The view holds {things}.", "My eye falls on {things}.",
              "Right away you spot {things}.")
 _MORE = ("Nearby there is {things}.", "Also visible: {things}.", "Further on, {things}.",
-         "{Things} complete the view.", "I also made out {things}.", "Do not overlook {things}.")
+         "Part of the view: {things}.", "I also made out {things}.", "Do not overlook {things}.")
 _RELATIONS = ("{A} is {side} {b}.", "{Side} {b} you find {a}.", "Someone placed {a} {side} {b}.",
               "{A} stands {side} {b}, as it seems.")
 _SIDES = {"left": ("to the left of", "left of", "on the left side of"),
@@ -110,17 +110,25 @@ def _word(name: str, category: str, rng: np.random.Generator) -> str:
 
 
 def _article(noun: str) -> str:
+  if plural(noun) == noun:
+    return "some " + noun
   return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 
 def plural(noun: str) -> str:
-  """Plural of a name, of its first noun where it says more ("rack of volumes")."""
+  """Plural of a name; of its first noun where it says more ("rack of volumes")."""
   for mark in (" of ", " and ", " on ", "-by"):
     if mark in noun:
       head, rest = noun.split(mark, 1)
       return plural(head) + mark + rest
-  if noun.endswith(("s", "sh", "ch", "x")):
-    return noun if noun.endswith("s") and not noun.endswith("ss") else noun + "es"
+  if noun.endswith("us"):
+    return noun[:-2] + "i"
+  if noun.endswith(("lf", "sheep")):
+    return noun if noun.endswith("p") else noun[:-1] + "ves"
+  if noun.endswith(("ss", "sh", "ch", "x")):
+    return noun + "es"
+  if noun.endswith("s"):
+    return noun
   return noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
 
 

@@ -77,5 +77,5 @@ def truth_json(made: WorldExample) -> str:
   rounded = [{"name": name, "box": [round(v, 4) for v in box]} for name, box in made.objects]
   scene = made.scene
   return json.dumps({"category": scene.category, "backdrop": scene.backdrop,
-                     "horizon": round(scene.horizon, 4), 
+                     "horizon": round(scene.horizon, 4),
                      "light": [round(v, 4) for v in scene.light], "objects": rounded})

@@ -160,7 +160,7 @@ def _photograph(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     blurred = Image.fromarray(np.clip(image, 0, 255).astype(np.uint8))
     focus = ImageFilter.GaussianBlur(size / 64 * rng.uniform(.3, .9))
     image = np.asarray(blurred.filter(focus), np.float32)
-  contrast = np.float32(rng.uniform(.75, 1.15))
+  contrast = np.float32(rng.uniform(.8, 1.25))
   image = 118 + contrast * (image - 118) + rng.uniform(-12, 14)
   image += np.float32(255 * rng.uniform(.01, .045)) * surfaces.cut(surfaces.noise(), rng, size)
   return np.clip(image, 0, 255).astype(np.uint8)

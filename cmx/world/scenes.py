@@ -11,7 +11,7 @@ import numpy as np
 from cmx.world import categories
 from cmx.world import vocabulary
 
-STRANGER = 0.45  # chance that an object of another category, indoors or outdoors as this, wanders in
+STRANGER = 0.45  # chance that an object of another category wanders in, from like surroundings
 BORROWED = 0.15  # chance that a scene has the backdrop of another category
 
 
@@ -114,7 +114,7 @@ def _stranger(rng: np.random.Generator, category: str, indoor: bool) -> tuple[st
 def _place(rng: np.random.Generator, name: str, place: str, horizon: float) -> Item:
   """An object at a place: what stands nearer stands lower and is larger."""
   shape = vocabulary.SHAPES[name]
-  height = max(shape.size, .12) * rng.uniform(.85, 1.35)
+  height = max(shape.size, .12 * shape.aspect ** -.5) * rng.uniform(.85, 1.35)
   if place == "near":
     depth = rng.random()
     bottom = horizon + .06 + (1.0 - horizon) * (.1 + .85 * depth)

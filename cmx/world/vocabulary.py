@@ -1,7 +1,7 @@
 """Vocabulary: what each object looks like and is called.
 
 An object is a few primitives in a unit box (x right, y down). All pixel renderers draw the same
-ones, so that an object is the same thing in every modality and only its low-level statistics differ.
+ones, so that an object is the same thing in every modality and only the way it is drawn differs.
 """
 
 from typing import NamedTuple
@@ -116,7 +116,7 @@ SHAPES: dict[str, Shape] = {
   "cow": Shape(
     (_e(MAIN, .12, .2, .85, .72), _r(MAIN, .2, .6, .28, 1), _r(MAIN, .66, .6, .75, 1),
      _e(MAIN, .75, .08, 1, .45), _e(SECOND, .3, .25, .5, .5), _e(SECOND, .55, .4, .72, .62)),
-    _WHITE, (.15, .13, .12), 1.5, .2, ("cow", "cattle", "spotted animal")),
+    _WHITE, (.15, .13, .12), 1.5, .2, ("cow", "calf", "spotted animal")),
   "sheep": Shape(
     (_r(DARK, .25, .6, .32, 1), _r(DARK, .65, .6, .72, 1), _e(MAIN, .1, .15, .85, .8),
      _e(DARK, .76, .1, 1, .45)),
@@ -156,7 +156,7 @@ SHAPES: dict[str, Shape] = {
     (_r(MAIN, .1, 0, .9, 1),
      *(_r(GLASS, .2 + .24 * i, .08 + .18 * j, .34 + .24 * i, .19 + .18 * j)
        for i in range(3) for j in range(5))),
-    (.55, .55, .6), _GREY, .55, .6, ("flats", "tower block", "high building")),
+    (.55, .55, .6), _GREY, .55, .6, ("highrise", "tower block", "block of flats")),
   "turret": Shape(
     (_r(MAIN, .15, .3, .85, 1), _r(MAIN, .08, .18, .26, .34), _r(MAIN, .41, .18, .59, .34),
      _r(MAIN, .74, .18, .92, .34), _r(MAIN, .08, .28, .92, .36), _r(DARK, .4, .5, .6, .74)),
@@ -187,7 +187,7 @@ SHAPES: dict[str, Shape] = {
     (_p(SECOND, (.45, 0), (.55, 0), (1, 1), (0, 1)), _l(MAIN, .06, (.46, 0), (.15, 1)),
      _l(MAIN, .06, (.54, 0), (.85, 1)), *(_l(DARK, .05, (.43 - .1 * i, .2 * i + .12),
      (.57 + .1 * i, .2 * i + .12)) for i in range(5))),
-    (.4, .4, .42), (.45, .4, .35), 1.2, .4, ("rails", "iron track", "sleepers and steel")),
+    (.4, .4, .42), (.45, .4, .35), 1.2, .4, ("rails", "track", "row of sleepers")),
   "plane": Shape(
     (_p(MAIN, (0, .45), (.15, .38), (.85, .38), (1, .52), (.85, .62), (.12, .6)),
      _p(SECOND, (.38, .5), (.6, .5), (.42, 1), (.3, 1)),
@@ -284,11 +284,11 @@ SHAPES: dict[str, Shape] = {
   "board": Shape(
     (_r(SECOND, 0, 0, 1, 1), _r(MAIN, .04, .07, .96, .93), _l(LIGHT, .05, (.15, .3), (.5, .25)),
      _l(LIGHT, .05, (.15, .55), (.75, .5))),
-    (.12, .3, .22), _WOOD, 2., .32, ("board", "slate", "chalk writing")),
+    (.12, .3, .22), _WOOD, 2., .32, ("board", "slate", "chalkboard")),
   "book": Shape(
     (_p(LIGHT, (.5, .2), (1, .05), (1, .85), (.5, 1)),
      _p(MAIN, (0, .05), (.5, .2), (.5, 1), (0, .85))),
-    _BLUE, _WHITE, 1.3, .1, ("book", "volume", "open pages")),
+    _BLUE, _WHITE, 1.3, .1, ("book", "volume", "open book")),
   "plant": Shape(
     (_p(SECOND, (.3, .65), (.7, .65), (.62, 1), (.38, 1)), _e(MAIN, .05, .2, .5, .6),
      _e(MAIN, .5, .2, .95, .6), _e(MAIN, .3, 0, .7, .65)),
@@ -296,7 +296,7 @@ SHAPES: dict[str, Shape] = {
   "glass": Shape(
     (_p(GLASS, (.1, 0), (.9, 0), (.6, .5), (.4, .5)), _r(GLASS, .45, .5, .55, .9),
      _r(GLASS, .2, .9, .8, 1)),
-    _BLUE, _WHITE, .6, .13, ("glass", "goblet", "wine")),
+    _BLUE, _WHITE, .6, .13, ("glass", "goblet", "wine glass")),
   "swing": Shape(
     (_l(MAIN, .05, (.05, 1), (.25, .02), (.75, .02), (.95, 1)),
      _l(DARK, .03, (.4, .02), (.4, .7)), _l(DARK, .03, (.6, .02), (.6, .7)),
@@ -318,7 +318,7 @@ SHAPES: dict[str, Shape] = {
     (_p(MAIN, (0, .2), (1, .2), (1, 1), (0, 1)),
      *(_r((SECOND, LIGHT)[j % 2], 0, .3 + .14 * j, 1, .38 + .14 * j) for j in range(5)),
      _r(DARK, 0, 0, 1, .1)),
-    _GREY, _RED, 2.8, .28, ("stand", "terraces", "tiers of seats")),
+    _GREY, _RED, 2.8, .28, ("stand", "grandstand", "tier of seats")),
   "tent": Shape(
     (_p(MAIN, (0, 1), (.5, 0), (1, 1)), _p(DARK, (.38, 1), (.5, .35), (.62, 1))),
     (.85, .5, .2), _GREEN, 1.4, .26, ("tent", "canvas shelter", "camp")),
