@@ -113,6 +113,8 @@ def test_too_small_sizes_are_errors(tmp_path):
     data.prepare(tiny(tmp_path, image_size=16))
   with pytest.raises(ValueError, match="data.world.drawing 0; expected 1 or more examples"):
     data.load(tiny(tmp_path, drawing=0))
+  with pytest.raises(ValueError, match="data.world.seed -1; expected 0 or more"):
+    data.prepare(tiny(tmp_path, seed=-1))
   assert not list(tmp_path.iterdir())
 
 

@@ -18,6 +18,16 @@ from cmx.world import spatial_text
 from cmx.world import surfaces
 from cmx.world import vocabulary
 
+GOLD_TEXT = (
+  "The view holds a row of spines. I also made out a screen and a plant. On the right side of"
+  " the rack of volumes you find the leafy pot. It cost us a whole afternoon. Everything "
+  "casts hard shadows.")
+GOLD = {  # mean pixel, objects
+  "natural": (146.6, ["clock", "window", "plant", "door", "computer", "computer", "chair", "pan"]),
+  "clipart": (170.3, ["shelf", "door", "desk"]),
+  "spatial_text": (236.9, ["desk", "door", "desk"]),
+  "drawing": (236.1, ["clock", "window", "chair", "chair", "desk"]),
+}
 PIXELS = ("natural", "clipart", "spatial_text", "drawing")
 
 
@@ -49,6 +59,17 @@ def test_an_example_is_a_function_of_its_seed_and_index(modality):
   assert np.array_equal(first.input, again.input) and first[1:] == again[1:]
   assert not np.array_equal(examples.example(4, modality, "train", 11, 64).input, first.input)
   assert not np.array_equal(examples.example(3, modality, "train", 35, 64).input, first.input)
+
+
+def test_examples_change_only_with_the_version():
+  """Prepared records and cached features carry the version: raise `examples.VERSION` with these."""
+  assert examples.VERSION == "1.0.0"
+  told = examples.example(0, "description", "train", 5, 64)
+  assert told.input == GOLD_TEXT
+  for modality, (mean, names) in GOLD.items():
+    made = examples.example(0, modality, "train", 5, 64)
+    assert [thing.name for thing in made.objects] == names
+    assert abs(float(made.input.mean()) - mean) < .5, modality
 
 
 def test_labels_take_turns():

@@ -112,7 +112,7 @@ def prepare(data: config_lib.Data) -> None:
   """Renders the world unless it is there; modalities that an interrupted run has finished are kept.
 
   Raises:
-    ValueError: if a size is too small.
+    ValueError: if a size is too small, or the seed negative.
   """
   _check(data.world)
   folder = _folder(data)
@@ -161,6 +161,8 @@ def _check(world: config_lib.World) -> None:
   if world.image_size < SMALLEST:
     raise ValueError(f"data.world.image_size {world.image_size}; expected {SMALLEST} or more "
                      "pixels: words cannot be read below")
+  if world.seed < 0:
+    raise ValueError(f"data.world.seed {world.seed}; expected 0 or more")
   for field in (*examples.RENDERERS, "validation_natural", "validation_other"):
     if getattr(world, field) < 1:
       raise ValueError(f"data.world.{field} {getattr(world, field)}; expected 1 or more examples a "
