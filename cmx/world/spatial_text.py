@@ -88,9 +88,9 @@ def _free(x: float, y: float, shape: tuple[int, int], taken: list[tuple[int, int
           size: int) -> tuple[int, int, int, int] | None:
   """The place nearest to (x, y) where a word covers no other; none if there is none near."""
   h, w = shape
-  x0 = int(min(max(round(x - w / 2), 0), size - w))
+  x0 = max(min(max(round(x - w / 2), 1), size - w - 1), 0)  # a margin where there is room
   for shift in (0, *(sign * k * h // 2 for k in range(1, 6) for sign in (1, -1))):
-    y0 = int(min(max(round(y - h / 2) + shift, 0), size - h))
+    y0 = max(min(max(round(y - h / 2) + shift, 1), size - h - 1), 0)
     box = (x0, y0, x0 + w, y0 + h)
     if not any(box[0] < t[2] + 1 and t[0] < box[2] + 1 and box[1] < t[3] + 1 and t[1] < box[3] + 1
                for t in taken):
