@@ -162,7 +162,8 @@ def test_workers_end_with_a_killed_parent():
   children = [pathlib.Path("/proc") / pid for pid in parent.stdout.readline().split()]
   assert children and all(child.exists() for child in children)
   parent.send_signal(signal.SIGKILL)
-  parent.communicate()
+  parent.wait()
+  parent.stdout.close()  # not read to its end: a worker that lives would hold it open
   deadline = time.monotonic() + 10
   while any(_alive(child) for child in children) and time.monotonic() < deadline:
     time.sleep(.05)
