@@ -9,6 +9,7 @@ Ends with exit code 1 if training would fail.
 import dataclasses
 import json
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
   print(check.text(report))
   if not report.problems and data.name == "folders":
     print(f"  python -m launch.reproduce --config=configs/folders.py "
-          f"--config.data.folders.path={data.folders.path} --workdir=runs/mine")
+          f"--config.data.folders.path={shlex.quote(data.folders.path)} --workdir=runs/mine")
   if JSON.value:
     pathlib.Path(JSON.value).write_text(json.dumps(dataclasses.asdict(report), indent=1))
   if report.problems:

@@ -163,6 +163,11 @@ def test_the_command_ends_well_and_says_how_to_train(mine, tmp_path):
   assert report["counts"]["photo"]["train"] == {"bed": 6, "chair": 6, "lamp": 0}
 
 
+def test_the_command_to_train_can_be_pasted_where_the_path_has_spaces(mine):
+  done = run(f"--path={mine.rename(mine.with_name('my own data'))}")
+  assert f"--config.data.folders.path='{mine.with_name('my own data')}' --workdir" in done.stdout
+
+
 def test_the_command_fails_where_training_would(mine, tmp_path):
   write(mine / "note/train/bed/0.txt", "")
   assert run(f"--path={mine}").returncode == 1

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import pathlib
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -84,7 +85,8 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
     raise FileNotFoundError(
       f"{data.folders.path} is not prepared in {folder}, or its files have changed since; run "
       "python -m launch.prepare --config=configs/folders.py "
-      f"--config.data.folders.path={data.folders.path} --config.data.root={data.root}")
+      f"--config.data.folders.path={shlex.quote(data.folders.path)} "
+      f"--config.data.root={shlex.quote(data.root)}")
   card = json.loads((folder / _CARD).read_text())
   rows = _rows(card["modalities"], data.folders.written)
   splits = {split: {row.name: _opened(_part(folder, row.name, split)) for row in rows}
