@@ -109,7 +109,7 @@ def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: l
                     f"{'it' if len(bad) == 1 else 'them'}")
   groups = _duplicates(entries)
   return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, problems,
-                [*_class_remarks(classes, counts), *_duplicate_remarks(*groups)])
+                [*_class_remarks(classes, counts), *_contradictions(entries), *_duplicate_remarks(*groups)])
 
 
 def _duplicates(entries: list[Entry]) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
@@ -129,6 +129,16 @@ def _duplicates(entries: list[Entry]) -> tuple[list[list[str]], list[list[str]],
     else:
       within.append(keys)
   return splits, modalities, within
+
+
+def _contradictions(entries: list[Entry]) -> list[str]:
+  """A remark on equal examples that are said to be of different classes."""
+  said: dict[str, dict[str, str]] = {}
+  for entry in entries:
+    said.setdefault(entry.digest, {}).setdefault(entry.class_name, entry.key)
+  found = [" = ".join(keys.values()) for keys in said.values() if len(keys) > 1]
+  return [f"equal examples of different classes: {', '.join(found)}; at most one class of each is "
+          "right"] if found else []
 
 
 def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int]]]) -> list[str]:

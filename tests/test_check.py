@@ -103,6 +103,12 @@ def test_duplicates_are_told_apart(mine):
   assert "take the equal examples out of one of the splits first" in check.text(report)
 
 
+def test_equal_examples_of_different_classes_are_remarked(mine):
+  write(mine / "note/train/lamp/0.txt", "train bed 0")
+  assert ("equal examples of different classes: note/train/bed/0.txt = note/train/lamp/0.txt; "
+          "at most one class of each is right") in check.check(settings(mine)).remarks
+
+
 def test_thin_lonely_and_unseen_classes_are_remarked(mine):
   write(mine / "note/train/stool/0.txt", "one stool")
   write(mine / "note/validation/Bed/0.txt", "a bed with a capital")
