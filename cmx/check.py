@@ -109,7 +109,8 @@ def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: l
                     f"{'it' if len(bad) == 1 else 'them'}")
   groups = _duplicates(entries)
   return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, problems,
-                [*_class_remarks(classes, counts), *_contradictions(entries), *_duplicate_remarks(*groups)])
+                [*_class_remarks(classes, counts), *_contradictions(entries),
+                 *_duplicate_remarks(*groups)])
 
 
 def _duplicates(entries: list[Entry]) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
