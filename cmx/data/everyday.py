@@ -1,8 +1,8 @@
 """Everyday things in five modalities, from published packages: real, unpaired, 32 categories.
 
-Photographs and renders, clip art, spatial texts, line icons, dictionary definitions. `prepare` builds
-the pictures and texts from the packages' files by the recipe and records them as a TFDS builder in
-ArrayRecord files, with source and licence of every example; `load` opens the records.
+Photographs and renders, clip art, spatial texts, line icons, dictionary definitions. `prepare`
+builds the pictures and texts from the packages' files by the recipe and records them as a TFDS
+builder in ArrayRecord files, with source and licence of every example; `load` opens the records.
 """
 
 import hashlib
@@ -46,8 +46,8 @@ class EverydayRecords(tfds.core.GeneratorBasedBuilder):
   def _info(self) -> tfds.core.DatasetInfo:
     # The picture is kept as its file's bytes: the Image feature would decode through TensorFlow.
     fields = {name: tfds.features.Text() for name in ("image", *_TEXTS)}
-    return tfds.core.DatasetInfo(builder=self, disable_shuffling=True, features=tfds.features.FeaturesDict(
-      {**fields, "label": np.int64}))
+    features = tfds.features.FeaturesDict({**fields, "label": np.int64})
+    return tfds.core.DatasetInfo(builder=self, disable_shuffling=True, features=features)
 
   def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
     return {split: self._generate_examples(split) for split in self._examples}
@@ -119,8 +119,9 @@ def _examples(rows: Sequence[recipe_lib.Row], archive: archive_lib.Archive
     examples.setdefault(f"{row.modality}_{row.split}", []).append({
       "image": b"" if text else _checked(row.file, content),
       "text": content.decode().strip() if text else ", ".join(word.text for word in row.words),
-      "label": classes.index(row.category), "key": row.file, "kind": row.kind, "source": row.source,
-      "package": row.package, "path": row.path, "licence": recipe_lib.licences().get(row.source, "unknown")})
+      "label": classes.index(row.category), "key": row.file, "kind": row.kind,
+      "source": row.source, "package": row.package, "path": row.path,
+      "licence": recipe_lib.licences().get(row.source, "unknown")})
   return examples, skipped
 
 
@@ -163,7 +164,8 @@ class Records:
     fingerprint: of the content as read.
   """
 
-  def __init__(self, records: Any, labels: np.ndarray, indices: np.ndarray, read: Any, fingerprint: str):
+  def __init__(self, records: Any, labels: np.ndarray, indices: np.ndarray, read: Any,
+               fingerprint: str):
     self.labels, self.fingerprint = labels, fingerprint
     self._records, self._indices, self._read = records, indices, read
 
@@ -172,12 +174,14 @@ class Records:
 
   def __getitem__(self, index: int) -> data_lib.Example:
     record = self._records[int(self._indices[index])]
-    return {"input": self._read(record), "label": int(record["label"]), "key": record["key"].decode()}
+    return {"input": self._read(record), "label": int(record["label"]),
+            "key": record["key"].decode()}
 
   def origin(self, index: int) -> dict[str, str]:
     """Kind, source, package, path and licence of an example."""
     record = self._records[int(self._indices[index])]
-    return {name: record[name].decode() for name in ("kind", "source", "package", "path", "licence")}
+    return {name: record[name].decode()
+            for name in ("kind", "source", "package", "path", "licence")}
 
 
 def load(data: config_lib.Data) -> data_lib.Dataset:
@@ -218,7 +222,8 @@ def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, 
   entry = report["splits"].get(name, {"labels": [], "kinds": [], "fingerprint": "empty"})
   indices, fingerprint, read = np.arange(len(entry["labels"])), entry["fingerprint"], _pixels
   if row.name == modalities_lib.NATURAL.name and options.photographs_only:
-    indices, fingerprint = np.flatnonzero(np.array(entry["kinds"]) == "photo"), f"{fingerprint}-photographs"
+    indices = np.flatnonzero(np.array(entry["kinds"]) == "photo")
+    fingerprint = f"{fingerprint}-photographs"
   if row.kind == "text":
     masked = options.mask_names and row == modalities_lib.DESCRIPTION
     read, fingerprint = (_masked(report["classes"]), f"{fingerprint}-masked") if masked else (
@@ -238,5 +243,6 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _masked(classes: Sequence[str]) -> Any:
-  patterns = [re.compile(rf"\b({'|'.join(name.split('_'))})(e?s)?\b", re.IGNORECASE) for name in classes]
+  patterns = [re.compile(rf"\b({'|'.join(map(re.escape, name.split('_')))})(e?s)?\b", re.IGNORECASE)
+              for name in classes]
   return lambda record: patterns[int(record["label"])].sub(MASK, _text(record))

@@ -1,7 +1,7 @@
 """Frozen encoders: turn pixels or texts into vectors before any tower.
 
-`load(name, packages)` is the one door. An encoder with weights reads them straight out of the package
-file as downloaded; nothing of a package is imported or run.
+`load(name, packages, kind)` is the one door. An encoder with weights reads them straight out of
+the package file as downloaded; nothing of a package is imported or run.
 """
 
 import functools
@@ -16,7 +16,7 @@ from cmx.encoders import hashing
 from cmx.encoders import minilm
 
 _WITH_WEIGHTS = {module.NAME: module for module in (efficientnet_lite, minilm)}
-KINDS = {hashing.NAME: hashing.KIND, **{name: module.KIND for name, module in _WITH_WEIGHTS.items()}}
+KINDS = {module.NAME: module.KIND for module in (hashing, efficientnet_lite, minilm)}
 
 
 class Encoder(NamedTuple):

@@ -1,9 +1,9 @@
 """A data set with its pixels and texts replaced by the vectors of frozen encoders, kept on disk.
 
-One file a modality and split, `<root>/features/<name>.npy` with a `.json` beside it: shape, SHA-256,
-the examples' keys and what was encoded by what. The file's name holds a hash of the content and of
-the encoder's weights, so that a change of either is another file. Work is done in chunks, each written
-whole or not at all, so that an interrupted encoding goes on where it stopped.
+One file a modality and split, `<root>/features/<name>.npy` with a `.json` beside it: shape,
+SHA-256, the examples' keys and what was encoded by what. The file's name holds a hash of the
+content and of the encoder's weights, so that a change of either is another file. Work is done in
+chunks, each written whole or not at all, so that an interrupted encoding goes on where it stopped.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.
   encoder = chosen[kind]
   if not encoder.cached:
     return EncodedOnTheFly(source, encoder)
-  # A source may know its own content, so that an option of one modality leaves the others' caches be.
+  # A source may know its own content: an option of one modality leaves the others' caches be.
   content = getattr(source, "fingerprint", dataset.fingerprint)
   card = {"data": dataset.name, "content": content, "modality": name, "split": split,
           "encoder": encoder.name, "weights": encoder.fingerprint, "examples": len(source)}
@@ -145,7 +145,8 @@ def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
         _save(part, lambda stream, chunk=chunk: np.savez(stream, features=chunk[0], keys=chunk[1]))
       chunks.append(chunk)
       line.update(min(start + CHUNK, count))
-  features = np.concatenate([np.zeros((0, encoder.width), np.float32), *(rows for rows, _ in chunks)])
+  nothing = np.zeros((0, encoder.width), np.float32)
+  features = np.concatenate([nothing, *(rows for rows, _ in chunks)])
   keys = [str(key) for _, keys in chunks for key in keys]
   _save(path, lambda stream: np.save(stream, features))
   note = {**card, "shape": features.shape, "sha256": _sha256(path), "keys": keys}

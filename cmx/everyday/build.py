@@ -1,7 +1,8 @@
 """Builds the pictures and texts of the recipe from the packages' files.
 
-The result is a folder `<modality>/<split>/<category>/<file>`; what is there already is not made again,
-so that an interrupted build goes on where it stopped. What a package no longer has is left out.
+The result is a folder `<modality>/<split>/<category>/<file>`; what is there already is not made
+again, so that an interrupted build goes on where it stopped. What a package no longer has is left
+out.
 """
 
 import json
@@ -17,15 +18,19 @@ from cmx.everyday import pictures
 from cmx.everyday import recipe as recipe_lib
 
 SPATIAL_TEXT = "spatial_text"  # needs no package: words and places stand in the recipe
-VERSIONS = {"npm:@iconify/json": "2.2.535", "npm:openmoji": "17.0.0", "npm:@lobehub/fluent-emoji-3d": "1.1.0"}
+VERSIONS = {"npm:@iconify/json": "2.2.535", "npm:@lobehub/fluent-emoji-3d": "1.1.0",
+            "npm:openmoji": "17.0.0"}
 _ICON = ('<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-         'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}" color="#000">{body}</svg>')
+         'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}" color="#000">'
+         '{body}</svg>')
 
 Contents = dict[str, bytes]  # path inside the package: bytes
+Rows = list[recipe_lib.Row]
+Maker = Callable[[recipe_lib.Row], bytes | None]  # an example's file; None where it cannot be had
 
 
 def find(package: str, folder: pathlib.Path) -> pathlib.Path | None:
-  """File of a package in a folder, as `apt-get download` or `npm pack` names it; None if not there."""
+  """File of a package as `apt-get download` or `npm pack` names it; None if it is not there."""
   kind, name = package.split(":", 1)
   pattern = f"{name}_*.deb" if kind == "deb" else f"{name.lstrip('@').replace('/', '-')}-[0-9]*.tgz"
   return max(folder.glob(pattern), default=None)
@@ -46,7 +51,8 @@ def instructions(folder: pathlib.Path, packages: Iterable[str] = ()) -> str:
   return "\n".join(["packages are missing; get them with:", *(f"  {line}" for line in lines)])
 
 
-def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.Path) -> pathlib.Path:
+def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.Path
+          ) -> pathlib.Path:
   """Makes every file of the recipe below `out`, package by package.
 
   Args:
@@ -62,7 +68,7 @@ def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.P
     ModuleNotFoundError: if SVG has to be drawn and resvg-py is missing.
   """
   todo = [row for row in rows if not (out / row.file).exists()]
-  groups: dict[str, list[recipe_lib.Row]] = {}
+  groups: dict[str, Rows] = {}
   for row in todo:
     groups.setdefault("" if row.modality == SPATIAL_TEXT else row.package, []).append(row)
   wanted = [package for package in groups if package]
@@ -91,7 +97,7 @@ def _write(path: pathlib.Path, content: bytes) -> None:
   temporary.replace(path)
 
 
-def _group(package: str, rows: list[recipe_lib.Row], folder: pathlib.Path
+def _group(package: str, rows: Rows, folder: pathlib.Path
            ) -> Iterable[tuple[recipe_lib.Row, bytes | None]]:
   if not package:
     return ((row, pictures.file(pictures.written(row.words), row.file)) for row in rows)
@@ -99,7 +105,7 @@ def _group(package: str, rows: list[recipe_lib.Row], folder: pathlib.Path
   return ((row, _attempt(make, row)) for row in rows)
 
 
-def _attempt(make: Callable[[recipe_lib.Row], bytes | None], row: recipe_lib.Row) -> bytes | None:
+def _attempt(make: Maker, row: recipe_lib.Row) -> bytes | None:
   try:
     return make(row)
   except (ValueError, OSError, SyntaxError) as error:  # Pillow raises the last two on damaged files
@@ -107,31 +113,32 @@ def _attempt(make: Callable[[recipe_lib.Row], bytes | None], row: recipe_lib.Row
     return None
 
 
-def _picture(contents: Contents) -> Callable[[recipe_lib.Row], bytes | None]:
+def _picture(contents: Contents) -> Maker:
   """Maker of rows whose path is a picture's file."""
   def make(row: recipe_lib.Row) -> bytes | None:
     content = contents.get(row.path)
     if content is None:
       return None
-    drawn = pictures.svg(content) if row.path.endswith((".svg", ".svgz")) else pictures.raster(content)
+    vector = row.path.endswith((".svg", ".svgz"))
+    drawn = pictures.svg(content) if vector else pictures.raster(content)
     return pictures.file(pictures.framed(drawn), row.file)
   return make
 
 
-def _files(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
+def _files(path: pathlib.Path, rows: Rows) -> Maker:
   names = {row.path for row in rows}
   read = formats.deb if path.suffix == ".deb" else formats.npm
   return _picture(dict(read(path, names.__contains__)))
 
 
-def _gcompris(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
+def _gcompris(path: pathlib.Path, rows: Rows) -> Maker:
   names, contents = {row.path for row in rows}, {}
   for _, resource in formats.deb(path, lambda name: name.endswith(".rcc")):
     contents.update(formats.rcc(resource, names.__contains__))
   return _picture(contents)
 
 
-def _sweethome(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
+def _sweethome(path: pathlib.Path, rows: Rows) -> Maker:
   names, contents = {row.path for row in rows}, {}
   for library, data in formats.deb(path, lambda name: name.endswith(".sh3f")):
     prefix = pathlib.PurePosixPath(library).stem
@@ -140,7 +147,7 @@ def _sweethome(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[reci
   return _picture(contents)
 
 
-def _iconify(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
+def _iconify(path: pathlib.Path, rows: Rows) -> Maker:
   names = {f"json/{row.path.split(':')[0]}.json" for row in rows}
   sets = {name[len("json/"):-len(".json")]: json.loads(content)
           for name, content in formats.npm(path, names.__contains__)}
@@ -163,13 +170,13 @@ def icon(icons: dict, name: str) -> str | None:
   return _ICON.format(body=entry["body"], **box)
 
 
-def _wordnet(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
+def _wordnet(path: pathlib.Path, rows: Rows) -> Maker:
   data = dict(formats.deb(path, lambda name: name.endswith("wordnet/data.noun")))
   nouns = next(iter(data.values()), b"")
   return lambda row: _text(row, formats.wordnet_gloss(nouns, int(row.path.split(":")[0])))
 
 
-def _gcide(path: pathlib.Path, rows: list[recipe_lib.Row]) -> Callable[[recipe_lib.Row], bytes | None]:
+def _gcide(path: pathlib.Path, rows: Rows) -> Maker:
   data = dict(formats.deb(path, lambda name: pathlib.PurePosixPath(name).name.startswith("gcide.")))
   files = {pathlib.PurePosixPath(name).name: content for name, content in data.items()}
   if not {"gcide.index", "gcide.dict.dz"} <= files.keys():

@@ -1,7 +1,7 @@
 """Files inside published packages: Debian archives, npm tarballs, Qt resources, dictd dictionaries.
 
-Members are read as streams by name; nothing is unpacked to disk, so that no name, link or device in an
-archive can touch it.
+Members are read as streams by name; nothing is unpacked to disk, so that no name, link or device
+in an archive can touch it.
 """
 
 import gzip
@@ -33,7 +33,8 @@ def deb(path: pathlib.Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str
       if name.startswith("data.tar"):
         kind = _COMPRESSIONS.get(name.removeprefix("data.tar"))
         if kind is None:
-          raise ValueError(f"{path.name} holds {name}; expected .xz, .gz or .bz2: repack it with dpkg-deb")
+          raise ValueError(f"{path.name} holds {name}; expected .xz, .gz or .bz2: repack it with "
+                           "dpkg-deb")
         yield from _tar(stream, kind, wanted, "./")
         return
       stream.seek(size + size % 2, 1)

@@ -38,8 +38,8 @@ def svg(content: bytes) -> Image.Image:
   """Draws an SVG (or SVGZ) 256 pixels wide, as RGBA. Raises ValueError if it cannot be drawn."""
   if content[:2] == b"\x1f\x8b":
     content = gzip.decompress(content)
-  drawn = renderer().svg_to_bytes(svg_string=content.decode("utf-8", "replace"), width=_DRAWN, dpi=_DPI,
-                                  skip_system_fonts=True)
+  drawn = renderer().svg_to_bytes(svg_string=content.decode("utf-8", "replace"), width=_DRAWN,
+                                  dpi=_DPI, skip_system_fonts=True)
   return raster(bytes(drawn))
 
 
@@ -48,7 +48,8 @@ def raster(content: bytes) -> Image.Image:
   try:
     with Image.open(io.BytesIO(content)) as image:
       if image.width * image.height > _LARGEST:
-        raise ValueError(f"picture of {image.width} x {image.height} pixels; limit {_LARGEST} in all")
+        size = f"{image.width} x {image.height}"
+        raise ValueError(f"picture of {size} pixels; limit {_LARGEST} in all")
       return image.convert("RGBA")
   except Image.DecompressionBombError as error:
     raise ValueError(f"picture is too large: {error}") from error
@@ -80,7 +81,7 @@ def _on_square(image: Image.Image, longest: int) -> Image.Image:
 
 
 def written(words: Sequence[recipe_lib.Word]) -> Image.Image:
-  """A spatial text: black words centred at their places, moved where they would overlap or stick out."""
+  """A spatial text: black words at their places, moved where they would overlap or stick out."""
   canvas = Image.new("L", (_DRAWN, _DRAWN), "white")
   draw, taken = ImageDraw.Draw(canvas), []
   for word in words:
@@ -102,7 +103,8 @@ def _free(x: float, y: float, width: float, height: float, taken: Sequence[Box])
     if not any(box[0] < other[2] and other[0] < box[2] and box[1] - _GAP < other[3]
                and other[1] < box[3] + _GAP for other in taken):
       return box
-  return (left, min(max(y - height / 2, 1), lowest), left + width, y + height / 2)  # no room: overlap
+  top = min(max(y - height / 2, 1), lowest)  # no room is left: overlap
+  return (left, top, left + width, top + height)
 
 
 @functools.cache

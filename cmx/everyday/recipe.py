@@ -1,7 +1,8 @@
 """The recipe of the everyday things: one row an example, with where it comes from.
 
 A row names its file as `<modality code>/<split>/<category>/<file>`, its source and package, and the
-path inside the package: a file's name, an icon as `set:name`, a definition as `synset offset:lemma`.
+path inside the package: a file's name, an icon as `set:name`, a definition as
+`synset offset:lemma`.
 """
 
 import csv
@@ -81,7 +82,8 @@ def rows(path: str | pathlib.Path = "") -> list[Row]:
 
 def _row(entry: dict[str, str]) -> Row:
   words = tuple(Word(*word) for word in json.loads(entry["words"] or "[]"))
-  spans = tuple(span if isinstance(span, str) else tuple(span) for span in json.loads(entry["spans"] or "[]"))
+  spans = tuple(span if isinstance(span, str) else tuple(span)
+                for span in json.loads(entry["spans"] or "[]"))
   return Row(**{**entry, "words": words, "spans": spans})
 
 
