@@ -24,6 +24,7 @@ class Method(NamedTuple):
     name: as printed in the table.
     tower: who shares a tower: "own" (nobody), "kind" (modalities of one kind of input) or "all".
     trunk: the same for fc6, fc7 and fc8.
+    private: layers of the trunk that every modality keeps for itself, whatever `trunk` says.
     phases: frozen layers of each phase in turn.
     term: alignment term added to the loss, or None. Every term has the signature
       term({modality: {layer: [B, D]}}, {modality: [B]}, mixtures, *, alignment, reference) -> [].
@@ -35,6 +36,7 @@ class Method(NamedTuple):
   name: str
   tower: str = "own"
   trunk: str = "all"
+  private: tuple[str, ...] = ()
   phases: tuple[tuple[str, ...], ...] = (FREE,)
   term: Callable[..., jax.Array] | None = None
   components: int | None = None
@@ -59,6 +61,9 @@ METHODS = {
                               term=losses.statistical_regularisation, components=1),
   "b_gmm_shared": Method("B: StatReg (GMM), shared",
                          term=losses.statistical_regularisation, components=CONFIGURED),
+  # How much of the trunk is shared: from fc7 on, and the classifier alone.
+  "bl_shfc7": Method("BL-ShFinal, from fc7", private=("fc6",)),
+  "bl_shfc8": Method("BL-ShFinal, fc8 alone", private=("fc6", "fc7")),
 }
 
 PAPER = ("bl_ind", "bl_shfinal", "bl_shall", "a_tune", "a_free", "b_gaussian", "b_gmm", "c")

@@ -33,6 +33,7 @@ def owner(layer: str, modality: modalities_lib.Modality, method: methods_lib.Met
     ValueError: if the method's scope is not "own", "kind" or "all".
   """
   scope = method.tower if layer == "tower" else method.trunk
+  scope = "own" if layer in method.private else scope
   owners = {"own": modality.name, "kind": modality.tower, "all": SHARED}
   if scope not in owners:
     raise ValueError(f"scope {scope!r} of {layer}; expected one of {', '.join(owners)}")
