@@ -1,14 +1,10 @@
 """Training: one pmapped step for every method, phases, checkpoints and resume."""
 
-import math
 import pathlib
-import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import flax
 import jax
-import jax.numpy as jnp
 import optax
 
 from cmx import batches
@@ -16,32 +12,11 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import gmm
+from cmx import loop
 from cmx import losses
-from cmx import metrics as metrics_lib
 from cmx import methods as methods_lib
 from cmx import model
 from cmx import parallel
-from cmx import progress
-
-
-class TrainState(NamedTuple):
-  """What a step changes, and the frozen layers beside it.
-
-  Attributes:
-    step: number of steps done [].
-    trainable: {layer: {owner: tree}} that is differentiated.
-    frozen: {layer: {owner: tree}} that is not; costs no gradient and no optimiser state.
-    optimizer: optax state of `trainable`.
-  """
-
-  step: jax.Array
-  trainable: model.Params
-  frozen: model.Params
-  optimizer: Any
-
-  @property
-  def params(self) -> model.Params:
-    return {**self.frozen, **self.trainable}
 
 
 class Phase(NamedTuple):
@@ -102,11 +77,11 @@ def optimizer(settings: config_lib.Optimizer, duration: int,
 
 
 def begin_phase(step: int, params: model.Params, phase: Phase,
-                transform: optax.GradientTransformation) -> TrainState:
+                transform: optax.GradientTransformation) -> loop.State:
   """The state at the start of a phase: the phase's layers set apart, fresh optimiser state."""
   trainable = {layer: tree for layer, tree in params.items() if layer not in phase.frozen}
   frozen = {layer: tree for layer, tree in params.items() if layer in phase.frozen}
-  return TrainState(jnp.asarray(step, jnp.int32), trainable, frozen, transform.init(trainable))
+  return loop.begin(step, trainable, frozen, transform)
 
 
 def make_step(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
@@ -145,7 +120,7 @@ def make_step(config: config_lib.Config, method: methods_lib.Method, modalities:
     updates, new = transform.update(gradient, state.optimizer, state.trainable)
     metrics["gradient_norm"] = optax.global_norm(gradient)
     trainable = optax.apply_updates(state.trainable, updates)
-    return TrainState(state.step + 1, trainable, state.frozen, new), metrics
+    return loop.State(state.step + 1, trainable, state.frozen, new), metrics
 
   return parallel.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
 
@@ -189,59 +164,16 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
       if phase.last <= done:
         continue
       transform = optimizer(settings, phase.last - phase.first, warm)
-      state = begin_phase(max(done, phase.first), params, phase, transform)
+      state = begin_phase(phase.first, params, phase, transform)
       if done > phase.first:
-        state = state._replace(optimizer=flax.serialization.from_state_dict(
-          state.optimizer, checkpoints.restore(done, "optimizer")))
+        state = loop.resume(state, checkpoints)
       step = make_step(config, method, modalities, transform)
-
-      def make(index):
-        return parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
-                                               augment=config.augment))
-
-      def save(state):
-        checkpoints.save(int(state.step), state.params, flax.serialization.to_state_dict(state.optimizer),
-                         card)
-
-      with metrics_lib.Writer(workdir, int(state.step), config.log.tensorboard) as writer:
-        state = _run_phase(config, state, step, make, phase, mixtures or {}, key, writer,
-                           save)
+      state = loop.run(
+        lambda state, batch, step=step: step(state, batch, mixtures or {}, key), state,
+        lambda index: parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
+                                                      augment=config.augment)),
+        phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
+        save=lambda state: loop.save(state, checkpoints, card))
       params = state.params
     checkpoints.wait()
   return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps)
-
-
-def _run_phase(config: config_lib.Config, state: TrainState, step: Callable, make: Callable, phase: Phase,
-               mixtures: Mapping[str, gmm.Mixture], key: jax.Array,
-               writer: metrics_lib.Writer, save: Callable) -> TrainState:
-  """The steps of one phase. Metrics are read one step late, so that the device never waits."""
-  first = int(state.step)
-  pending, since, saved = None, time.monotonic(), time.monotonic()
-  with (batches.Prefetch(make, first, phase.last) as stream,
-        progress.Progress(config.method, steps(config), "steps", done=first) as line):
-    for index, batch in enumerate(stream, first + 1):
-      state, current = step(state, batch, mixtures, key)
-      if pending is not None:
-        _check(*pending)
-        line.update(index - 1, f"loss {float(pending[1]['loss']):.3f}")
-      pending = (index, current)
-      if index % config.log.metrics_steps == 0 or index == phase.last:
-        now = time.monotonic()
-        values = {name: float(value) for name, value in current.items()}
-        _check(index, values)
-        values["steps_per_second"] = (index - first) / (now - since)
-        values["input_wait_share"] = stream.waited_s / (now - since)
-        writer.write(index, values)
-      if time.monotonic() - saved > config.log.checkpoint_seconds or index == phase.last:
-        _check(index, current)
-        save(state)
-        saved = time.monotonic()
-  return state
-
-
-def _check(step: int, metrics: Mapping[str, Any]) -> None:
-  """Stops at a loss that is not finite, so that no such state is ever the newest checkpoint."""
-  if not math.isfinite(float(metrics["loss"])):
-    terms = ", ".join(f"{name} {float(value):.4g}" for name, value in metrics.items())
-    raise FloatingPointError(f"loss is not finite at step {step}: {terms}. Lower optimizer.learning_rate "
-                             "or alignment.weight; the last checkpoint is from before it")

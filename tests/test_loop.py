@@ -1,0 +1,101 @@
+"""The training loop, on a linear regression that needs no data set."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from cmx import checkpoint
+from cmx import config as config_lib
+from cmx import loop
+from cmx import parallel
+
+LOG = config_lib.Log(metrics_steps=2, checkpoint_seconds=1e9, keep=3)
+TRANSFORM = optax.adam(0.1)
+TRUE = np.array([1.0, -2.0, 3.0], np.float32)
+
+
+def batch_at(index):
+  x = np.random.default_rng(index).normal(size=(16, 3)).astype(np.float32)
+  return parallel.shard({"x": x, "y": x @ TRUE})
+
+
+def step_of(damage=None):
+  """A pmapped step; the loss of step number `damage` is not a number."""
+
+  def loss(trainable, batch, done):
+    error = jnp.mean((batch["x"] @ trainable["weight"] - batch["y"]) ** 2)
+    return jnp.where(done + 1 == damage, jnp.nan, error) if damage else error
+
+  def step(state, batch):
+    value, gradient = jax.value_and_grad(loss)(state.trainable, batch, state.step)
+    value, gradient = parallel.mean((value, gradient))
+    updates, optimizer = TRANSFORM.update(gradient, state.optimizer)
+    trainable = optax.apply_updates(state.trainable, updates)
+    return loop.State(state.step + 1, trainable, state.frozen, optimizer), {"loss": value}
+
+  return parallel.pmap(step, batch_argnum=1, arguments=2, donate=(0,))
+
+
+def fresh():
+  return loop.begin(0, {"weight": jnp.zeros(3)}, {"offset": jnp.ones(2)}, TRANSFORM)
+
+
+def train(workdir, last, *, step=None, batches=batch_at, log=LOG):
+  """`last` steps in a work directory, from where it stands."""
+  with checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
+    return loop.run(step or step_of(), loop.resume(fresh(), checkpoints), batches, last, name="line", total=10,
+                    workdir=workdir, log=log, save=lambda state: loop.save(state, checkpoints, {"of": "a test"}))
+
+
+def lines(workdir):
+  return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_it_trains(tmp_path):
+  state = train(tmp_path, 200)
+  np.testing.assert_allclose(state.params["weight"], TRUE, atol=0.05)
+  assert int(state.step) == 200
+
+
+def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
+  whole = train(tmp_path / "whole", 9)
+  train(tmp_path / "parts", 4)
+  parts = train(tmp_path / "parts", 9)
+  for ours, theirs in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
+    np.testing.assert_array_equal(ours, theirs)
+  assert [line["loss"] for line in lines(tmp_path / "parts")] == [line["loss"] for line in lines(tmp_path / "whole")]
+
+
+def test_frozen_parameters_are_saved_and_have_no_optimiser_state(tmp_path):
+  state = train(tmp_path, 3)
+  np.testing.assert_array_equal(state.params["offset"], np.ones(2))
+  assert all(leaf.shape in ((), (3,)) for leaf in jax.tree.leaves(state.optimizer))
+  with checkpoint.Checkpoints(tmp_path, 3) as checkpoints:
+    assert set(checkpoints.restore(3, "params")) == {"weight", "offset"}
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path):
+  with pytest.raises(FloatingPointError, match="loss is not finite at step 5: loss nan"):
+    train(tmp_path, 8, step=step_of(damage=5), log=config_lib.Log(metrics_steps=100, checkpoint_seconds=0.0))
+  with checkpoint.Checkpoints(tmp_path, 3) as checkpoints:
+    assert checkpoints.latest() == 4
+
+
+def test_metrics_are_written_every_so_many_steps_and_at_the_end(tmp_path):
+  train(tmp_path, 5)
+  assert [line["step"] for line in lines(tmp_path)] == [2, 4, 5]
+  assert all(0 <= line["input_wait_share"] <= 1 and line["steps_per_second"] > 0 for line in lines(tmp_path))
+
+
+def test_an_error_in_the_input_names_its_step(tmp_path):
+  def broken(index):
+    if index == 2:
+      raise ValueError("broken file")
+    return batch_at(index)
+  with pytest.raises(ValueError, match="broken file") as error:
+    train(tmp_path, 5, batches=broken)
+  assert error.value.__notes__ == ["while reading the input of step 2"]
