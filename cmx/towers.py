@@ -59,6 +59,7 @@ class AlexNetTower(nn.Module):
 
   Local response normalisation stands after the pool, convolutions 2, 4 and 5 have two groups. The
   flattening is height, width, channel; weights from Caffe (channel first) have to be permuted.
+  Pools leave incomplete windows out: at 227 pixels there are none, elsewhere Caffe counts them.
 
   Source: Zhou et al. 2014 (Places-CNN); 2,334,080 parameters.
   """
