@@ -1,7 +1,8 @@
 """Runs on disk: the work directory's claim, and its orbax checkpoints.
 
-One run is `workdir/{config.json, checkpoints/, metrics.jsonl, ...}`. A checkpoint explains itself: beside
-the state it carries the config, the classes and the modalities, so that it opens with no other file.
+One run is `workdir/{config.json, checkpoints/, metrics.jsonl, ...}`. A checkpoint explains itself:
+beside the state it carries the config, the classes and the modalities, so that it opens with no
+other file.
 """
 
 import json
@@ -128,7 +129,8 @@ def load_run(workdir: str | os.PathLike) -> Run:
   """
   path = pathlib.Path(workdir).absolute()
   if not (path / "checkpoints").is_dir():
-    raise FileNotFoundError(f"{path} holds no checkpoints; expected a work directory of launch.train")
+    raise FileNotFoundError(f"{path} holds no checkpoints; expected a work directory of "
+                            "launch.train")
   with Checkpoints(path, keep=1) as checkpoints:
     step = checkpoints.latest()
     if step is None:

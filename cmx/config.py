@@ -1,8 +1,8 @@
 """What varies between runs: typed fields, each with its unit and meaning.
 
 Defaults are those of the embedded rendered world. Files in `configs/` return a `Config` with other
-values; flags change single fields (`--config.optimizer.steps=100`). What the paper leaves open carries
-the remark "open in the paper".
+values; flags change single fields (`--config.optimizer.steps=100`). What the paper leaves open
+carries the remark "open in the paper".
 """
 
 import dataclasses
@@ -42,7 +42,7 @@ class Folders:
 
   path: str = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .jsonl manifest
   image_size: int = 64  # pixels; images are padded to a white square and resized
-  reference: str = ""  # modality the others start from; "" is natural, else the images with most examples
+  reference: str = ""  # modality the others start from; "": natural, else the most numerous images
   written: tuple[str, ...] = ()  # image modalities that show written words: never mirrored
 
 
@@ -53,8 +53,8 @@ class Data:
   name: str = "rendered_world"  # a file in cmx/data/
   root: str = "data"  # folder for prepared records and cached features
   modalities: tuple[str, ...] = ()  # names to use; () is all the data set has
-  holdout: float = 0.0  # share of every training cell evaluated on instead of validation, for tuning
-  unseen_classes: int = 0  # number of classes, chosen by the run's seed, that no training example shows
+  holdout: float = 0.0  # share of each training cell evaluated on instead of validation, to tune on
+  unseen_classes: int = 0  # classes that no training example shows; the run's seed chooses them
   world: World = dataclasses.field(default_factory=World)
   everyday: Everyday = dataclasses.field(default_factory=Everyday)
   folders: Folders = dataclasses.field(default_factory=Folders)
@@ -74,7 +74,7 @@ class Augment:
 class Encoders:
   """Frozen encoders that turn examples into vectors before any tower; by kind of input."""
 
-  pixels: str = ""  # "" feeds pixels to a convolutional tower; "efficientnet_lite0" feeds its features
+  pixels: str = ""  # "" feeds pixels to a tower of convolutions, "efficientnet_lite0" its features
   text: str = "hashing"  # "hashing" (bag of words, no weights) or "minilm" (sentence vectors)
 
 
@@ -85,7 +85,7 @@ class Network:
   tower: str = "small"  # convolutional tower for pixels: "small" or "alexnet"
   channels: tuple[int, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
   hidden: tuple[int, ...] = (256,)  # widths of a vector tower before pool5
-  pool5: int = 512  # width of pool5 where no modality is read as pixels; else the convolutions fix it
+  pool5: int = 512  # width of pool5 where no modality is read as pixels; else convolutions fix it
   trunk: int = 256  # width of fc6 and fc7 (the paper: 4,096)
   dropout: float = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
 
@@ -98,7 +98,7 @@ class Optimizer:
   batch: int = 32  # examples of each modality a step, over all devices
   learning_rate: float = 1e-3  # peak
   tower_rate: float = 1.0  # multiplies the learning rate of towers that start from the reference
-  trunk_rate: float = 1.0  # multiplies the learning rate of trunk layers that start from the reference
+  trunk_rate: float = 1.0  # the same for trunk layers that start from the reference
   warmup: int = 50  # steps of linear warm-up at the start of each phase
   weight_decay: float = 1e-4  # decoupled, on kernels only
   clip: float = 1.0  # global norm of the gradient
@@ -183,14 +183,14 @@ def replace(config: Config, changes: dict[str, Any]) -> Config:
 def for_method(config: Config, method: str) -> Config:
   """The config of one row: `rows[method]` holds the dotted fields in which the row differs."""
   rows = config.rows
-  return dataclasses.replace(
-    replace(dataclasses.replace(config, rows={}), {"method": method, **rows.get(method, {})}), rows=rows)
+  changes = {"method": method, **rows.get(method, {})}
+  return dataclasses.replace(replace(dataclasses.replace(config, rows={}), changes), rows=rows)
 
 
 def _member(node: Any, key: str, name: str) -> Any:
   if not isinstance(node, dict) or key not in node:
-    known = sorted(node) if isinstance(node, dict) else []
-    raise ValueError(f"config has no field {name!r}; {key!r} is not among {', '.join(known) or 'nothing'}")
+    known = ", ".join(sorted(node) if isinstance(node, dict) else []) or "nothing"
+    raise ValueError(f"config has no field {name!r}; {key!r} is not among {known}")
   return node[key]
 
 

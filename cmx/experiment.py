@@ -50,7 +50,7 @@ def open_data(config: config_lib.Config) -> data.Dataset:
 
 
 def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
-  """Labels that a run of this config never trains on."""
+  """Labels, ascending [count], that a run of this config never trains on."""
   return splits.unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
 
 
@@ -86,12 +86,14 @@ def fit(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
     path = mixture_file(reference, layer, components)
     if not path.exists():
       tag = f"train_{layer}"
-      activations = features.extract(run, dataset, data.TRAIN, [layer], reference / "features" / tag,
-                                     batch=config.evaluation.batch, limit=settings.examples)
+      activations = features.extract(run, dataset, data.TRAIN, [layer],
+                                     reference / "features" / tag, batch=config.evaluation.batch,
+                                     limit=settings.examples)
       array = activations[run.modalities[0].name][layer]
       started = time.monotonic()
       key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(layer.encode()))
-      with progress.Progress(f"mixture of {layer}, K={components}", settings.iterations, "iterations") as line:
+      with progress.Progress(f"mixture of {layer}, K={components}", settings.iterations,
+                             "iterations") as line:
         result = gmm.fit(features.chunks(array), components, key, iterations=settings.iterations,
                          tolerance=settings.tolerance, variance_floor=settings.variance_floor,
                          on_iteration=lambda i, value: line.update(i + 1, f"{value:.2f} nats"))
@@ -111,7 +113,7 @@ def reference_config(config: config_lib.Config) -> config_lib.Config:
   So experiments that differ in how the rows are trained can share one reference network.
   """
   config = config_lib.for_method(config, REFERENCE)
-  mixture = dataclasses.replace(config.mixture, layers=(), components=0)  # in the mixtures' file names
+  mixture = dataclasses.replace(config.mixture, layers=(), components=0)  # are in files' names
   return dataclasses.replace(config, rows={}, mixture=mixture, optimizer=config_lib.Optimizer(),
                              alignment=config_lib.Alignment(), evaluation=config_lib.Evaluation())
 
@@ -145,7 +147,7 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
 
 
 def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
-  """The result of a run (see `results.run_result`): tables of every layer and read-out, recognition."""
+  """The result of a run, as of `results.run_result`: tables by layer and read-out, recognition."""
   path = workdir / "result.json"
   if path.exists():
     return json.loads(path.read_text())
@@ -154,16 +156,19 @@ def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) 
   wanted = dict.fromkeys((*settings.layers, settings.layer, "fc8"))
   found = features.extract(run, dataset, data.VALIDATION, list(wanted),
                            workdir / "features" / data.VALIDATION, batch=settings.batch)
-  pairs = dict.fromkeys([(settings.layer, settings.readout), *((l, settings.readout) for l in settings.layers),
+  pairs = dict.fromkeys([(settings.layer, settings.readout),
+                         *((layer, settings.readout) for layer in settings.layers),
                          (settings.layer, "centred"), ("fc8", "posterior")])
   rows = [retrieval.retrieval_table(found, layer, readout) for layer, readout in pairs]
-  recognition = {name: retrieval.recognition(part["fc8"], part["label"]) for name, part in found.items()}
-  result = results.run_result(config.method, method.name, config.seed, run.modalities, rows, recognition)
+  recognition = {name: retrieval.recognition(part["fc8"], part["label"])
+                 for name, part in found.items()}
+  result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
+                              recognition)
   if config.data.unseen_classes:
     part = features.with_classes(found, unseen(config, dataset))
     new = retrieval.retrieval_table(part, settings.layer, settings.readout)
-    result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities, [new],
-                                          recognition)["tables"][0]
+    result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
+                                          [new], recognition)["tables"][0]
   checkpoint.write_text(path, json.dumps(result, indent=1))
   return result
 
@@ -173,7 +178,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   """Trains and evaluates every row for every seed and writes the table; returns it as text.
 
   Args:
-    config: of the experiment; `rows` of it hold what differs between methods, its seed is the first.
+    config: of the experiment; its `rows` hold what differs between methods, its seed is the first.
     workdir: of the experiment.
     rows: keys of methods, in table order.
     seeds: number of seeds, counted from the config's.
@@ -199,7 +204,10 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
 
 def _report(result: Mapping[str, Any], where: str) -> None:
   table = result["tables"][0]
-  accuracy = ", ".join(f"{code} {100 * part['accuracy']:.0f}" for code, part in result["recognition"].items())
-  means = [value for pair, value in table["map"].items() if len(set(pair.split(">"))) > 1 and value is not None]
-  score = f"mean mAP {100 * np.mean(means):.1f} % ({table['layer']} {table['readout']}), " if means else ""
+  accuracy = ", ".join(f"{code} {100 * part['accuracy']:.0f}"
+                       for code, part in result["recognition"].items())
+  means = [value for pair, value in table["map"].items()
+           if len(set(pair.split(">"))) > 1 and value is not None]
+  what = f"({table['layer']} {table['readout']})"
+  score = f"mean mAP {100 * np.mean(means):.1f} % {what}, " if means else ""
   logging.info("%s, %s: %srecognition %% %s", where, result["name"], score, accuracy)

@@ -1,7 +1,7 @@
 """Features: activations of a split under a trained run, with labels and keys, as files.
 
-`<folder>/<modality>/{<layer>.npy, label.npy, key.json}`; arrays are memory maps, written and read, so
-that a split need not fit in memory.
+`<folder>/<modality>/{<layer>.npy, label.npy, key.json}`; arrays are memory maps, written and read,
+so that a split need not fit in memory.
 """
 
 import json
@@ -40,11 +40,11 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     batch: examples a forward pass, over all devices.
     limit: takes this many examples of each modality at random; None takes all.
 
-  Examples stand in a fixed random order: rankings break ties by gallery order, which must not follow
-  the class as it does in most data sets.
+  Examples stand in a fixed random order: rankings break ties by gallery order, which must not
+  follow the class as it does in most data sets.
 
   Raises:
-    ValueError: if the data set's classes or modalities are not the run's, or a layer does not exist.
+    ValueError: if the data set's classes or modalities are not the run's, or a layer is not known.
   """
   if (folder / _COMPLETE).exists():
     return load(folder)
@@ -57,10 +57,12 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   params = jax.device_put(run.params)
   for modality in run.modalities:
     if modality.name not in dataset.splits[split]:
-      raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained on")
+      raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
+                       "on")
     source = dataset.splits[split][modality.name]
     chosen = np.random.default_rng(0).permutation(len(source))[:limit]
-    _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name, batch)
+    _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name,
+                      batch)
   (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)
   return load(folder)
@@ -82,12 +84,14 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
   def read(part):
     return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
 
+  what = f"{run.config.method}, {modality.name}"
   with (batches.Prefetch(read, 0, len(parts)) as stream,
-        progress.Progress(f"{run.config.method}, {modality.name}", len(chosen), "examples") as line):
+        progress.Progress(what, len(chosen), "examples") as line):
     for start, examples in zip(parts, stream):
       x = np.stack([example["input"] for example in examples])
       keys += [example["key"] for example in examples]
-      padded = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])  # one shape: one compile
+      # one shape: one compilation
+      padded = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
       outputs = jax.device_get(forward(params, parallel.shard(padded)))
       for layer, value in outputs.items():
         value = value.reshape(batch, -1)[:len(x)]
@@ -123,17 +127,19 @@ def load(folder: pathlib.Path) -> Features:
   """
   if not (folder / _COMPLETE).exists():
     raise FileNotFoundError(f"no features in {folder}; run launch.extract with the same --workdir")
-  return {name: {file.stem: np.load(file, mmap_mode="r") for file in sorted((folder / name).glob("*.npy"))}
+  return {name: {file.stem: np.load(file, mmap_mode="r")
+                 for file in sorted((folder / name).glob("*.npy"))}
           for name in json.loads((folder / _COMPLETE).read_text())}
 
 
 def chunks(array: np.ndarray, size: int = 8_192):
-  """A function that starts a pass over the rows of an array, `size` at a time (see `gmm.Chunks`)."""
+  """A function that starts a pass over an array [N, D], `size` rows at a time; see `gmm.Chunks`."""
   return lambda: (np.asarray(array[i:i + size]) for i in range(0, len(array), size))
 
 
-def with_classes(features: Mapping[str, Mapping[str, np.ndarray]], classes: Sequence[int]) -> Features:
-  """The examples whose label is among `classes`."""
+def with_classes(features: Mapping[str, Mapping[str, np.ndarray]],
+                 classes: Sequence[int]) -> Features:
+  """The examples {modality: {layer: [N, D], "label": [N]}} whose label is among `classes`."""
   chosen = {name: np.isin(part["label"], classes) for name, part in features.items()}
   return {name: {key: np.asarray(value)[chosen[name]] for key, value in part.items()}
           for name, part in features.items()}

@@ -75,7 +75,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Mapping[str, jax.Array]]], state: 
   Metrics are read one step late, so that the device never waits for the host.
 
   Args:
-    step: (state, batch) -> (state, metrics), pmapped; metrics are scalars, one of them "loss". It may
+    step: (state, batch) -> (state, metrics), pmapped; metrics are scalars [], one of them "loss". It may
       take over the buffers of the state it is given.
     state: anything with a `step`.
     batch_at: the batch of a step, counted from 0, ready for `step`; called ahead of time, in threads.

@@ -24,8 +24,8 @@ def statistical_regularisation(
 ) -> jax.Array:
   """Mean negative log density of every modality's activations under the reference's mixtures.
 
-  sum_i lambda_i mean_n [ -log P_i(h_i(x_n)) ] / D_i, summed over layers i, averaged over modalities. The
-  division by the width D_i makes lambda comparable between layers: nats per dimension.
+  sum_i lambda_i mean_n [ -log P_i(h_i(x_n)) ] / D_i, over layers i, then the mean over modalities.
+  The division by the width D_i makes lambda comparable between layers: nats per dimension.
 
   Args:
     activations: {modality: {layer: [B, D]}}.

@@ -1,7 +1,7 @@
 """Methods: the rows of the table, as data.
 
-A row says what is shared, which layers are frozen in which phase, and which term is added to the cross
-entropy. Nothing else in the package knows a row by name.
+A row says what is shared, which layers are frozen in which phase, and which term is added to the
+cross entropy. Nothing else in the package knows a row by name.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class Writer:
-  """Appends to `workdir/metrics.jsonl`; on resume, lines after the resumed step are dropped first."""
+  """Appends to `workdir/metrics.jsonl`; on resume, lines after the resumed step are dropped."""
 
   def __init__(self, workdir: pathlib.Path, done: int, tensorboard: bool):
     path = workdir / "metrics.jsonl"

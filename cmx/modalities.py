@@ -14,7 +14,7 @@ class Modality(NamedTuple):
   Attributes:
     name: folder and parameter name, e.g. "natural".
     code: short upper-case name for tables, e.g. "NAT".
-    kind: "pixels", "text" or "vector": what an example is. Modalities of one kind can share a tower.
+    kind: "pixels", "text" or "vector": what an example is; those of one kind can share a tower.
     mirror: whether a left-right mirror image is still a valid example. Never for written words.
     shape: shape of one example as the tower sees it, (H, W, 3) for pixels, (E,) for vectors and for
       encoded text; () where it is not known yet (text before its encoder).
@@ -62,7 +62,7 @@ def named(name: str, kind: str) -> Modality:
 
 
 def select(modalities: Iterable[Modality], names: Iterable[str]) -> tuple[Modality, ...]:
-  """The modalities of those names (or codes), in the order of `modalities`; all where none is named.
+  """The modalities of those names or codes, in the order of `modalities`; all where none is named.
 
   Raises:
     ValueError: if a name is not among the modalities.
@@ -71,5 +71,6 @@ def select(modalities: Iterable[Modality], names: Iterable[str]) -> tuple[Modali
   known = {row.name for row in modalities} | {row.code for row in modalities}
   for name in names:
     if name not in known:
-      raise ValueError(f"modality {name!r}; this data set has {', '.join(m.name for m in modalities)}")
+      raise ValueError(f"modality {name!r}; this data set has "
+                       f"{', '.join(m.name for m in modalities)}")
   return tuple(m for m in modalities if not names or m.name in names or m.code in names)

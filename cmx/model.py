@@ -1,8 +1,8 @@
 """The network: a tower per modality feeds a trunk fc6 -> fc7 -> fc8; who owns a layer is a look-up.
 
 Parameters are two levels of names above Flax's own: `params[layer][owner]`, for example
-`params["tower"]["natural"]` or `params["fc7"]["shared"]`. Sharing is the look-up `owner`, freezing is
-leaving a layer out of the tree that is differentiated, a warm start is a copy by name.
+`params["tower"]["natural"]` or `params["fc7"]["shared"]`. Sharing is the look-up `owner`, freezing
+is leaving a layer out of the tree that is differentiated, a warm start is a copy by name.
 """
 
 import zlib
@@ -42,7 +42,7 @@ def owner(layer: str, modality: modalities_lib.Modality, method: methods_lib.Met
 
 def init(key: jax.Array, modalities: Modalities, method: methods_lib.Method,
          network: config_lib.Network, classes: int) -> Params:
-  """Fresh parameters {layer: {owner: tree}}.
+  """Fresh parameters {layer: {owner: tree}} of arrays float32 [...].
 
   The key of a layer is folded from its name and owner, so that adding a modality changes no other.
 
@@ -64,7 +64,8 @@ def init(key: jax.Array, modalities: Modalities, method: methods_lib.Method,
       if layer == "tower":
         module, shape = towers.tower(modality, network, pool5), modality.shape
       else:
-        module, shape = _dense(layer, network, classes), (pool5 if layer == "fc6" else network.trunk,)
+        module = _dense(layer, network, classes)
+        shape = (pool5 if layer == "fc6" else network.trunk,)
       example = jnp.zeros((1, *shape), jnp.float32)
       params[layer][name] = module.init(layer_key, example)["params"]
   return params
@@ -76,8 +77,9 @@ def _dense(layer: str, network: config_lib.Network, classes: int) -> nn.Dense:
   return nn.Dense(network.trunk, kernel_init=nn.initializers.he_normal())
 
 
-def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality, method: methods_lib.Method,
-          network: config_lib.Network, *, dropout_key: jax.Array | None = None) -> dict[str, jax.Array]:
+def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
+          method: methods_lib.Method, network: config_lib.Network, *,
+          dropout_key: jax.Array | None = None) -> dict[str, jax.Array]:
   """Every named activation of a batch of one modality.
 
   Args:
@@ -90,8 +92,8 @@ def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality, metho
       dropout.
 
   Returns:
-    pool5 [B, D5], fc6 and fc7 [B, D] after their ReLU, fc6_linear and fc7_linear [B, D] before it, and
-    the logits fc8 [B, C]. Under jit, what is not used is not computed.
+    pool5 [B, D5], fc6 and fc7 [B, D] after their ReLU, fc6_linear and fc7_linear [B, D] before it,
+    and the logits fc8 [B, C]. Under jit, what is not used is not computed.
   """
   weights = {layer: params[layer][owner(layer, modality, method)] for layer in LAYERS}
   classes = weights["fc8"]["bias"].shape[0]
@@ -121,9 +123,9 @@ def warm_start(params: Params, reference: Mapping[str, Mapping[str, Any]],
                method: methods_lib.Method) -> tuple[Params, dict[str, set[str]]]:
   """Copies the reference network's layers to every owner that can take them.
 
-  A tower takes the reference's where it is of the same kind and shape; a trunk layer where one of its
-  users has such a tower. So a trunk that everybody shares starts from the reference, and a modality of
-  another kind with a trunk of its own starts from nothing, as in the paper.
+  A tower takes the reference's where it is of the same kind and shape; a trunk layer where one of
+  its users has such a tower. So a trunk that everybody shares starts from the reference, and a
+  modality of another kind with a trunk of its own starts from nothing, as in the paper.
 
   Args:
     params: fresh parameters of the method.
@@ -139,5 +141,5 @@ def warm_start(params: Params, reference: Mapping[str, Mapping[str, Any]],
           if (m.tower, m.shape) == (reference_modality.tower, reference_modality.shape)]
   warm = {layer: {owner(layer, m, method) for m in like} for layer in LAYERS}
   sources = {layer: next(iter(owners.values())) for layer, owners in reference.items()}
-  return {layer: {name: sources[layer] if name in warm[layer] else tree for name, tree in owners.items()}
-          for layer, owners in params.items()}, warm
+  return {layer: {name: sources[layer] if name in warm[layer] else tree
+                  for name, tree in owners.items()} for layer, owners in params.items()}, warm

@@ -18,8 +18,9 @@ SIDE = 96  # pixels for the names of the modalities
 _INK, _PAPER, _FRAME = (30, 30, 30), (255, 255, 255), (205, 205, 205)
 
 
-def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *, classes: Sequence[int] | None = None,
-                  columns: int = 6, split: str = data.TRAIN) -> None:
+def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
+                  classes: Sequence[int] | None = None, columns: int = 6,
+                  split: str = data.TRAIN) -> None:
   """Draws examples of every modality that can be seen or read; vectors are left out.
 
   Args:
@@ -56,7 +57,8 @@ def _cell(example: np.ndarray | str) -> Image.Image:
     cell = Image.new("RGB", (CELL, CELL), _PAPER)
     lines = textwrap.wrap(example, 25)
     text = "\n".join(lines[:11] + ["..."] if len(lines) > 12 else lines)
-    ImageDraw.Draw(cell).multiline_text((7, 6), text, _INK, ImageFont.load_default(10.5), spacing=2.5)
+    font = ImageFont.load_default(10.5)
+    ImageDraw.Draw(cell).multiline_text((7, 6), text, _INK, font, spacing=2.5)
   else:
     cell = Image.fromarray(example).resize((CELL, CELL), Image.Resampling.BICUBIC)
   ImageDraw.Draw(cell).rectangle((0, 0, CELL - 1, CELL - 1), outline=_FRAME)

@@ -7,11 +7,11 @@ from typing import TextIO
 
 _TERMINAL_SECONDS = 0.2  # between two updates of a terminal's line
 _LOG_SECONDS = 15.0  # between two lines where the output is not a terminal
-_WINDOW_SECONDS = 30.0  # the rate is that of the last seconds, not of the start with its compilation
+_WINDOW_SECONDS = 30.0  # the rate is that of these last seconds: the start compiles
 
 
 class Progress:
-  """A line for one piece of work: `with Progress("bl_ind", 600, "steps") as line: line.update(20)`."""
+  """A line for one piece of work: `with Progress("row", 600, "steps") as line: line.update(20)`."""
 
   def __init__(self, what: str, total: int, unit: str, done: int = 0, stream: TextIO | None = None):
     self._what, self._total, self._unit = what, total, unit

@@ -57,7 +57,7 @@ def unseen_classes(classes: int, count: int, seed: int) -> np.ndarray:
 
 
 def without_classes(dataset: data.Dataset, labels: np.ndarray) -> data.Dataset:
-  """The data set with no training example of these classes; validation keeps all."""
+  """The data set with no training example of these labels [count]; validation keeps all."""
   train = {name: Subset(source, np.flatnonzero(~np.isin(source.labels, labels)))
            for name, source in dataset.splits[data.TRAIN].items()}
   return dataset._replace(splits={**dataset.splits, data.TRAIN: train})

@@ -1,7 +1,7 @@
 """Sweeps: the same rows at several values of one field, as a table and a plot.
 
-For tuning (with `data.holdout`, so that validation is never tuned on) and for finding where a method
-begins to pay. Points that differ only in how rows are trained share one reference network.
+For tuning (with `data.holdout`, so that validation is never tuned on) and for finding where a
+method begins to pay. Points that differ only in how rows are trained share one reference network.
 """
 
 import csv
@@ -113,7 +113,7 @@ def measures(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def summary(points: Sequence[Point]) -> list[Point]:
-  """Points with mean and sample standard deviation over seeds: {..., "seeds", measure, "measure std"}."""
+  """Points with mean and sample deviation over seeds: {..., "seeds", measure, "measure std"}."""
   cells: dict[tuple, list[Point]] = {}
   for point in points:
     cells.setdefault((point["field"], point["value"], point["method"]), []).append(point)
@@ -130,11 +130,12 @@ def summary(points: Sequence[Point]) -> list[Point]:
 
 
 def write(workdir: pathlib.Path, points: Sequence[Point]) -> str:
-  """Writes sweep.{json,csv,txt} and returns the text: mean mAP in percent for every value and row."""
+  """Writes sweep.{json,csv,txt}; returns the text, mean mAP in percent for every value and row."""
   rows = summary(points)
   checkpoint.write_text(workdir / "sweep.json", json.dumps(rows, indent=1))
   buffer = io.StringIO()
-  writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+  keys = list(dict.fromkeys(key for row in rows for key in row))
+  writer = csv.DictWriter(buffer, keys, lineterminator="\n")
   writer.writeheader()
   writer.writerows(rows)
   checkpoint.write_text(workdir / "sweep.csv", buffer.getvalue())
@@ -142,13 +143,17 @@ def write(workdir: pathlib.Path, points: Sequence[Point]) -> str:
            and not name.endswith(" std")]
   lines = [f"{'field=value':34} {'method':20} " + " ".join(f"{name:>14}" for name in names)]
   for row in rows:
-    words = [f"{100 * row[name]:.1f}" + (f" ±{100 * row[f'{name} std']:.1f}" if row[f"{name} std"] else "")
-             for name in names]
+    words = [_percent(row[name], row[f"{name} std"]) for name in names]
     lines.append(f"{row['field'] + '=' + str(row['value']):34} {row['method']:20} "
                  + " ".join(f"{word:>14}" for word in words))
-  text = "\n".join(["Mean mAP (%) over pairs of modalities, and recognition accuracy (%)", *lines, ""])
+  title = "Mean mAP (%) over pairs of modalities, and recognition accuracy (%)"
+  text = "\n".join([title, *lines, ""])
   checkpoint.write_text(workdir / "sweep.txt", text)
   return text
+
+
+def _percent(mean: float, std: float | None) -> str:
+  return f"{100 * mean:.1f}" + (f" ±{100 * std:.1f}" if std is not None else "")
 
 
 def plot(points: Sequence[Point], path: pathlib.Path, measure_names: Sequence[str]) -> None:
@@ -188,6 +193,7 @@ def _panel(axis, rows: Sequence[Point], measure: str) -> None:
     spread = [100 * (row[f"{measure} std"] or 0) for row in line]
     axis.errorbar(x, y, spread, marker="o", markersize=4, capsize=2, linewidth=1.3,
                   label=methods.named(method).name)
-  axis.set_xticks(range(len(values)), [f"{v:g}" if isinstance(v, float) else str(v) for v in values])
+  words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+  axis.set_xticks(range(len(values)), words)
   axis.spines[["top", "right"]].set_visible(False)
   axis.grid(axis="y", alpha=0.3)

@@ -1,1 +1,1 @@
-"""Configs: values only; each file's docstring gives its command, hardware, time and expected numbers."""
+"""Configs: values only; each file's docstring gives command, hardware, time, expected numbers."""

@@ -1,6 +1,6 @@
 """Everyday things: real photographs, clip art, spatial text, drawings and definitions.
 
-  python -m launch.prepare --config=configs/everyday.py     says which packages to download, then reads them
+  python -m launch.prepare --config=configs/everyday.py    says which packages to get; then builds
   python -m launch.reproduce --config=configs/everyday.py --workdir=runs/everyday --seeds=3
 """
 

@@ -1,6 +1,7 @@
 """Evaluates trained runs and prints their table.
 
-  python -m launch.evaluate --runs=runs/world/seed_0/bl_ind,runs/world/seed_0/c --workdir=runs/compared
+  python -m launch.evaluate --workdir=runs/compared \\
+    --runs=runs/world/seed_0/bl_ind,runs/world/seed_0/c
 """
 
 import pathlib
@@ -14,8 +15,10 @@ from cmx import experiment
 from cmx import tables
 from launch import common
 
-RUNS = flags.DEFINE_list("runs", None, "Folders of trained runs; seeds of one method are averaged.", required=True)
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the table; the first run's where none is given.")
+RUNS = flags.DEFINE_list("runs", None, "Folders of trained runs; seeds of one method are averaged.",
+                         required=True)
+WORKDIR = flags.DEFINE_string("workdir", None,
+                              "Folder for the table; the first run's where none is given.")
 PAPER = flags.DEFINE_bool("paper", False, "Put the paper's means beside ours.")
 
 

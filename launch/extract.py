@@ -1,4 +1,4 @@
-"""Writes the features of a trained run: <workdir>/features/<split>/<modality>/{<layer>,label}.npy, key.json.
+"""Writes the features of a trained run: arrays of activations, labels and keys of a split.
 
   python -m launch.extract --workdir=runs/world/seed_0/c --split=validation --layers=pool5,fc7
 """
@@ -18,9 +18,12 @@ from cmx import progress
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION], "Which examples.")
-LAYERS = flags.DEFINE_list("layers", ["fc7"], "Activations, among pool5, fc6_linear, fc6, fc7_linear, fc7, fc8.")
-OUT = flags.DEFINE_string("out", None, "Folder to write; <workdir>/features/<split>_<layers> where none is given.")
+SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION],
+                          "Which examples.")
+LAYERS = flags.DEFINE_list("layers", ["fc7"],
+                           "Activations, among pool5, fc6_linear, fc6, fc7_linear, fc7, fc8.")
+OUT = flags.DEFINE_string("out", None, "Folder for <modality>/{<layer>,label}.npy and key.json; "
+                          "<workdir>/features/<split>_<layers> where none is given.")
 
 
 def main(argv: Sequence[str]) -> None:

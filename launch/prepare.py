@@ -1,7 +1,7 @@
 """Prepares a data set and encodes it: records on disk, cached features of frozen encoders.
 
-  python -m launch.prepare                                   the rendered world
-  python -m launch.prepare --config=configs/everyday.py      says which packages to download, then builds
+  python -m launch.prepare                                 the rendered world
+  python -m launch.prepare --config=configs/everyday.py    says which packages to get, then builds
 """
 
 import pathlib
@@ -17,7 +17,8 @@ from cmx import pictures
 from cmx import progress
 from launch import common
 
-PICTURE = flags.DEFINE_string("picture", None, "Also draw examples of every modality into this file, e.g. x.png.")
+PICTURE = flags.DEFINE_string("picture", None,
+                              "Also draw examples of every modality into this file, e.g. x.png.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -32,8 +33,8 @@ def main(argv: Sequence[str]) -> None:
     print(f"{modality.code}  {modality.name:14} {modality.kind:7} {str(modality.shape):14} "
           + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
   logging.info("%s: %d classes, %d modalities, ready in %s. Written: %s", dataset.name,
-               len(dataset.classes), len(dataset.modalities), progress.duration(time.monotonic() - started),
-               config.data.root)
+               len(dataset.classes), len(dataset.modalities),
+               progress.duration(time.monotonic() - started), config.data.root)
 
 
 if __name__ == "__main__":

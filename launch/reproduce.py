@@ -19,9 +19,12 @@ from cmx import methods
 from cmx import progress
 from launch import common
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/world", "Folder of the experiment: table and one folder a run.")
-ROWS = flags.DEFINE_list("rows", list(methods.PAPER), f"Methods, among {', '.join(methods.METHODS)}.")
-SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.", lower_bound=1)
+WORKDIR = flags.DEFINE_string("workdir", "runs/world",
+                              "Folder of the experiment: table and one folder a run.")
+ROWS = flags.DEFINE_list("rows", list(methods.PAPER),
+                         f"Methods, among {', '.join(methods.METHODS)}.")
+SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.",
+                             lower_bound=1)
 PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours.")
 
 
@@ -30,10 +33,11 @@ def main(argv: Sequence[str]) -> None:
   started = time.monotonic()
   config = common.CONFIG.value
   data.prepare(config.data)
-  text = experiment.reproduce(config, pathlib.Path(WORKDIR.value), ROWS.value, SEEDS.value, PAPER.value)
+  text = experiment.reproduce(config, pathlib.Path(WORKDIR.value), ROWS.value, SEEDS.value,
+                              PAPER.value)
   print(text)
-  logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}", len(ROWS.value), SEEDS.value,
-               progress.duration(time.monotonic() - started), WORKDIR.value)
+  logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}", len(ROWS.value),
+               SEEDS.value, progress.duration(time.monotonic() - started), WORKDIR.value)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The same rows at several values of a field: for tuning, and for finding where a method begins to pay.
+"""The same rows at several values of a field: to tune, and to find where a method begins to pay.
 
-  python -m launch.sweep --config=configs/everyday.py --workdir=runs/sweep --rows=bl_shfinal,a_free,c \
-    --vary=network.trunk=64,256,1024 --vary=optimizer.steps=100,400,1600 --seeds=3
+  python -m launch.sweep --config=configs/everyday.py --rows=bl_shfinal,a_free,c --seeds=3 \\
+    --vary=network.trunk=64,256,1024 --vary=optimizer.steps=100,400,1600
 
-Each --vary is a ladder of its own; the other fields stay as in the config. To tune, hold a part of the
-training data out with --config.data.holdout=0.2, so that validation is not tuned on.
+Each --vary is a ladder of its own; the other fields stay as in the config. To tune, hold a part of
+the training data out with --config.data.holdout=0.2, so that validation is not tuned on.
 """
 
 import pathlib
@@ -23,9 +23,12 @@ from launch import common
 WORKDIR = flags.DEFINE_string("workdir", "runs/sweep", "Folder of the sweep.")
 ROWS = flags.DEFINE_list("rows", ["bl_ind", "bl_shfinal", "a_free", "b_gmm", "c"],
                          f"Methods, among {', '.join(methods.METHODS)}.")
-SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.", lower_bound=1)
-VARY = flags.DEFINE_multi_string("vary", [], "A ladder, field=value,value,...; may be given several times.")
-MEASURES = flags.DEFINE_list("measures", ["mean"], "Rows of panels in the plot, among the table's columns.")
+SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.",
+                             lower_bound=1)
+VARY = flags.DEFINE_multi_string("vary", [],
+                                 "A ladder, field=value,value,...; may be given several times.")
+MEASURES = flags.DEFINE_list("measures", ["mean"],
+                             "Rows of panels in the plot, among the table's columns.")
 
 
 def main(argv: Sequence[str]) -> None:

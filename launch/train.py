@@ -1,6 +1,6 @@
-"""Trains one row: the config's method, after its reference network and mixtures where they are missing.
+"""Trains one row: the config's method, after its reference network and mixtures if need be.
 
-  python -m launch.train --config.method=c --workdir=runs/world/seed_0/c --reference=runs/world/seed_0/reference
+  python -m launch.train --config.method=c --workdir=runs/world/seed_0/c
   python -m launch.train --config.method=reference --workdir=runs/world/seed_0/reference
 
 Running the same command again resumes it from its newest checkpoint.
@@ -20,15 +20,16 @@ from cmx import progress
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network; <workdir>/../reference "
-                                "where none is given.")
+REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network; "
+                                "<workdir>/../reference where none is given.")
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
   started, config, workdir = time.monotonic(), common.CONFIG.value, pathlib.Path(WORKDIR.value)
   method = methods.named(config.method)
-  reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else workdir.parent / experiment.REFERENCE
+  beside = workdir.parent / experiment.REFERENCE
+  reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else beside
   data.prepare(config.data)
   dataset = experiment.open_data(config)
   run = experiment.train_row(config, dataset, workdir, workdir if method.reference else reference)

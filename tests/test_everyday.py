@@ -1,4 +1,4 @@
-"""Everyday things: formats inside packages, building by recipe, records, options of the data set."""
+"""Everyday things: formats inside packages, building by recipe, records, the data set's options."""
 
 import gzip
 import io
@@ -34,7 +34,8 @@ def _definition(file, text, path="00000000:x", package="deb:wordnet-base", spans
   return _row(file, "text", package, path, "wordnet", spans=spans, check=recipe_lib.checksum(text))
 
 
-TEXTS = {"DSC/train/bird/d0.txt": "A Bird that sings; birds fly.", "DSC/val/motor_vehicle/d1.txt": "A vehicle."}
+TEXTS = {"DSC/train/bird/d0.txt": "A Bird that sings; birds fly.",
+         "DSC/val/motor_vehicle/d1.txt": "A vehicle."}
 RECIPE = [
   _row("NAT/train/bird/n0.jpg", "photo"), _row("NAT/train/bird/n1.jpg", "render"),
   _row("NAT/train/motor_vehicle/n2.jpg", "photo"), _row("NAT/val/bird/n3.jpg", "render"),
@@ -107,7 +108,8 @@ def test_missing_examples_are_counted_by_package(root):
 
 def test_photographs_only_drops_renders_of_natural_images_alone(root):
   sizes = _sizes(_load(root, photographs_only=True))
-  assert sizes["train"] == {"natural": 2, "clipart": 1, "spatial_text": 1, "drawing": 1, "description": 1}
+  others = dict.fromkeys(("clipart", "spatial_text", "drawing", "description"), 1)
+  assert sizes["train"] == {"natural": 2, **others}
   assert sizes["validation"]["natural"] == 0
   assert _load(root, photographs_only=True).splits["train"]["natural"][1]["label"] == 1
 
@@ -150,7 +152,8 @@ def test_unprepared_set_says_what_to_download(tmp_path):
 
 def test_preparing_without_packages_names_the_missing_ones(tmp_path):
   (tmp_path / "packages").mkdir()
-  with pytest.raises(FileNotFoundError, match="apt-get download tuxpaint-stamps-default wordnet-base"):
+  missing = "apt-get download tuxpaint-stamps-default wordnet-base"
+  with pytest.raises(FileNotFoundError, match=missing):
     everyday.prepare(config_lib.Data(name="everyday", root=str(tmp_path)), RECIPE[5:])
   assert not (tmp_path / "everyday" / "1.0.0").exists()
 
@@ -168,7 +171,8 @@ def test_picture_of_another_size_is_refused(tmp_path):
   (tmp_path / "packages").mkdir()
   with zipfile.ZipFile(tmp_path / "packages" / "everyday.zip", "w") as archive:
     archive.writestr(RECIPE[0].file, _picture(0, "JPEG", 100))
-  with pytest.raises(ValueError, match=r"NAT/train/bird/n0.jpg has \(100, 100\) pixels; expected \(160, 160\)"):
+  with pytest.raises(ValueError, match=r"NAT/train/bird/n0.jpg has \(100, 100\) pixels; expected "
+                                       r"\(160, 160\)"):
     everyday.prepare(config_lib.Data(name="everyday", root=str(tmp_path)), RECIPE[:1])
 
 
@@ -182,8 +186,9 @@ def test_recipe_has_the_published_numbers_of_examples():
     counts[row.modality, row.split] = counts.get((row.modality, row.split), 0) + 1
   assert counts == {
     ("natural", "train"): 703, ("natural", "validation"): 286, ("clipart", "train"): 1755,
-    ("clipart", "validation"): 502, ("spatial_text", "train"): 1068, ("spatial_text", "validation"): 371,
-    ("drawing", "train"): 2089, ("drawing", "validation"): 557, ("description", "train"): 2595,
+    ("clipart", "validation"): 502, ("spatial_text", "train"): 1068,
+    ("spatial_text", "validation"): 371, ("drawing", "train"): 2089,
+    ("drawing", "validation"): 557, ("description", "train"): 2595,
     ("description", "validation"): 619}
   assert len({row.category for row in rows}) == 32
   assert len({row.file for row in rows}) == len(rows)
@@ -261,7 +266,8 @@ def _rcc(first_child: int = 1) -> bytes:
                                 ("packed", 1, 0, 6)):
     tree += struct.pack(">IHIIQ", places[name], flags, one, two, 0)
   start = 24
-  return (b"qres" + struct.pack(">5I", 3, start + len(data) + len(names), start, start + len(data), 1)
+  offsets = start + len(data) + len(names), start, start + len(data)
+  return (b"qres" + struct.pack(">5I", 3, *offsets, 1)
           + data + names + tree)
 
 
@@ -313,7 +319,8 @@ def test_words_that_would_overlap_are_parted():
 
 
 def test_long_words_stay_inside():
-  ink = np.asarray(pictures.written([recipe_lib.Word("thanksgiving", 0.1, 0.01, 0.6)]).convert("L")) < 128
+  picture = pictures.written([recipe_lib.Word("thanksgiving", 0.1, 0.01, 0.6)])
+  ink = np.asarray(picture.convert("L")) < 128
   assert not ink[:, 0].any() and not ink[0].any() and ink.any()
 
 
@@ -331,7 +338,8 @@ def test_missing_svg_renderer_says_how_to_get_it(monkeypatch):
 
 def test_svg_is_drawn_where_the_renderer_is_there():
   pytest.importorskip("resvg_py")
-  document = build.icon({"icons": {"box": {"body": '<path d="M4 4h8v8h-8z" fill="currentColor"/>'}}}, "box")
+  body = '<path d="M4 4h8v8h-8z" fill="currentColor"/>'
+  document = build.icon({"icons": {"box": {"body": body}}}, "box")
   ink = np.asarray(pictures.framed(pictures.svg(document.encode())).convert("L")) < 128
   assert ink[80, 80] and ink.any(0).sum() == 144
 
@@ -353,7 +361,8 @@ def test_set_is_built_from_packages_and_goes_on_where_it_stopped(tmp_path):
           _row("SPT/train/bird/s.png", "spatial", "npm:@iconify/json", words=WORDS),
           _definition("DSC/train/bird/d.txt", "A small bird.", "00000002:wren"),
           _definition("DSC/train/bird/e.txt", "Another edition.", "00000002:wren")]
-  _deb(tmp_path / "tuxpaint-stamps-default_1_all.deb", {"usr/a.png": _picture(77), "usr/broken.png": b"no"})
+  _deb(tmp_path / "tuxpaint-stamps-default_1_all.deb",
+       {"usr/a.png": _picture(77), "usr/broken.png": b"no"})
   _deb(tmp_path / "wordnet-base_3_all.deb",
        {"usr/share/wordnet/data.noun": b"#\n00000002 05 n 01 wren 0 | a small bird  \n"})
   out = build.build(rows, tmp_path, tmp_path / "out")

@@ -47,8 +47,8 @@ class Dataset(NamedTuple):
     classes: class names in label order.
     modalities: rows, in table order; the reference modality first.
     splits: {"train" | "validation": {modality name: Source}}.
-    fingerprint: short hash of the content (generator version, seed and sizes, or file digests); equal
-      fingerprints mean equal examples. Caches and run cards carry it.
+    fingerprint: short hash of the content (generator version, seed and sizes, or file digests);
+      equal fingerprints mean equal examples. Caches and run cards carry it.
   """
 
   name: str
@@ -78,8 +78,8 @@ def load(data: config_lib.Data) -> Dataset:
   """Opens a prepared data set, restricted to the modalities that the config names.
 
   Raises:
-    ValueError: if the data set, or a modality of it, is not known; if it has fewer than two classes or
-      a modality without training examples.
+    ValueError: if the data set, or a modality of it, is not known; if it has fewer than two classes
+      or a modality without training examples.
     FileNotFoundError: if it is not prepared; the message says how to.
   """
   dataset = _module(data.name).load(data)
@@ -88,6 +88,8 @@ def load(data: config_lib.Data) -> Dataset:
     raise ValueError(f"data set {data.name!r} has {len(dataset.classes)} class; expected 2 or more")
   for modality in chosen:
     if not len(dataset.splits[TRAIN][modality.name]):
-      raise ValueError(f"modality {modality.name!r} has no training examples in data set {data.name!r}")
-  splits = {split: {m.name: sources[m.name] for m in chosen} for split, sources in dataset.splits.items()}
+      raise ValueError(f"modality {modality.name!r} has no training examples in data set "
+                       f"{data.name!r}")
+  splits = {split: {m.name: sources[m.name] for m in chosen}
+            for split, sources in dataset.splits.items()}
   return dataset._replace(modalities=chosen, splits=splits)

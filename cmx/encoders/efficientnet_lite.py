@@ -38,7 +38,8 @@ class Stage(NamedTuple):
 
 
 STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
-          Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192), Stage(1, 3, 1, 6, 320))
+          Stage(3, 3, 2, 6, 80), Stage(3, 5, 1, 6, 112), Stage(4, 5, 2, 6, 192),
+          Stage(1, 3, 1, 6, 320))
 
 
 def load(folder: str | pathlib.Path) -> tuple[Params, str]:

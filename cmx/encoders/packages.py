@@ -1,4 +1,4 @@
-"""Files inside packages as downloaded: found, read as bytes and fingerprinted; nothing is imported."""
+"""Files inside packages as downloaded: found, read as bytes, fingerprinted; nothing is imported."""
 
 import fnmatch
 import hashlib

@@ -141,7 +141,7 @@ def class_name(name: str) -> str:
 
 
 def finite(x: np.ndarray) -> np.ndarray:
-  """The array as float32. Raises `Unusable` for entries that are not finite in float32."""
+  """The array [...] as float32. Raises `Unusable` for entries that are not finite in float32."""
   with np.errstate(over="ignore"):
     x = x.astype(np.float32)
   if not np.isfinite(x).all():

@@ -13,7 +13,7 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4",
 
 
 def read(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
-  """Arrays of a safetensors file: bytes, or a uint8 memory map of it; the arrays are views.
+  """Arrays {name: [...]} of a safetensors file: bytes, or a uint8 memory map; they are views of it.
 
   Raises:
     ValueError: if the header, a type, an offset or a size is not what the format says.

@@ -1,4 +1,4 @@
-"""Reads torch state dicts, old style or zipped, without torch and without running what they contain.
+"""Reads torch state dicts, old style or zipped, without torch and without running their content.
 
 A state dict is a pickle, and a pickle is a program; the reader here runs it with an allow-list of
 names that can only make arrays: ordered dicts, one function of this file, and storage types, which
@@ -22,7 +22,7 @@ _STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2"
 
 
 def read(data: bytes) -> dict[str, np.ndarray]:
-  """Arrays of a torch state dict, old style or zipped. Nothing in the file is run.
+  """Arrays {name: [...]} of a torch state dict, old style or zipped. Nothing in the file is run.
 
   Raises:
     ValueError: if the file asks for anything but arrays, or its sizes do not add up.
