@@ -1,0 +1,257 @@
+"""Conventions, read off the source with `ast`; every failure says what to do about it."""
+
+import ast
+import pathlib
+import re
+
+import pytest
+
+from cmx import methods
+
+ROOT = pathlib.Path(__file__).parents[1]
+COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
+
+# Floors: imports run downwards only, launch -> configs -> cmx, and inside cmx from WIRING over the
+# edges to MATHS and TABLES. A room that is on no list is an edge: it may touch files and clocks.
+TABLES = {"config", "methods", "modalities", "paper"}
+MATHS = {"generator", "gmm", "inversion", "losses", "model", "ranking", "results", "retrieval",
+         "towers", "tsne", "units"}
+WIRING = {"experiment", "loop", "sweep", "train"}
+PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", "math", "operator",
+        "statistics", "typing", "warnings", "zlib", "flax", "jax", "numpy", "optax", "scipy",
+        "sklearn"}
+
+# One home each: module imported -> file or folder that may.
+HOMES = {"absl.flags": "launch/", "absl.app": "launch/", "ml_collections": "launch/",
+         "orbax": "cmx/checkpoint.py", "tensorflow_datasets": "cmx/data/",
+         "pickle": "cmx/weights/state_dict.py"}
+FOREIGN = {"tensorflow", "torch", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+COLLECTIVES = {"pmap", "shard_map", "pmean", "psum", "pmax", "pmin", "all_gather", "all_to_all",
+               "ppermute", "psum_scatter", "axis_index"}  # of jax; cmx/parallel.py alone uses them
+
+# What is older than these rules; the lists only shrink.
+LONG = {"cmx/gmm.py", "cmx/loop.py", "cmx/towers.py", "cmx/train.py", "launch/common.py",
+        "launch/fit.py", "tests/test_loop.py", "tests/test_weights.py"}
+LENGTHY = {"cmx/world/vocabulary.py", "launch/common.py"}
+IMPURE = {"cmx/gmm.py"}  # reads the clock
+UNTESTED = {f"cmx/{name}.py" for name in (
+  "checkpoint", "config", "data/__init__", "experiment", "features", "gmm", "losses", "methods",
+  "metrics", "modalities", "model", "parallel", "pictures", "progress", "splits", "sweep", "towers",
+  "train")}
+
+
+def python_files(*folders):
+  return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def name_of(path):
+  return path.relative_to(ROOT).as_posix()
+
+
+CMX, LAUNCH, CONFIGS = python_files("cmx"), python_files("launch"), python_files("configs")
+PROGRAM = [*CMX, *LAUNCH, *CONFIGS]
+EVERY = [*PROGRAM, *python_files("tests", "benchmarks")]
+TREES = {path: ast.parse(path.read_text(), str(path)) for path in EVERY}
+
+
+def every(paths):
+  return pytest.mark.parametrize("path", paths, ids=name_of)
+
+
+def room(path):
+  """Name of a file's room: that of its package, or its own directly in cmx."""
+  return path.relative_to(ROOT / "cmx").parts[0].removesuffix(".py")
+
+
+def imports(path):
+  """Dotted names that a file imports, with their lines; `from a import b` gives a.b."""
+  for node in ast.walk(TREES[path]):
+    if isinstance(node, ast.Import):
+      yield from ((alias.name, node.lineno) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def within(name, *packages):
+  return any(name == package or name.startswith(package + ".") for package in packages)
+
+
+def refuse(found, advice):
+  """Fails with a line for each (path, line, what) and what to do about all of them."""
+  lines = [f"{name_of(path)}:{line}: {what}" for path, line, what in found]
+  assert not lines, "\n".join([*lines, advice])
+
+
+@every([*CMX, *CONFIGS])
+def test_imports_run_from_launch_over_configs_to_cmx(path):
+  above = ("launch",) if path in CONFIGS else ("launch", "configs")
+  refuse([(path, line, f"imports {name}") for name, line in imports(path) if within(name, *above)],
+         "Imports run downwards, launch -> configs -> cmx: move what is needed down into cmx.")
+
+
+@every(CMX)
+def test_rooms_of_cmx_import_downwards(path):
+  ours = room(path)
+  if ours in WIRING:
+    return
+  floor = TABLES | MATHS if ours in TABLES | MATHS else None
+  found = []
+  for name, line in imports(path):
+    theirs = name.split(".")[1] if name.startswith("cmx.") else None
+    if theirs in WIRING or floor and theirs and theirs not in floor:
+      found.append((path, line, f"{ours} imports {theirs}"))
+  refuse(found, "Tables and maths import each other, edges import both, wiring imports all. Pass "
+         "in what is needed; or, where a room is on the wrong floor, move it in this file's lists: "
+         "to WIRING if it runs training, out of MATHS if it touches files or clocks.")
+
+
+@every([path for path in CMX if room(path) in TABLES | MATHS and name_of(path) not in IMPURE])
+def test_pure_rooms_touch_no_files_flags_clocks_or_logging(path):
+  found = [(path, line, f"imports {name}") for name, line in imports(path)
+           if not within(name, "cmx", *PURE)]
+  found += [(path, node.lineno, f"calls {node.func.id}") for node in ast.walk(TREES[path])
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            and node.func.id in ("open", "print", "input")]
+  refuse(found, f"Tables and maths import {', '.join(sorted(PURE))} alone: do the rest in the "
+         "caller, or take the room off the list MATHS in this file, which makes it an edge.")
+
+
+@every(PROGRAM)
+def test_each_library_with_a_home_is_imported_there_alone(path):
+  refuse([(path, line, f"imports {name}; its home is {HOMES[home]}")
+          for name, line in imports(path) for home in HOMES
+          if within(name, home) and not name_of(path).startswith(HOMES[home])],
+         "Call the room that is its home instead.")
+
+
+@every(PROGRAM)
+def test_nothing_imports_frameworks_or_readers_that_run_code(path):
+  refuse([(path, line, f"imports {name}") for name, line in imports(path)
+          if within(name, *FOREIGN)],
+         "cmx runs without TensorFlow and torch, and reads no file that is a program.")
+
+
+@every([path for path in PROGRAM if name_of(path) != "cmx/parallel.py"])
+def test_collectives_live_in_parallel(path):
+  found = [(path, node.lineno, f"uses {ast.unparse(node)}") for node in ast.walk(TREES[path])
+           if isinstance(node, ast.Attribute) and node.attr in COLLECTIVES
+           and not (isinstance(node.value, ast.Name) and node.value.id == "parallel")]
+  refuse(found, "Call it through cmx/parallel.py; add a function there if it has none.")
+
+
+@every(PROGRAM)
+def test_nothing_that_is_read_is_run(path):
+  found = []
+  for node in ast.walk(TREES[path]):
+    if not isinstance(node, ast.Call):
+      continue
+    called = ast.unparse(node.func)
+    if called in ("eval", "exec", "compile", "__import__", "yaml.load", "yaml.unsafe_load"):
+      found.append((path, node.lineno, f"calls {called}"))
+    found += [(path, node.lineno, "allows pickles") for word in node.keywords
+              if word.arg == "allow_pickle" and ast.unparse(word.value) != "False"]
+  refuse(found, "Read data as data: json, csv, npy without pickles, or a parser.")
+
+
+@every(PROGRAM)
+def test_mistakes_of_users_are_raised_not_asserted(path):
+  refuse([(path, node.lineno, ast.unparse(node)) for node in ast.walk(TREES[path])
+          if isinstance(node, ast.Assert)],
+         "Raise ValueError with expected and given: python -O drops assertions.")
+
+
+@every(PROGRAM)
+def test_modules_are_imported_not_names(path):
+  found = []
+  for node in ast.walk(TREES[path]):
+    if isinstance(node, ast.ImportFrom) and within(node.module or "", "cmx", "launch", "configs"):
+      folder = ROOT / node.module.replace(".", "/")
+      found += [(path, node.lineno, f"from {node.module} import {alias.name}")
+                for alias in node.names if not (folder / alias.name).is_dir()
+                and not (folder / f"{alias.name}.py").exists()]
+  refuse(found, "Import the module and write module.name where it is used.")
+
+
+@every([path for path in CMX if name_of(path) not in ("cmx/methods.py", "cmx/config.py")])
+def test_no_room_knows_a_row_by_its_key(path):
+  keys = {key for key, row in methods.METHODS.items() if not row.reference}  # which is a role, too
+  compared = {constant for node in ast.walk(TREES[path]) if isinstance(node, ast.Compare)
+              for constant in ast.walk(node)}
+  found = [(path, node.lineno, f"names row {node.value!r}") for node in ast.walk(TREES[path])
+           if isinstance(node, ast.Constant) and node.value in keys
+           and (len(node.value) > 1 or node in compared)]
+  refuse(found, "A row is data: ask its fields in cmx/methods.py; add one if there is none.")
+
+
+def public(tree):
+  """Functions, classes and methods that others may call; a property is for its class to say."""
+  for node in tree.body:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+      yield node
+      yield from (part for part in getattr(node, "body", ()) if isinstance(node, ast.ClassDef)
+                  and isinstance(part, ast.FunctionDef) and not part.name.startswith("_")
+                  and "property" not in map(ast.unparse, part.decorator_list))
+
+
+@every(CMX)
+def test_what_is_public_has_a_docstring(path):
+  tree = TREES[path]
+  found = [(path, node.lineno, f"{node.name} has none") for node in public(tree)
+           if ast.get_docstring(node) is None]
+  refuse(found + ([] if ast.get_docstring(tree) else [(path, 1, "the module has none")]),
+         "Say in a docstring what it is for, or begin its name with _.")
+
+
+@every(CMX)
+def test_docstrings_of_arrays_state_shapes_in_brackets(path):
+  found = []
+  for node in public(TREES[path]):
+    if isinstance(node, ast.FunctionDef):
+      hints = [argument.annotation for argument in [*node.args.args, *node.args.kwonlyargs]
+               if not argument.arg.endswith("key")]  # a random key is not looked into
+      hints.append(node.returns)
+      arrays = any(re.search(r"\b(jax\.Array|np\.ndarray)\b", ast.unparse(hint))
+                   for hint in hints if hint) and not node.name.endswith("key")
+      if arrays and not re.search(r"\[[^\]]*\]", ast.get_docstring(node) or ""):
+        found.append((path, node.lineno, node.name))
+  refuse(found, "Write the shape of every array in brackets: logits [B, C], loss [], any [...].")
+
+
+@every([path for path in EVERY if name_of(path) not in LONG])
+def test_lines_fit_into_a_hundred_columns(path):
+  refuse([(path, number, f"{len(line)} columns")
+          for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > COLUMNS],
+         f"Wrap to {COLUMNS} columns.")
+
+
+@every([path for path in PROGRAM if name_of(path) not in LENGTHY])
+def test_files_are_short(path):
+  limit = ROOM_LINES if path in CMX else ENTRY_LINES
+  lines = len(path.read_text().splitlines())
+  refuse([(path, lines, f"{lines} lines")] if lines > limit else [],
+         f"At most {limit} lines: this file has two purposes, give each a room. Entry points only "
+         "turn flags into a call of cmx.")
+
+
+@every([path for path in CMX if name_of(path) not in {"cmx/__init__.py", *UNTESTED}])
+def test_every_room_has_tests(path):
+  tests = [test.stem for test in python_files("tests")]
+  names = {f"test_{room(path)}", f"test_{path.stem}"}  # a package's tests are one file, or several
+  covered = any(test in names or test.startswith(f"test_{room(path)}_") for test in tests)
+  refuse([] if covered else [(path, 1, "has no tests")],
+         f"Add tests/test_{room(path)}.py" + ("." if path.parent == ROOT / "cmx" else
+                                              f" or tests/test_{path.stem}.py."))
+
+
+def test_rooms_have_names_of_their_own():
+  refuse([(path, 1, f"is named {path.stem}") for path in PROGRAM
+          if path.stem in ("utils", "util", "helpers", "misc", "tools")],
+         "Name the file after the one thing that it is for.")
+
+
+def test_the_lists_of_exceptions_only_hold_what_is_needed():
+  needless = [name for name in LONG if (ROOT / name).exists() and not any(
+    len(line) > COLUMNS for line in (ROOT / name).read_text().splitlines())]
+  needless += [name for name in UNTESTED
+               if (ROOT / "tests" / f"test_{pathlib.Path(name).stem}.py").exists()]
+  assert not needless, f"take {', '.join(sorted(needless))} off LONG or UNTESTED: it holds now"
