@@ -154,7 +154,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   warm: dict[str, set[str]] = {}
   if reference is not None:
     params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities, method)
-  card = checkpoint.card(config, dataset.classes, modalities)
+  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
   samplers = batches.samplers(dataset._replace(modalities=modalities))
   with checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints:
     done = checkpoints.latest() or 0
@@ -176,4 +176,5 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
         save=lambda state: loop.save(state, checkpoints, card))
       params = state.params
     checkpoints.wait()
-  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps)
+  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
+                        card["provenance"])
