@@ -5,10 +5,12 @@ beside the state it carries the config, the classes and the modalities, so that 
 other file.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +18,6 @@ import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
-from cmx import provenance
 
 
 class Run(NamedTuple):
@@ -28,8 +29,6 @@ class Run(NamedTuple):
     modalities: rows, with the shapes the towers were made for.
     params: {layer: {owner: tree of numpy arrays}}.
     step: number of steps trained.
-    provenance: what the checkpoint says of how it was made: "command", "versions", "devices",
-      "commit" and "data", the data set's fingerprint; {} in checkpoints that do not say.
   """
 
   config: config_lib.Config
@@ -37,7 +36,6 @@ class Run(NamedTuple):
   modalities: tuple[modalities_lib.Modality, ...]
   params: dict[str, dict[str, Any]]
   step: int
-  provenance: Mapping[str, Any] = {}
 
 
 def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
@@ -57,6 +55,22 @@ def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path
   path.mkdir(parents=True, exist_ok=True)
   write_text(record, config_lib.to_json(config) + "\n")
   return path
+
+
+@contextlib.contextmanager
+def locked(workdir: pathlib.Path) -> Iterator[None]:
+  """Holds a work directory while it is trained in; the lock ends with the process, however it ends.
+
+  Raises:
+    ValueError: if another process holds it.
+  """
+  with (workdir / "lock").open("w") as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise ValueError(f"{workdir} is in use: another process trains in it. Wait for its end or "
+                       "stop it, or choose another --workdir") from error
+    yield
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -110,11 +124,10 @@ class Checkpoints:
 
 
 def card(config: config_lib.Config, classes: tuple[str, ...],
-         modalities: tuple[modalities_lib.Modality, ...], fingerprint: str = "") -> dict[str, Any]:
-  """What a checkpoint says of itself, as JSON; `fingerprint` is the data set's."""
+         modalities: tuple[modalities_lib.Modality, ...]) -> dict[str, Any]:
+  """What a checkpoint says of itself, as JSON."""
   return {"config": json.loads(config_lib.to_json(config)), "classes": list(classes),
-          "modalities": [m._asdict() for m in modalities],
-          "provenance": {"data": fingerprint, **provenance.describe()}}
+          "modalities": [m._asdict() for m in modalities]}
 
 
 def latest_step(workdir: str | os.PathLike) -> int | None:
@@ -126,12 +139,8 @@ def latest_step(workdir: str | os.PathLike) -> int | None:
     return checkpoints.latest()
 
 
-def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
+def load_run(workdir: str | os.PathLike) -> Run:
   """Opens the newest checkpoint of a run on this machine's devices, whatever it was trained on.
-
-  Args:
-    workdir: of the run.
-    params: read the parameters; without them the run only says what it is.
 
   Raises:
     FileNotFoundError: if the directory holds no checkpoint.
@@ -145,8 +154,7 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
     if step is None:
       raise FileNotFoundError(f"{path}/checkpoints is empty; run launch.train with this --workdir")
     content = checkpoints.card(step)
-    tree = checkpoints.restore(step, "params") if params else {}
+    params = checkpoints.restore(step, "params")
   rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
                for row in content["modalities"])
-  return Run(config_lib.from_dict(content["config"]), tuple(content["classes"]), rows, tree, step,
-             content.get("provenance", {}))
+  return Run(config_lib.from_dict(content["config"]), tuple(content["classes"]), rows, params, step)
