@@ -1,28 +1,34 @@
-"""The training loop: any pmapped step, fed ahead of time, stopped when it goes wrong, saved and resumed.
+"""The training loop: any pmapped step, fed ahead of time, measured, saved, stopped and resumed.
 
   state = loop.begin(0, params, {}, transform)
-  with checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
+  with checkpoint.locked(workdir), checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
     state = loop.resume(state, checkpoints)
-    state = loop.run(step, state, batch_at, steps, name="generator", total=steps, workdir=workdir, log=log,
-                     save=lambda state: loop.save(state, checkpoints, card))
+    state = loop.run(step, state, batch_at, steps, name="generator", total=steps, workdir=workdir,
+                     log=log, save=lambda state: loop.save(state, checkpoints, card))
 """
 
+import contextlib
 import math
 import pathlib
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import flax
 import jax
-import jax.numpy as jnp
+import numpy as np
 import optax
 
 from cmx import batches
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import metrics as metrics_lib
+from cmx import parallel
 from cmx import progress
+
+Metrics = Mapping[str, jax.Array]  # scalars by name
 
 
 class State(NamedTuple):
@@ -47,76 +53,140 @@ class State(NamedTuple):
 
 def begin(step: int, trainable: Mapping[str, Any], frozen: Mapping[str, Any],
           transform: optax.GradientTransformation) -> State:
-  """A state with fresh optimiser state after `step` steps."""
-  return State(jnp.asarray(step, jnp.int32), dict(trainable), dict(frozen), transform.init(dict(trainable)))
+  """A state after `step` steps, its optimiser fresh, on every device; the given trees stay."""
+  trainable, frozen = dict(trainable), dict(frozen)
+  return parallel.replicate(State(np.int32(step), trainable, frozen, transform.init(trainable)))
 
 
 def save(state: State, checkpoints: checkpoint.Checkpoints, card: Mapping[str, Any]) -> None:
-  """Writes the state as a checkpoint, in the background; `card` says what it is (see `checkpoint.card`)."""
-  checkpoints.save(int(state.step), state.params, flax.serialization.to_state_dict(state.optimizer), card)
+  """Writes the state as a checkpoint, in the background; `card` says what it is."""
+  optimizer = flax.serialization.to_state_dict(state.optimizer)
+  checkpoints.save(int(state.step), state.params, optimizer, card)
 
 
 def resume(state: State, checkpoints: checkpoint.Checkpoints) -> State:
-  """The state as the newest checkpoint has it; `state`, which gives the form, where there is none."""
+  """The state as the newest checkpoint has it; `state`, which gives the form, if there is none."""
   done = checkpoints.latest()
   if done is None:
     return state
-  params = checkpoints.restore(done, "params")
-  optimizer = flax.serialization.from_state_dict(state.optimizer, checkpoints.restore(done, "optimizer"))
-  return State(jnp.asarray(done, jnp.int32), {name: params[name] for name in state.trainable},
-               {name: params[name] for name in state.frozen}, optimizer)
+  params, optimizer = (checkpoints.restore(done, item) for item in ("params", "optimizer"))
+  return parallel.replicate(State(
+    np.int32(done), {name: params[name] for name in state.trainable},
+    {name: params[name] for name in state.frozen},
+    flax.serialization.from_state_dict(state.optimizer, optimizer)))
 
 
-def run(step: Callable[[Any, Any], tuple[Any, Mapping[str, jax.Array]]], state: Any,
-        batch_at: Callable[[int], Any], last: int, *, name: str, total: int, workdir: pathlib.Path,
-        log: config_lib.Log, save: Callable[[Any], None]) -> Any:
+def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
+        batch_at: Callable[[int], Any], last: int, *, name: str, total: int,
+        workdir: pathlib.Path, log: config_lib.Log, save: Callable[[Any], None],
+        examples: int = 0, flops: Callable[[Any, Any], float] | None = None) -> Any:
   """Runs the steps from `state.step` to `last` and returns the state after them.
 
   Metrics are read one step late, so that the device never waits for the host.
 
   Args:
-    step: (state, batch) -> (state, metrics), pmapped; metrics are scalars [], one of them "loss". It may
-      take over the buffers of the state it is given.
+    step: (state, batch) -> (state, metrics), pmapped; metrics are scalars, one of them "loss". It
+      may take over the buffers of the state it is given.
     state: anything with a `step`.
-    batch_at: the batch of a step, counted from 0, ready for `step`; called ahead of time, in threads.
+    batch_at: the batch of a step, counted from 0, ready for `step`; called ahead, in threads.
     last: number of steps done when this returns.
     name: of what is trained, on the progress line.
     total: steps of the whole run, of which these may be one phase.
     workdir: of the run; metrics.jsonl goes there.
     log: how often metrics and checkpoints are written.
-    save: writes the state as a checkpoint; called by the clock, and at the end.
+    save: writes the state as a checkpoint; called by the clock, at the end, and on SIGTERM.
+    examples: of a step, over all devices and modalities; for the rate in the log.
+    flops: (state, batch) -> floating point operations of a step on one device, for the utilisation
+      in the log; called once, where the device's peak is known.
 
   Raises:
-    FloatingPointError: if the loss is not finite; the message names the step. Nothing is saved after it.
+    FloatingPointError: if the loss is not finite; the message names the step, and no checkpoint is
+      from after it.
+    SystemExit: after SIGTERM, with the state saved; the message says how to go on.
   """
-  first = int(state.step)
-  pending, since, saved = None, time.monotonic(), time.monotonic()
+  first, saved, pending = int(state.step), time.monotonic(), None
   with (metrics_lib.Writer(workdir, first, log.tensorboard) as writer,
         batches.Prefetch(batch_at, first, last) as stream,
-        progress.Progress(name, total, "steps", done=first) as line):
-    for index, batch in enumerate(stream, first + 1):
-      state, current = step(state, batch)
-      if pending is not None:
-        _check(*pending)
-        line.update(index - 1, f"loss {float(pending[1]['loss']):.3f}")
-      pending = (index, current)
+        progress.Progress(name, total, "steps", done=first) as line, _sigterm() as told_to_stop):
+    meter = _Meter(stream, examples, parallel.peak_flops(log.peak_flops))
+
+    def report(index: int, metrics: Metrics) -> None:
+      _check(index, metrics)
+      line.update(index, f"loss {float(metrics['loss']):.3f}")
+      if index == first + 1:
+        meter.begin(index)
       if index % log.metrics_steps == 0 or index == last:
-        now = time.monotonic()
-        values = {key: float(value) for key, value in current.items()}
-        _check(index, values)
-        values["steps_per_second"] = (index - first) / (now - since)
-        values["input_wait_share"] = stream.waited_s / (now - since)
-        writer.write(index, values)
-      if time.monotonic() - saved > log.checkpoint_seconds or index == last:
-        _check(index, current)
+        values = {key: float(value) for key, value in metrics.items()}
+        writer.write(index, values | meter.rates(index))
+
+    for index, batch in enumerate(stream, first + 1):
+      if index == first + 1 and flops is not None and meter.peak:
+        meter.flops = flops(state, batch)
+      state, metrics = step(state, batch)
+      if pending is not None:
+        report(*pending)
+      pending = index, metrics
+      stop = told_to_stop()
+      if stop or index == last or time.monotonic() - saved > log.checkpoint_seconds:
+        report(*pending)  # checks the loss first
         save(state)
-        saved = time.monotonic()
+        pending, saved = None, time.monotonic()
+      if stop and index < total:
+        raise SystemExit(f"{name} was told to stop (SIGTERM); step {index:,} of {total:,} is saved "
+                         f"in {workdir}. Run the same command again to go on.")
   return state
 
 
-def _check(step: int, metrics: Mapping[str, Any]) -> None:
-  """Stops at a loss that is not finite, so that no such state is ever the newest checkpoint."""
+class _Meter:
+  """Rates between two lines of metrics; the first step, which compiles, counts in none.
+
+  Attributes:
+    peak: FLOP/s of a device at its best, 0 where it is not known.
+    flops: of a step on one device; None where nobody counted.
+  """
+
+  def __init__(self, stream: batches.Prefetch, examples: int, peak: float):
+    self.peak, self.flops = peak, None
+    self._stream, self._examples, self._since = stream, examples, (0.0, 0, 0.0)
+
+  def begin(self, step: int) -> None:
+    """Counts from this step on."""
+    self._since = (time.monotonic(), step, self._stream.waited_s)
+
+  def rates(self, step: int) -> dict[str, float]:
+    """Steps and examples a second, shares of the time waited and of the peak since `begin`."""
+    began, first, waited = self._since
+    self.begin(step)
+    if step == first:
+      return {}
+    seconds = self._since[0] - began
+    rate = (step - first) / seconds
+    found = {"steps_per_second": rate,
+             "input_wait_share": (self._stream.waited_s - waited) / seconds}
+    if self._examples:
+      found["examples_per_second"] = rate * self._examples
+    if self.flops is not None:
+      found["flop_utilisation"] = rate * self.flops / self.peak
+    return found
+
+
+@contextlib.contextmanager
+def _sigterm() -> Iterator[Callable[[], bool]]:
+  """Gives a function that says whether SIGTERM has come, which does nothing else meanwhile."""
+  came = threading.Event()
+  if threading.current_thread() is not threading.main_thread():
+    yield came.is_set  # only the main thread may receive signals
+    return
+  before = signal.signal(signal.SIGTERM, lambda *_: came.set())
+  try:
+    yield came.is_set
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
+def _check(step: int, metrics: Metrics) -> None:
   if not math.isfinite(float(metrics["loss"])):
     terms = ", ".join(f"{name} {float(value):.4g}" for name, value in metrics.items())
-    raise FloatingPointError(f"loss is not finite at step {step}: {terms}. Lower the learning rate or the "
-                             "weight of the term that grew; the last checkpoint is from before it")
+    raise FloatingPointError(f"loss is not finite at step {step}: {terms}. Lower the learning rate "
+                             "or the weight of the term that grew; the last checkpoint is from "
+                             "before it")

@@ -1,12 +1,20 @@
-"""Devices: the one home of pmap, and of every collective."""
+"""Devices and processes: the one home of pmap, of every collective and of where arrays lie.
+
+Outside this room nothing has a device axis, but for the batch on its way into a pmapped function.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 AXIS = "devices"
+
+# Dense bfloat16 FLOP/s of a device by the beginning of its kind's name; from makers' data sheets.
+PEAK_FLOPS = {"NVIDIA A100": 312e12, "NVIDIA H100": 989e12, "NVIDIA H200": 989e12, "TPU v4": 275e12,
+              "TPU v5 lite": 197e12, "TPU v5": 459e12, "TPU v6 lite": 918e12}
 
 
 def pmap(function: Callable, batch_argnum: int, arguments: int, *, gathered: bool = False,
@@ -18,11 +26,23 @@ def pmap(function: Callable, batch_argnum: int, arguments: int, *, gathered: boo
     batch_argnum: which argument carries a leading device axis (see `shard`).
     arguments: number of arguments.
     gathered: results differ and come back with a leading device axis.
-    donate: arguments whose buffers the results may take over.
+    donate: arguments whose buffers the results may take over; place them with `replicate`.
   """
   in_axes = tuple(0 if i == batch_argnum else None for i in range(arguments))
   return jax.pmap(function, AXIS, in_axes=in_axes, out_axes=0 if gathered else None,
                   donate_argnums=donate)
+
+
+def flops(function: Callable, *arguments: Any) -> float:
+  """Floating point operations of a pmapped call on one device, before the compiler optimises."""
+  return function.lower(*arguments).cost_analysis()["flops"]
+
+
+def peak_flops(given: float) -> float:
+  """FLOP/s of one device at its best: `given`, or that of a device in `PEAK_FLOPS`, or else 0."""
+  kind = jax.local_devices()[0].device_kind
+  known = [peak for name, peak in PEAK_FLOPS.items() if kind.startswith(name)]
+  return given or (known[0] if known else 0.0)
 
 
 def mean(tree: Any) -> Any:
@@ -30,9 +50,14 @@ def mean(tree: Any) -> Any:
   return jax.lax.pmean(tree, AXIS)
 
 
-def device_key(key: jax.Array) -> jax.Array:
-  """A key of its own for each device; inside `pmap` only."""
-  return jax.random.fold_in(key, jax.lax.axis_index(AXIS))
+def example_keys(key: jax.Array, count: int) -> jax.Array:
+  """A random key for each of this device's examples [count]; inside `pmap` only.
+
+  They are folded from the example's place in the whole batch, so that what is drawn with them does
+  not depend on the number of devices.
+  """
+  first = jax.lax.axis_index(AXIS) * count
+  return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(count))
 
 
 def gather(x: jax.Array) -> jax.Array:
@@ -43,14 +68,29 @@ def gather(x: jax.Array) -> jax.Array:
   return jax.lax.all_gather(x, AXIS, tiled=True)
 
 
-def check_batch(size: int) -> None:
-  """Raises ValueError unless a batch of `size` examples splits evenly over the devices."""
+def check_batch(size: int, parts: int = 1) -> None:
+  """Raises ValueError unless `size` examples split evenly over devices, and each's over `parts`."""
   devices = jax.device_count()
-  if size % devices:
-    raise ValueError(f"batch size {size} is not divisible by {devices} devices")
+  if size % (devices * parts):
+    several = f" times {parts} parts" if parts > 1 else ""
+    raise ValueError(f"batch size {size} is not divisible by {devices} devices{several}")
 
 
 def shard(batch: Any) -> Any:
-  """[B, ...] -> [local devices, B / devices, ...] for every leaf."""
+  """This process' examples on its devices: every leaf [B, ...] -> [devices, B / devices, ...]."""
   devices = jax.local_device_count()
-  return jax.tree.map(lambda x: np.asarray(x).reshape(devices, -1, *x.shape[1:]), batch)
+  split = jax.tree.map(lambda x: np.asarray(x).reshape(devices, -1, *x.shape[1:]), batch)
+  return jax.device_put(split, _placement(jax.P(AXIS)))
+
+
+def replicate(tree: Any) -> Any:
+  """Every leaf on each of this process' devices, copied: it may be donated, its source stays.
+
+  The copy is made first: placing an array that lies on one of the devices keeps that device's
+  buffer, even with may_alias=False, and donating one buffer twice ends the process.
+  """
+  return jax.device_put(jax.tree.map(jnp.copy, tree), _placement(jax.P()))
+
+
+def _placement(spec: jax.P) -> jax.NamedSharding:
+  return jax.NamedSharding(jax.sharding.Mesh(np.array(jax.local_devices()), (AXIS,)), spec)

@@ -1,6 +1,10 @@
 """The training loop, on a linear regression that needs no data set."""
 
+import dataclasses
 import json
+import os
+import signal
+import time
 
 import jax
 import jax.numpy as jnp
@@ -41,14 +45,15 @@ def step_of(damage=None):
 
 
 def fresh():
-  return loop.begin(0, {"weight": jnp.zeros(3)}, {"offset": jnp.ones(2)}, TRANSFORM)
+  return loop.begin(0, {"weight": np.zeros(3, np.float32)}, {"offset": np.ones(2)}, TRANSFORM)
 
 
 def train(workdir, last, *, step=None, batches=batch_at, log=LOG):
   """`last` steps in a work directory, from where it stands."""
   with checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
-    return loop.run(step or step_of(), loop.resume(fresh(), checkpoints), batches, last, name="line", total=10,
-                    workdir=workdir, log=log, save=lambda state: loop.save(state, checkpoints, {"of": "a test"}))
+    return loop.run(step or step_of(), loop.resume(fresh(), checkpoints), batches, last,
+                    name="line", total=10, workdir=workdir, log=log,
+                    save=lambda state: loop.save(state, checkpoints, {"of": "a test"}))
 
 
 def lines(workdir):
@@ -67,7 +72,8 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
   parts = train(tmp_path / "parts", 9)
   for ours, theirs in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
     np.testing.assert_array_equal(ours, theirs)
-  assert [line["loss"] for line in lines(tmp_path / "parts")] == [line["loss"] for line in lines(tmp_path / "whole")]
+  losses = [[line["loss"] for line in lines(tmp_path / run)] for run in ("parts", "whole")]
+  assert losses[0] == losses[1]
 
 
 def test_frozen_parameters_are_saved_and_have_no_optimiser_state(tmp_path):
@@ -80,7 +86,8 @@ def test_frozen_parameters_are_saved_and_have_no_optimiser_state(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path):
   with pytest.raises(FloatingPointError, match="loss is not finite at step 5: loss nan"):
-    train(tmp_path, 8, step=step_of(damage=5), log=config_lib.Log(metrics_steps=100, checkpoint_seconds=0.0))
+    train(tmp_path, 8, step=step_of(damage=5),
+          log=config_lib.Log(metrics_steps=100, checkpoint_seconds=0.0))
   with checkpoint.Checkpoints(tmp_path, 3) as checkpoints:
     assert checkpoints.latest() == 4
 
@@ -88,7 +95,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path):
 def test_metrics_are_written_every_so_many_steps_and_at_the_end(tmp_path):
   train(tmp_path, 5)
   assert [line["step"] for line in lines(tmp_path)] == [2, 4, 5]
-  assert all(0 <= line["input_wait_share"] <= 1 and line["steps_per_second"] > 0 for line in lines(tmp_path))
+  assert all(0 <= line["input_wait_share"] <= 1 and line["steps_per_second"] > 0
+             for line in lines(tmp_path))
 
 
 def test_an_error_in_the_input_names_its_step(tmp_path):
@@ -99,3 +107,58 @@ def test_an_error_in_the_input_names_its_step(tmp_path):
   with pytest.raises(ValueError, match="broken file") as error:
     train(tmp_path, 5, batches=broken)
   assert error.value.__notes__ == ["while reading the input of step 2"]
+
+
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path):
+  def batches(index):
+    if index == 4:
+      os.kill(os.getpid(), signal.SIGTERM)
+    return batch_at(index)
+  with pytest.raises(SystemExit, match=r"line was told to stop \(SIGTERM\); step \d of 10 is "
+                                       "saved in .*Run the same command again to go on"):
+    train(tmp_path, 10, batches=batches)
+  with checkpoint.Checkpoints(tmp_path, 3) as checkpoints:
+    done = checkpoints.latest()
+  assert done < 10 and lines(tmp_path)[-1]["step"] <= done
+  assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+  ours, theirs = train(tmp_path, 10), train(tmp_path / "whole", 10)
+  np.testing.assert_array_equal(ours.params["weight"], theirs.params["weight"])
+
+
+def test_rates_leave_out_the_first_step_which_compiles(tmp_path):
+  slow = {"once": True}
+
+  def step(state, batch, compiled=step_of()):
+    time.sleep(1.0 if slow.pop("once", None) else 0.01)
+    return compiled(state, batch)
+
+  loop.run(step, fresh(), batch_at, 10, name="line", total=10, workdir=tmp_path,
+           log=dataclasses.replace(LOG, peak_flops=1e6), examples=16,
+           flops=lambda state, batch: 500.0, save=lambda state: None)
+  assert all(5 < line["steps_per_second"] < 300 for line in lines(tmp_path))
+  for line in lines(tmp_path):
+    rate = line["steps_per_second"]
+    np.testing.assert_allclose(line["examples_per_second"], 16 * rate, rtol=1e-5)
+    np.testing.assert_allclose(line["flop_utilisation"], 500e-6 * rate, rtol=1e-5)
+
+
+def test_metrics_are_read_when_the_next_step_is_under_way(tmp_path):
+  events = []
+
+  class Loss:
+    def __init__(self, step):
+      self.step = step
+
+    def __float__(self):
+      events.append(f"read {self.step}")
+      return 0.5
+
+  def step(state, batch):
+    done = int(state.step) + 1
+    events.append(f"step {done}")
+    return state._replace(step=done), {"loss": Loss(done)}
+
+  loop.run(step, fresh(), batch_at, 4, name="line", total=4, workdir=tmp_path, log=LOG,
+           save=lambda state: events.append("save"))
+  assert list(dict.fromkeys(events)) == [
+    "step 1", "step 2", "read 1", "step 3", "read 2", "step 4", "read 3", "read 4", "save"]

@@ -1,0 +1,93 @@
+"""Devices: what is placed where, and what must not depend on how many there are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cmx import parallel
+
+
+def drawn(devices, batch=16):
+  """A number drawn for each example of a batch [batch], on the first devices."""
+  def draw(key, x):
+    return jax.vmap(jax.random.uniform)(parallel.example_keys(key, len(x)))
+  mapped = parallel.pmap(draw, batch_argnum=1, arguments=2, gathered=True)
+  return np.ravel(mapped(jax.random.key(7), np.zeros((devices, batch // devices))))
+
+
+def test_example_keys_do_not_depend_on_the_number_of_devices():
+  np.testing.assert_array_equal(drawn(1), drawn(8))
+  assert len(set(drawn(2).tolist())) == 16  # and no two examples draw the same
+
+
+def test_mean_is_over_devices():
+  mapped = parallel.pmap(lambda x: parallel.mean(x.sum()), batch_argnum=0, arguments=1)
+  assert mapped(np.arange(8.0).reshape(8, 1)) == 3.5
+
+
+def test_gather_puts_the_examples_of_all_devices_in_batch_order():
+  mapped = parallel.pmap(lambda x: parallel.gather(x), batch_argnum=0, arguments=1)
+  x = np.arange(32.0).reshape(16, 2)
+  np.testing.assert_array_equal(mapped(parallel.shard(x)), x)
+
+
+def test_a_term_that_gathers_has_the_gradient_of_one_device():
+  """The mean over devices of the gathered loss' gradient is the gradient on one device."""
+  x = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
+
+  def coupled(weight, examples):  # every example with every other
+    h = parallel.gather(examples * weight)
+    return jnp.sum((h @ h.T) ** 2)
+
+  def gradient(devices):
+    mapped = parallel.pmap(lambda weight, part: parallel.mean(jax.grad(coupled)(weight, part)),
+                           batch_argnum=1, arguments=2)
+    return mapped(np.ones(3, np.float32), x.reshape(devices, -1, 3))
+
+  np.testing.assert_allclose(gradient(8), gradient(1), rtol=1e-5)
+
+
+def test_shard_gives_each_device_its_rows():
+  batch = parallel.shard({"x": np.arange(16), "y": np.ones((16, 2, 3))})
+  assert batch["x"].shape == (8, 2) and batch["y"].shape == (8, 2, 2, 3)
+  assert [part.data.ravel().tolist() for part in batch["x"].addressable_shards] == [
+    [i, i + 1] for i in range(0, 16, 2)]
+
+
+def test_donating_a_replicated_tree_leaves_its_source_whole():
+  source = {"host": np.ones((64, 64), np.float32), "device": jnp.ones((64, 64))}
+  twice = {"a": source, "b": source}  # the same arrays, as after a warm start
+  grow = parallel.pmap(lambda tree, x: jax.tree.map(lambda leaf: leaf + x.sum(), tree),
+                       batch_argnum=1, arguments=2, donate=(0,))
+  grown = grow(parallel.replicate(twice), np.ones((8, 1), np.float32))
+  np.testing.assert_array_equal(grown["b"]["host"], 2.0)
+  np.testing.assert_array_equal(source["host"], 1.0)
+  np.testing.assert_array_equal(source["device"], 1.0)
+
+
+def test_a_batch_that_does_not_split_is_refused():
+  parallel.check_batch(16, parts=2)
+  with pytest.raises(ValueError, match="batch size 10 is not divisible by 8 devices$"):
+    parallel.check_batch(10)
+  with pytest.raises(ValueError, match="batch size 16 is not divisible by 8 devices times 4 parts"):
+    parallel.check_batch(16, parts=4)
+
+
+def test_flops_of_a_matrix_product_on_one_device():
+  mapped = parallel.pmap(lambda w, x: x @ w, batch_argnum=1, arguments=2, gathered=True)
+  found = parallel.flops(mapped, np.ones((30, 50), np.float32), np.ones((8, 4, 30), np.float32))
+  np.testing.assert_allclose(found, 2 * 4 * 30 * 50, rtol=1e-3)
+
+
+class Device:
+  def __init__(self, kind):
+    self.device_kind = kind
+
+
+@pytest.mark.parametrize("kind, given, expected", [
+  ("NVIDIA H100 80GB HBM3", 0.0, 989e12), ("TPU v5 lite", 0.0, 197e12), ("TPU v5", 0.0, 459e12),
+  ("cpu", 0.0, 0.0), ("cpu", 5e10, 5e10), ("TPU v4", 1e12, 1e12)])
+def test_the_peak_is_the_given_one_or_the_known_device_s(monkeypatch, kind, given, expected):
+  monkeypatch.setattr(jax, "local_devices", lambda: [Device(kind)])
+  assert parallel.peak_flops(given) == expected
