@@ -88,6 +88,7 @@ class Network:
   pool5: int = 512  # width of pool5 where no modality is read as pixels; else convolutions fix it
   trunk: int = 256  # width of fc6 and fc7 (the paper: 4,096)
   dropout: float = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
+  precision: str = "float32"  # of activations, or "bfloat16"; parameters and losses are float32
 
 
 @dataclasses.dataclass
@@ -103,6 +104,8 @@ class Optimizer:
   weight_decay: float = 1e-4  # decoupled, on kernels only
   clip: float = 1.0  # global norm of the gradient
   tune_share: float = 0.5  # share of the steps with the trunk frozen, in methods that release it
+  accumulate: int = 1  # parts in which a device works off its batch, to need a part of the memory
+  recompute: bool = False  # activations again in the backward pass, to keep one modality's at once
 
 
 @dataclasses.dataclass
@@ -142,6 +145,7 @@ class Log:
   checkpoint_seconds: float = 60.0  # time between two checkpoints; the last step is always kept
   keep: int = 2  # newest checkpoints kept
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])
+  peak_flops: float = 0.0  # FLOP/s of a device at its best, for the utilisation; 0 looks it up
 
 
 @dataclasses.dataclass

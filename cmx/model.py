@@ -72,14 +72,15 @@ def init(key: jax.Array, modalities: Modalities, method: methods_lib.Method,
 
 
 def _dense(layer: str, network: config_lib.Network, classes: int) -> nn.Dense:
-  if layer == "fc8":  # small logits at the start: every class equally likely
+  if layer == "fc8":  # small logits at the start: every class equally likely; float32 for the loss
     return nn.Dense(classes, kernel_init=nn.initializers.normal(0.01))
-  return nn.Dense(network.trunk, kernel_init=nn.initializers.he_normal())
+  return nn.Dense(network.trunk, kernel_init=nn.initializers.he_normal(),
+                  dtype=towers.precision(network))
 
 
 def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
           method: methods_lib.Method, network: config_lib.Network, *,
-          dropout_key: jax.Array | None = None) -> dict[str, jax.Array]:
+          dropout_keys: jax.Array | None = None) -> dict[str, jax.Array]:
   """Every named activation of a batch of one modality.
 
   Args:
@@ -88,8 +89,8 @@ def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
     modality: row of the input.
     method: row that says whose parameters are used.
     network: shapes and dropout.
-    dropout_key: drops fc6 and fc7 where given (training); the activations returned are those before
-      dropout.
+    dropout_keys: random keys [B], one an example: drop fc6 and fc7 where given (training); the
+      activations returned are those before dropout.
 
   Returns:
     pool5 [B, D5], fc6 and fc7 [B, D] after their ReLU, fc6_linear and fc7_linear [B, D] before it,
@@ -107,15 +108,20 @@ def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
       break
     activations[f"{layer}_linear"] = h
     activations[layer] = h = nn.relu(h)
-    if dropout_key is not None and network.dropout > 0:
-      h = _dropout(jax.random.fold_in(dropout_key, i), h, network.dropout)
+    if dropout_keys is not None and network.dropout > 0:
+      h = _dropout(dropout_keys, i, h, network.dropout)
   return activations
 
 
-def _dropout(key: jax.Array, x: jax.Array, share: float) -> jax.Array:
-  """x with a share of its entries set to 0 and the rest scaled so that the mean stays."""
-  kept = jax.random.bernoulli(key, 1.0 - share, x.shape)
-  return jnp.where(kept, x / (1.0 - share), 0.0)
+def _dropout(keys: jax.Array, number: int, x: jax.Array, share: float) -> jax.Array:
+  """x [B, D] with a share of its entries set to 0 and the rest scaled so that the mean stays.
+
+  Each example draws with a key of its own (keys [B], folded with the layer's `number`), so that
+  what it loses does not depend on how a batch is split over devices.
+  """
+  def draw(key):
+    return jax.random.bernoulli(jax.random.fold_in(key, number), 1.0 - share, x.shape[1:])
+  return jnp.where(jax.vmap(draw)(keys), x / (1.0 - share), 0.0)
 
 
 def warm_start(params: Params, reference: Mapping[str, Mapping[str, Any]],

@@ -1,4 +1,4 @@
-"""Towers: networks from one modality's input to pool5, as pure functions of parameters and input."""
+"""Towers: networks from one modality's input to pool5, pure functions of parameters and input."""
 
 import math
 
@@ -17,15 +17,27 @@ def scale_pixels(x: jax.Array) -> jax.Array:
   return x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x
 
 
+def precision(network: config_lib.Network) -> jnp.dtype:
+  """The type of a network's activations.
+
+  Raises:
+    ValueError: unless it is float32 or bfloat16.
+  """
+  if network.precision not in ("float32", "bfloat16"):
+    raise ValueError(f"network.precision {network.precision!r}; expected float32 or bfloat16")
+  return jnp.dtype(network.precision)
+
+
 class SmallTower(nn.Module):
   """Four convolutions for images of 32 to 96 pixels; pool5 is [B, (H/16) (W/16) channels[3]], >= 0.
 
   conv1 is an 8x8 convolution of stride 4 on pixels folded two by two, so that it sees 12 channels
-  and not 3; pools are reshapes. Both are where XLA is slowest on CPUs: 2.5 times the steps a second of
-  the textbook form at equal accuracy, and no loss elsewhere.
+  and not 3; pools are reshapes. Both are where XLA is slowest on CPUs: 2.5 times the steps a
+  second of the textbook form at equal accuracy, and no loss elsewhere.
   """
 
   channels: tuple[int, int, int, int]
+  dtype: jnp.dtype = jnp.dtype("float32")  # of activations
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -36,7 +48,8 @@ class SmallTower(nn.Module):
     return x.reshape(x.shape[0], -1)
 
   def _conv(self, x, index, size, *, stride=1):
-    conv = nn.Conv(self.channels[index], (size, size), stride, kernel_init=_HE, name=f"conv{index + 1}")
+    conv = nn.Conv(self.channels[index], (size, size), stride, kernel_init=_HE, dtype=self.dtype,
+                   name=f"conv{index + 1}")
     return nn.relu(conv(x))
 
 
@@ -64,6 +77,8 @@ class AlexNetTower(nn.Module):
   Source: Zhou et al. 2014 (Places-CNN); 2,334,080 parameters.
   """
 
+  dtype: jnp.dtype = jnp.dtype("float32")  # of activations
+
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     x = scale_pixels(x)
@@ -78,7 +93,7 @@ class AlexNetTower(nn.Module):
 
   def _conv(self, x, number, channels, size, *, padding, stride=1, groups=1):
     conv = nn.Conv(channels, (size, size), stride, padding=padding, feature_group_count=groups,
-                   kernel_init=_HE, name=f"conv{number}")
+                   kernel_init=_HE, dtype=self.dtype, name=f"conv{number}")
     return nn.relu(conv(x))
 
 
@@ -86,8 +101,9 @@ def _pool3(x: jax.Array) -> jax.Array:
   return nn.max_pool(x, (3, 3), (2, 2))
 
 
-def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> jax.Array:
-  """x / (1 + alpha / n sum x^2)^beta over `window` neighbouring channels of [B, H, W, D], as in Caffe."""
+def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4,
+                        beta: float = 0.75) -> jax.Array:
+  """x / (1 + alpha / n sum x^2)^beta, as in Caffe: [B, H, W, D], n = `window` channels around."""
   half = window // 2
   squares = jnp.pad(x * x, ((0, 0),) * 3 + ((half, half),))
   total = sum(squares[..., i:i + x.shape[-1]] for i in range(window))
@@ -99,17 +115,18 @@ class VectorTower(nn.Module):
 
   hidden: tuple[int, ...]
   width: int
+  dtype: jnp.dtype = jnp.dtype("float32")  # of activations
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     for i, width in enumerate((*self.hidden, self.width)):
-      x = nn.relu(nn.Dense(width, kernel_init=_HE, name=f"dense{i + 1}")(x))
+      x = nn.relu(nn.Dense(width, kernel_init=_HE, dtype=self.dtype, name=f"dense{i + 1}")(x))
     return x
 
 
 TOWERS = {
-  "small": lambda network: SmallTower(tuple(network.channels)),
-  "alexnet": lambda network: AlexNetTower(),
+  "small": lambda network: SmallTower(tuple(network.channels), precision(network)),
+  "alexnet": lambda network: AlexNetTower(precision(network)),
 }
 
 
@@ -120,13 +137,14 @@ def tower(modality: modalities_lib.Modality, network: config_lib.Network, pool5:
     ValueError: if the network names no known tower.
   """
   if len(modality.shape) == 1:
-    return VectorTower(tuple(network.hidden), pool5)
+    return VectorTower(tuple(network.hidden), pool5, precision(network))
   if network.tower not in TOWERS:
     raise ValueError(f"network.tower {network.tower!r}; expected one of {', '.join(TOWERS)}")
   return TOWERS[network.tower](network)
 
 
-def pool5_width(modalities: tuple[modalities_lib.Modality, ...], network: config_lib.Network) -> int:
+def pool5_width(modalities: tuple[modalities_lib.Modality, ...],
+                network: config_lib.Network) -> int:
   """Width of pool5: what the convolutions give, or `network.pool5` where no modality has images.
 
   Raises:
@@ -143,5 +161,6 @@ def pool5_width(modalities: tuple[modalities_lib.Modality, ...], network: config
                        jax.random.key(0), jax.ShapeDtypeStruct((1, *example.shape), jnp.float32))
   width = math.prod(out.shape[1:])
   if width == 0:
-    raise ValueError(f"images of {example.shape[:2]} pixels are too small for tower {network.tower!r}")
+    raise ValueError(f"images of {example.shape[:2]} pixels are too small for tower "
+                     f"{network.tower!r}")
   return width

@@ -2,9 +2,10 @@
 
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from cmx import batches
@@ -56,7 +57,8 @@ def optimizer(settings: config_lib.Optimizer, duration: int,
     warm: {layer: owners} that started from the reference and have rates of their own.
   """
   warmup = min(settings.warmup, duration // 2)
-  schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, max(duration, 1))
+  schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup,
+                                                max(duration, 1))
 
   def rate(layer: str, owner: str) -> float:
     if owner not in warm.get(layer, ()):
@@ -89,40 +91,66 @@ def make_step(config: config_lib.Config, method: methods_lib.Method, modalities:
   """The pmapped train step: (state, batch, mixtures, key) -> (state, metrics).
 
   The state is whole on every device and is donated; the batch has a leading device axis
-  (`parallel.shard`); the key is the run's, and the step is folded into it here. Metrics are scalars:
-  the loss and its terms, and loss and accuracy of each modality.
+  (`parallel.shard`); the key is the run's, and the step is folded into it here. Metrics are
+  scalars: the loss and its terms, and loss and accuracy of each modality.
   """
-  reference = modalities[0].name
+  settings, reference = settings_of(config), modalities[0].name
 
-  def loss(trainable, frozen, batch, mixtures, key):
+  def outputs(params, x, keys, modality):
+    return model.apply(params, x, modality, method, config.network, dropout_keys=keys)
+
+  if settings.recompute:
+    outputs = jax.checkpoint(outputs, static_argnums=3)
+
+  def loss(trainable, frozen, mixtures, batch, keys):
     params = {**frozen, **trainable}
     activations, metrics = {}, {}
+    labels = {name: part["label"] for name, part in batch.items()}
     for i, modality in enumerate(modalities):
-      outputs = model.apply(params, batch[modality.name]["input"], modality, method, config.network,
-                            dropout_key=jax.random.fold_in(key, i))
-      labels = batch[modality.name]["label"]
-      activations[modality.name] = outputs
-      metrics[f"loss/{modality.name}"] = losses.cross_entropy(outputs["fc8"], labels)
-      metrics[f"accuracy/{modality.name}"] = (outputs["fc8"].argmax(-1) == labels).mean()
+      name = modality.name
+      activations[name] = outputs(params, batch[name]["input"], _fold(keys, i), modality)
+      logits = activations[name]["fc8"]
+      metrics[f"loss/{name}"] = losses.cross_entropy(logits, labels[name])
+      metrics[f"accuracy/{name}"] = (logits.argmax(-1) == labels[name]).mean()
     total = sum(metrics[f"loss/{m.name}"] for m in modalities) / len(modalities)
     metrics["loss/cross_entropy"] = total
     if method.term is not None:
-      labels = {name: part["label"] for name, part in batch.items()}
       metrics["loss/alignment"] = method.term(activations, labels, mixtures,
                                               alignment=config.alignment, reference=reference)
       total = total + metrics["loss/alignment"]
     return total, {"loss": total, **metrics}
 
   def step(state, batch, mixtures, key):
-    key = parallel.device_key(jax.random.fold_in(key, state.step))
-    gradient, metrics = jax.grad(loss, has_aux=True)(state.trainable, state.frozen, batch, mixtures, key)
+    size = len(batch[reference]["label"])
+    keys = parallel.example_keys(jax.random.fold_in(key, state.step), size)
+    gradient, metrics = _accumulated(
+      lambda part: jax.grad(loss, has_aux=True)(state.trainable, state.frozen, mixtures, *part),
+      (batch, keys), settings.accumulate)
     gradient, metrics = parallel.mean((gradient, metrics))
     updates, new = transform.update(gradient, state.optimizer, state.trainable)
-    metrics["gradient_norm"] = optax.global_norm(gradient)
+    metrics["gradient_norm"] = optax.tree.norm(gradient)
     trainable = optax.apply_updates(state.trainable, updates)
     return loop.State(state.step + 1, trainable, state.frozen, new), metrics
 
   return parallel.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
+
+
+def _fold(keys: jax.Array, number: int) -> jax.Array:
+  return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+
+
+def _accumulated(function: Callable, examples: Any, parts: int) -> Any:
+  """Mean of `function` over equal parts of the examples, one part after the other."""
+  if parts == 1:
+    return function(examples)
+  split = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), examples)
+  one = jax.eval_shape(function, jax.tree.map(lambda x: x[0], split))
+  nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one)
+
+  def add(total, part):
+    return jax.tree.map(jnp.add, total, function(part)), None
+
+  return jax.tree.map(lambda x: x / parts, jax.lax.scan(add, nothing, split)[0])
 
 
 def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
@@ -138,25 +166,36 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     mixtures: {layer: Mixture} for rows whose term needs them.
 
   Raises:
-    ValueError: for a method, batch or work directory that does not fit; before anything is trained.
-    FloatingPointError: if the loss is not finite; the message names the step. No checkpoint is
-      written after it.
+    ValueError: for a method, batch or work directory that does not fit, or a work directory that
+      another process trains in; before anything is trained.
+    FloatingPointError: if the loss is not finite (see `loop.run`).
+    SystemExit: after SIGTERM, with the state saved.
   """
   method = methods_lib.named(config.method)
   modalities = dataset.modalities[:1] if method.reference else dataset.modalities
   settings = settings_of(config)
-  parallel.check_batch(settings.batch)
+  parallel.check_batch(settings.batch, settings.accumulate)
   if method.components is not None and not mixtures:
-    raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference first")
+    raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
+                     "first")
   workdir = checkpoint.claim(workdir, config)
   key = jax.random.key(config.seed)
-  params = jax.jit(lambda k: model.init(k, modalities, method, config.network, len(dataset.classes)))(key)
+  params = jax.jit(lambda key: model.init(
+    key, modalities, method, config.network, len(dataset.classes)))(key)
   warm: dict[str, set[str]] = {}
   if reference is not None:
-    params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities, method)
-  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
+    params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
+                                    method)
   samplers = batches.samplers(dataset._replace(modalities=modalities))
-  with checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints:
+  constants = parallel.replicate((dict(mixtures or {}), key))
+  card = checkpoint.card(config, dataset.classes, modalities)
+
+  def batch_at(index):
+    return parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
+                                           augment=config.augment))
+
+  with (checkpoint.locked(workdir),
+        checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
     done = checkpoints.latest() or 0
     if done:
       params = checkpoints.restore(done, "params")
@@ -169,12 +208,11 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
         state = loop.resume(state, checkpoints)
       step = make_step(config, method, modalities, transform)
       state = loop.run(
-        lambda state, batch, step=step: step(state, batch, mixtures or {}, key), state,
-        lambda index: parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
-                                                      augment=config.augment)),
+        lambda state, batch, step=step: step(state, batch, *constants), state, batch_at,
         phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
-        save=lambda state: loop.save(state, checkpoints, card))
+        save=lambda state: loop.save(state, checkpoints, card),
+        examples=settings.batch * len(modalities),
+        flops=lambda state, batch, step=step: parallel.flops(step, state, batch, *constants))
       params = state.params
     checkpoints.wait()
-  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
-                        card["provenance"])
+  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps)

@@ -1,0 +1,50 @@
+"""A run small enough for tests: three modalities of 32 pixels, two examples a category."""
+
+import pathlib
+
+import numpy as np
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import experiment
+from cmx import gmm
+
+CLASSES = 24
+FIELDS = {
+  "data.world.image_size": 32, "data.world.natural": 2, "data.world.clipart": 2,
+  "data.world.spatial_text": 2, "data.world.drawing": 2, "data.world.description": 2,
+  "data.world.validation_natural": 1, "data.world.validation_other": 1,
+  "data.modalities": ("natural", "drawing", "description"),
+  "network.channels": (4, 4, 4, 4), "network.hidden": (8,), "network.trunk": 16,
+  "optimizer.steps": 6, "optimizer.batch": 16, "reference.steps": 4, "reference.batch": 16,
+  "mixture.components": 2, "mixture.iterations": 2, "log.metrics_steps": 1, "evaluation.batch": 24,
+}
+
+
+def config(root: pathlib.Path, method: str = "c", **changes) -> config_lib.Config:
+  """A config with these fields; `changes` are more, with __ for the dot."""
+  return config_lib.replace(config_lib.Config(), _fields(root, method, changes))
+
+
+def flags(root: pathlib.Path, method: str = "c", **changes) -> list[str]:
+  """The same as command-line flags."""
+  return [f"--config.{name}={value}" for name, value in _fields(root, method, changes).items()]
+
+
+def _fields(root, method, changes):
+  return FIELDS | {"data.root": str(root), "method": method} | {
+    name.replace("__", "."): value for name, value in changes.items()}
+
+
+def dataset(root: pathlib.Path) -> data.Dataset:
+  """The data set of `config`, prepared and encoded."""
+  settings = config(root)
+  data.prepare(settings.data)
+  return experiment.open_data(settings)
+
+
+def mixtures(width: int = 16) -> dict[str, gmm.Mixture]:
+  """Mixtures for fc6 and fc7 that no fitting is needed for."""
+  rng = np.random.default_rng(0)
+  return {layer: gmm.Mixture(np.array([0.25, 0.75], np.float32), rng.random((2, width), np.float32),
+                             1.0 + rng.random((2, width), np.float32)) for layer in ("fc6", "fc7")}
