@@ -96,7 +96,7 @@ def test_examples_come_out_by_modality_split_and_class(root):
 
 
 def test_source_and_licence_are_kept_per_example(root):
-  assert _load(root).splits["train"]["clipart"].origin(0) == {
+  assert everyday.origin(_load(root).splits["train"]["clipart"], 0) == {
     "kind": "clipart", "source": "tuxpaint", "package": TUX, "path": "p.png",
     "licence": "GPL-2.0-or-later"}
 

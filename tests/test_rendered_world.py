@@ -138,12 +138,6 @@ def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
   assert len(data.load(settings).splits["train"]["drawing"]) == CLASSES
 
 
-def test_records_of_another_number_are_an_error(prepared):
-  row = data.load(prepared).modalities[0]
-  with pytest.raises(ValueError, match="2 records of natural train; expected 3: remove the folder"):
-    rendered_world.Records([b"", b""], row, "train", 3)
-
-
 def test_workers_give_the_records_in_order():
   with workers.Pool(10_000) as pool:
     made = list(pool.records(0, "description", "train", 300, 64))

@@ -5,7 +5,7 @@ A file `cmx/data/<name>.py` is a data set. It defines
   prepare(data: config.Data) -> None     make the records on disk; returns at once if they are there
   load(data: config.Data) -> Dataset     open them; FileNotFoundError that says how to prepare them
 
-and nothing else has to be touched to add one.
+and nothing else has to be touched to add one. Files whose name begins with _ are what they share.
 """
 
 import importlib
@@ -60,7 +60,8 @@ class Dataset(NamedTuple):
 
 def names() -> list[str]:
   """Names of the data sets: the files of this folder."""
-  return sorted(module.name for module in pkgutil.iter_modules(__path__))
+  return sorted(module.name for module in pkgutil.iter_modules(__path__)
+                if not module.name.startswith("_"))
 
 
 def _module(name: str):

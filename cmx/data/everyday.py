@@ -22,6 +22,7 @@ from PIL import Image
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data import _records
 from cmx.everyday import archive as archive_lib
 from cmx.everyday import build
 from cmx.everyday import recipe as recipe_lib
@@ -153,35 +154,10 @@ def _fingerprint(examples: list[dict[str, Any]]) -> str:
   return total.hexdigest()[:16]
 
 
-class Records:
-  """Source over one split's records, or the part of it that `indices` names.
-
-  Args:
-    records: the TFDS data source of a split.
-    labels: int32 [N] of the chosen ones.
-    indices: which records, int [N].
-    read: from a record to the example's input.
-    fingerprint: of the content as read.
-  """
-
-  def __init__(self, records: Any, labels: np.ndarray, indices: np.ndarray, read: Any,
-               fingerprint: str):
-    self.labels, self.fingerprint = labels, fingerprint
-    self._records, self._indices, self._read = records, indices, read
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-  def __getitem__(self, index: int) -> data_lib.Example:
-    record = self._records[int(self._indices[index])]
-    return {"input": self._read(record), "label": int(record["label"]),
-            "key": record["key"].decode()}
-
-  def origin(self, index: int) -> dict[str, str]:
-    """Kind, source, package, path and licence of an example."""
-    record = self._records[int(self._indices[index])]
-    return {name: record[name].decode()
-            for name in ("kind", "source", "package", "path", "licence")}
+def origin(source: _records.Records, index: int) -> dict[str, str]:
+  """Kind, source, package, path and licence of an example of this data set."""
+  record = source.record(index)
+  return {name: record.text(name) for name in ("kind", "source", "package", "path", "licence")}
 
 
 def load(data: config_lib.Data) -> data_lib.Dataset:
@@ -217,7 +193,7 @@ def _row(row: modalities_lib.Modality, options: config_lib.Everyday) -> modaliti
 
 
 def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, split: str,
-            options: config_lib.Everyday) -> Records:
+            options: config_lib.Everyday) -> _records.Records:
   name = f"{row.name}_{split}"
   entry = report["splits"].get(name, {"labels": [], "kinds": [], "fingerprint": "empty"})
   indices, fingerprint, read = np.arange(len(entry["labels"])), entry["fingerprint"], _pixels
@@ -229,20 +205,25 @@ def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, 
     read, fingerprint = (_masked(report["classes"]), f"{fingerprint}-masked") if masked else (
       _text, f"{fingerprint}-text")
   labels = np.array(entry["labels"], np.int32)[indices]
-  records = builder.as_data_source(name) if len(entry["labels"]) else ()
-  return Records(records, labels, indices, read, fingerprint)
+  raw = _records.opened(builder, name, len(entry["labels"]))
+  return _records.Records(raw, labels, read, _key, indices, fingerprint)
 
 
-def _pixels(record: dict[str, Any]) -> np.ndarray:
-  with Image.open(io.BytesIO(record["image"])) as image:
+def _key(record: _records.Record, number: int) -> str:
+  del number
+  return record.text("key")
+
+
+def _pixels(record: _records.Record) -> np.ndarray:
+  with Image.open(io.BytesIO(record.content("image"))) as image:
     return np.asarray(image.convert("RGB"))
 
 
-def _text(record: dict[str, Any]) -> str:
-  return record["text"].decode()
+def _text(record: _records.Record) -> str:
+  return record.text("text")
 
 
 def _masked(classes: Sequence[str]) -> Any:
   patterns = [re.compile(rf"\b({'|'.join(map(re.escape, name.split('_')))})(e?s)?\b", re.IGNORECASE)
               for name in classes]
-  return lambda record: patterns[int(record["label"])].sub(MASK, _text(record))
+  return lambda record: patterns[record.integer("label")].sub(MASK, _text(record))

@@ -5,20 +5,19 @@
 files are the archive already, and an example costs microseconds to read instead of a decoding.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import pathlib
 import shlex
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import locks
 from cmx import modalities as modalities_lib
 from cmx.folders import decoding
 from cmx.folders import judgement
@@ -65,7 +64,7 @@ def prepare(data: config_lib.Data) -> None:
     raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(found))
   rows = judgement.rows(listing, data.folders.reference)
   folder = _folder(data, listing)
-  with _locked(folder):
+  with locks.held(folder):
     if not (folder / _CARD).exists():
       _record(data, listing, rows, folder)
     elif listing.bad:
@@ -117,15 +116,6 @@ def _unusable(bad: Sequence[listing_lib.Bad], good: int) -> ValueError:
   lines = "\n  ".join(f"{file}: {why}" for file, why in bad)
   return ValueError(f"{len(bad)} of {good + len(bad)} files cannot be used; remove or replace them:"
                     f"\n  {lines}")
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-  """Holds the folder's lock: a second process waits, and then finds the records made."""
-  folder.parent.mkdir(parents=True, exist_ok=True)
-  with folder.with_suffix(".lock").open("w") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
 
 
 def _record(data: config_lib.Data, listing: listing_lib.Listing,

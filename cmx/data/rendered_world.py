@@ -5,7 +5,6 @@ One `tensorflow_datasets` configuration a modality, stored as ArrayRecord; no Te
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import json
@@ -17,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.proto import tf_example_pb2
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import locks
 from cmx import modalities as modalities_lib
+from cmx.data import _records
 from cmx.world import categories
 from cmx.world import examples
 from cmx.world import workers
@@ -60,40 +60,7 @@ class RenderedWorld(tfds.core.GeneratorBasedBuilder):
       world.seed, name, split, _count(world, name, split), world.image_size))
 
 
-class Records:
-  """One modality's split as a source, with ground truth; safe to read from several threads.
-
-  TFDS' own decoding of an example takes 50-75 us, most of it for bookkeeping over its features.
-  Reading the record's bytes and taking the one field that training needs takes 11-50 us, nearly all
-  of it in ArrayRecord's decompression.
-  """
-
-  def __init__(self, records: Any, modality: modalities_lib.Modality, split: str, count: int):
-    if len(records) != count:
-      raise ValueError(f"{len(records)} records of {modality.name} {split}; expected {count}: "
-                       "remove the folder and prepare again")
-    self.labels = (np.arange(count) % len(categories.NAMES)).astype(np.int32)
-    self._records, self._modality, self._split = records, modality, split
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-  def __getitem__(self, index: int) -> data_lib.Example:
-    label, raw = int(self.labels[index]), self._field(index, "input")
-    x = (raw.decode() if self._modality.kind == "text"
-         else np.frombuffer(raw, np.uint8).reshape(self._modality.shape))
-    return {"input": x, "label": label, "key": f"{self._modality.name}/{self._split}/{index}"}
-
-  def truth(self, index: int) -> dict[str, Any]:
-    """See `truth`."""
-    return json.loads(self._field(index, "truth"))
-
-  def _field(self, index: int, name: str) -> bytes:
-    example = tf_example_pb2.Example.FromString(self._records[int(index)])
-    return example.features.feature[name].bytes_list.value[0]
-
-
-def truth(source: Records, index: int) -> dict[str, Any]:
+def truth(source: _records.Records, index: int) -> dict[str, Any]:
   """Ground truth of an example.
 
   Args:
@@ -105,7 +72,7 @@ def truth(source: Records, index: int) -> dict[str, Any]:
     [{"name", "box": [x0, y0, x1, y1] within the image, shares of it}] back to front}; objects are
     those that this modality shows or tells of.
   """
-  return source.truth(index)
+  return json.loads(source.record(index).text("truth"))
 
 
 def prepare(data: config_lib.Data) -> None:
@@ -116,7 +83,7 @@ def prepare(data: config_lib.Data) -> None:
   """
   _check(data.world)
   folder = _folder(data)
-  with _locked(folder):
+  with locks.held(folder):
     if (folder / _CARD).exists():
       return
     for left in folder.glob("**/*incomplete*"):  # of a run that was killed
@@ -148,13 +115,23 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
                             f"python -m launch.prepare --config.data.root={data.root} with the "
                             "same --config.data.world fields")
   rows = tuple(_sized(row, data.world.image_size) for row in modalities_lib.CMPLACES)
-  splits: dict[str, dict[str, Records]] = {data_lib.TRAIN: {}, data_lib.VALIDATION: {}}
-  for row in rows:
-    builder = _builder(folder, data.world, row.name)
-    for split, sources in splits.items():
-      records = builder.as_data_source(split=split).data_source
-      sources[row.name] = Records(records, row, split, _count(data.world, row.name, split))
+  splits = {split: {row.name: _source(folder, data.world, row, split) for row in rows}
+            for split in _SPLITS}
   return data_lib.Dataset("rendered_world", categories.NAMES, rows, splits, fingerprint(data.world))
+
+
+def _source(folder: pathlib.Path, world: config_lib.World, row: modalities_lib.Modality,
+            split: str) -> _records.Records:
+  count = _count(world, row.name, split)
+
+  def read(record: _records.Record) -> np.ndarray | str:
+    if row.kind == "text":
+      return record.text("input")
+    return np.frombuffer(record.content("input"), np.uint8).reshape(row.shape)
+
+  raw = _records.opened(_builder(folder, world, row.name), split, count)
+  labels = (np.arange(count) % len(categories.NAMES)).astype(np.int32)
+  return _records.Records(raw, labels, read, lambda _, number: f"{row.name}/{split}/{number}")
 
 
 def _check(world: config_lib.World) -> None:
@@ -203,15 +180,6 @@ def _builder(folder: pathlib.Path, world: config_lib.World, name: str,
              pool: workers.Pool | None = None) -> RenderedWorld:
   return RenderedWorld(world=world, pool=pool, config=name, data_dir=str(folder),
                        file_format="array_record")
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-  """Holds the folder's lock: a second process waits, and then finds the records made."""
-  folder.parent.mkdir(parents=True, exist_ok=True)
-  with folder.with_suffix(".lock").open("w") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
 
 
 @contextlib.contextmanager
