@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
+from cmx import provenance
 
 
 class Run(NamedTuple):
@@ -29,6 +30,8 @@ class Run(NamedTuple):
     modalities: rows, with the shapes the towers were made for.
     params: {layer: {owner: tree of numpy arrays}}.
     step: number of steps trained.
+    provenance: what the checkpoint says of how it was made: "command", "versions", "devices",
+      "commit" and "data", the data set's fingerprint; {} in checkpoints that do not say.
   """
 
   config: config_lib.Config
@@ -36,6 +39,7 @@ class Run(NamedTuple):
   modalities: tuple[modalities_lib.Modality, ...]
   params: dict[str, dict[str, Any]]
   step: int
+  provenance: Mapping[str, Any] = {}
 
 
 def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
@@ -124,10 +128,11 @@ class Checkpoints:
 
 
 def card(config: config_lib.Config, classes: tuple[str, ...],
-         modalities: tuple[modalities_lib.Modality, ...]) -> dict[str, Any]:
-  """What a checkpoint says of itself, as JSON."""
+         modalities: tuple[modalities_lib.Modality, ...], fingerprint: str = "") -> dict[str, Any]:
+  """What a checkpoint says of itself, as JSON; `fingerprint` is the data set's."""
   return {"config": json.loads(config_lib.to_json(config)), "classes": list(classes),
-          "modalities": [m._asdict() for m in modalities]}
+          "modalities": [m._asdict() for m in modalities],
+          "provenance": {"data": fingerprint, **provenance.describe()}}
 
 
 def latest_step(workdir: str | os.PathLike) -> int | None:
@@ -139,8 +144,12 @@ def latest_step(workdir: str | os.PathLike) -> int | None:
     return checkpoints.latest()
 
 
-def load_run(workdir: str | os.PathLike) -> Run:
+def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
   """Opens the newest checkpoint of a run on this machine's devices, whatever it was trained on.
+
+  Args:
+    workdir: of the run.
+    params: read the parameters; without them the run only says what it is.
 
   Raises:
     FileNotFoundError: if the directory holds no checkpoint.
@@ -154,7 +163,8 @@ def load_run(workdir: str | os.PathLike) -> Run:
     if step is None:
       raise FileNotFoundError(f"{path}/checkpoints is empty; run launch.train with this --workdir")
     content = checkpoints.card(step)
-    params = checkpoints.restore(step, "params")
+    tree = checkpoints.restore(step, "params") if params else {}
   rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
                for row in content["modalities"])
-  return Run(config_lib.from_dict(content["config"]), tuple(content["classes"]), rows, params, step)
+  return Run(config_lib.from_dict(content["config"]), tuple(content["classes"]), rows, tree, step,
+             content.get("provenance", {}))

@@ -188,7 +188,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
                                     method)
   samplers = batches.samplers(dataset._replace(modalities=modalities))
   constants = parallel.replicate((dict(mixtures or {}), key))
-  card = checkpoint.card(config, dataset.classes, modalities)
+  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
 
   def batch_at(index):
     return parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
@@ -215,4 +215,5 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
         flops=lambda state, batch, step=step: parallel.flops(step, state, batch, *constants))
       params = state.params
     checkpoints.wait()
-  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps)
+  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
+                        card["provenance"])
