@@ -42,11 +42,7 @@ def open_data(config: config_lib.Config) -> data.Dataset:
   names = {"pixels": config.encoders.pixels, "text": config.encoders.text}
   packages = config.data.everyday.packages or f"{config.data.root}/packages"
   dataset = cache.encoded(dataset, names, config.data.root, packages)
-  if config.data.holdout:
-    dataset = splits.hold_out(dataset, config.data.holdout)
-  if config.data.unseen_classes:
-    dataset = splits.without_classes(dataset, unseen(config, dataset))
-  return dataset
+  return splits.visible(config, dataset)
 
 
 def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:

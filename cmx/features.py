@@ -60,12 +60,21 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
       raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
                        "on")
     source = dataset.splits[split][modality.name]
-    chosen = np.random.default_rng(0).permutation(len(source))[:limit]
+    chosen = order(len(source), limit)
     _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name,
                       batch)
   (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)
   return load(folder)
+
+
+def order(count: int, limit: int | None = None) -> np.ndarray:
+  """Which example of a source of `count` stands in each row of its features, int [N].
+
+  A fixed random order: rankings break ties by gallery order, which must not follow the class as it
+  does in most data sets.
+  """
+  return np.random.default_rng(0).permutation(count)[:limit]
 
 
 def _short(names: Sequence[str]) -> str:

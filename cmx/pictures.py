@@ -1,7 +1,6 @@
 """Pictures of a data set: a contact sheet, one row a modality and one column a class."""
 
 import pathlib
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +9,13 @@ from PIL import ImageDraw
 from PIL import ImageFont
 
 from cmx import data
+from cmx import display
 
 CELL = 160  # pixels, side of a cell
 GAP = 6  # pixels between cells
 HEAD = 26  # pixels for the names of the classes
 SIDE = 96  # pixels for the names of the modalities
-_INK, _PAPER, _FRAME = (30, 30, 30), (255, 255, 255), (205, 205, 205)
+_INK, _PAPER = (30, 30, 30), (255, 255, 255)
 
 
 def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
@@ -47,22 +47,10 @@ def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
     for j, label in enumerate(classes):
       found = np.flatnonzero(np.asarray(source.labels) == label)
       if len(found):
-        sheet.paste(_cell(source[int(found[0])]["input"]), (SIDE + j * (CELL + GAP), y))
+        x = source[int(found[0])]["input"]
+        example = display.Example(modality.name, dataset.classes[label], "", x)
+        sheet.paste(display.tile(example, CELL), (SIDE + j * (CELL + GAP), y))
   sheet.save(path)
-
-
-def _cell(example: np.ndarray | str) -> Image.Image:
-  """One example as a framed square: pixels enlarged without smoothing away what a network sees."""
-  if isinstance(example, str):
-    cell = Image.new("RGB", (CELL, CELL), _PAPER)
-    lines = textwrap.wrap(example, 25)
-    text = "\n".join(lines[:11] + ["..."] if len(lines) > 12 else lines)
-    font = ImageFont.load_default(10.5)
-    ImageDraw.Draw(cell).multiline_text((7, 6), text, _INK, font, spacing=2.5)
-  else:
-    cell = Image.fromarray(example).resize((CELL, CELL), Image.Resampling.BICUBIC)
-  ImageDraw.Draw(cell).rectangle((0, 0, CELL - 1, CELL - 1), outline=_FRAME)
-  return cell
 
 
 def _centred(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: int) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cmx import config as config_lib
 from cmx import data
 
 
@@ -61,3 +62,13 @@ def without_classes(dataset: data.Dataset, labels: np.ndarray) -> data.Dataset:
   train = {name: Subset(source, np.flatnonzero(~np.isin(source.labels, labels)))
            for name, source in dataset.splits[data.TRAIN].items()}
   return dataset._replace(splits={**dataset.splits, data.TRAIN: train})
+
+
+def visible(config: config_lib.Config, dataset: data.Dataset) -> data.Dataset:
+  """What a run of this config sees of a data set: see `Data.holdout` and `Data.unseen_classes`."""
+  if config.data.holdout:
+    dataset = hold_out(dataset, config.data.holdout)
+  if config.data.unseen_classes:
+    labels = unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
+    dataset = without_classes(dataset, labels)
+  return dataset
