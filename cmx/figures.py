@@ -1,0 +1,107 @@
+"""Figures: the one home of matplotlib. A figure is written as PNG and PDF, and as SVG for a page.
+
+On a page, the SVG's ink, shades and ground are the page's own, so that one drawing serves light
+and dark: draw within `style()`, with `INK`, `MUTED`, `LINE`, `PAPER` and the colours of `COLOURS`,
+which stand out on both grounds and differ for eyes that do not tell red from green.
+"""
+
+import contextlib
+import io
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+INK, MUTED, LINE, PAPER = "#1f2329", "#68707a", "#d4d8dd", "#fefefe"
+_ON_PAGE = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8a6d3b", "#7a5195",
+           "#8fae1b", "#7f7f7f")  # the first six: Okabe and Ito, without black and yellow
+MARKERS = ("o", "s", "^", "D", "X", "P", "v", "*", "<", ">")
+_NOT_FOR_PAGES = (r"<metadata>.*?</metadata>\s*", r"<style.*?</style>\s*",
+                  r"font-family: [^;\"]*;? ?")
+_STYLE = {
+  "font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left",
+  "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
+  "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "axes.edgecolor": MUTED,
+  "xtick.color": MUTED, "ytick.color": MUTED, "grid.color": LINE, "axes.facecolor": "none",
+  "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
+  "legend.frameon": False, "figure.facecolor": PAPER, "savefig.facecolor": PAPER,
+  "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "cmx"}
+DPI = 200
+
+
+def new(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple:
+  """A figure of that many inches and its axes, a list of lists [rows][columns].
+
+  Args:
+    width: inches; type is 9 points high, so a page's column is about 10 inches.
+    height: inches.
+    rows: of axes.
+    columns: of axes.
+    **options: of matplotlib's `Figure.subplots`, e.g. sharex=True.
+
+  Raises:
+    ValueError: if matplotlib is not installed.
+  """
+  _, figure = _matplotlib()
+  drawing = figure.Figure(figsize=(width, height), layout="constrained")
+  return drawing, drawing.subplots(rows, columns, squeeze=False, **options).tolist()
+
+
+def _matplotlib():
+  try:
+    import matplotlib
+    from matplotlib import figure
+  except ImportError as error:
+    raise ValueError("figures need matplotlib: pip install 'cmx[explore]'") from error
+  return matplotlib, figure
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+  """Everything drawn within has the same type, lines and ink."""
+  matplotlib, _ = _matplotlib()
+  with matplotlib.rc_context(_STYLE):
+    yield
+
+
+def write(figure: Any, folder: pathlib.Path, name: str) -> str:
+  """Writes `<folder>/<name>.png` and `.pdf`, equal for equal figures; returns `svg` of it."""
+  folder.mkdir(parents=True, exist_ok=True)
+  with style():
+    figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(folder / f"{name}.pdf", dpi=DPI,
+                   metadata={"CreationDate": None, "Creator": None, "Producer": None})
+  return svg(figure)
+
+
+def svg(figure: Any, *, dpi: int = 144) -> str:
+  """The figure as an <svg> element that takes ink and ground from the page.
+
+  Args:
+    figure: of `new`.
+    dpi: of what is drawn with rasterized=True.
+  """
+  buffer = io.StringIO()
+  with style():
+    figure.savefig(buffer, format="svg", dpi=dpi, transparent=True, metadata={"Date": None})
+  text = buffer.getvalue()
+  text = text[text.index("<svg"):]
+  for pattern in _NOT_FOR_PAGES:
+    text = re.sub(pattern, "", text, flags=re.DOTALL)
+  used = set(re.findall(r"#([\w-]+)", text))
+  text = re.sub(r' id="([\w-]+)"', lambda found: found[0] if found[1] in used else "", text)
+  text = re.sub(r"(font: [^;\"']*)'[^;\"]*", r"\1var(--sans)", text)
+  for colour, variable in _ON_PAGE.items():
+    text = text.replace(colour, variable)
+  return text
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+  """A colour for each name, by its place."""
+  return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+
+
+def markers(names: Sequence[str]) -> dict[str, str]:
+  """A marker for each name, by its place: what colour says, said once more."""
+  return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(names)}
