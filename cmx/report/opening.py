@@ -1,0 +1,181 @@
+"""What a report reads: the runs below a work directory, as they lie on disk."""
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cmx import checkpoint
+from cmx import data
+from cmx import display
+from cmx import features as features_lib
+from cmx import methods
+
+FOLDER = "report"  # below the work directory
+
+
+class Options(NamedTuple):
+  """What may be asked of a report.
+
+  Attributes:
+    layer: whose features are drawn and searched.
+    readout: how boards compare features: an entry of `retrieval.READOUTS`.
+    points: of a map, all modalities together.
+    perplexity: of a map.
+    queries: of boards, for each modality.
+    answers: of a query in each other modality.
+    seed: of everything that is drawn by lot.
+  """
+
+  layer: str = "fc7"
+  readout: str = "cosine"
+  points: int = 1_000
+  perplexity: float = 30.0
+  queries: int = 2
+  answers: int = 5
+  seed: int = 0
+
+
+class Opened(NamedTuple):
+  """One run.
+
+  Attributes:
+    workdir: of the run.
+    name: of its method, as printed.
+    run: what it is, without parameters (`checkpoint.load_run` reads them).
+    result: see `results.run_result`; None where it was not evaluated.
+    metrics: a dict for each line of metrics.jsonl.
+    features: of the validation split, {modality: {layer: [N, D], "label": [N]}}; {} where missing.
+    examples: what stands behind the features; None where those are missing.
+  """
+
+  workdir: pathlib.Path
+  name: str
+  run: checkpoint.Run
+  result: Mapping[str, Any] | None
+  metrics: Sequence[Mapping[str, float]]
+  features: features_lib.Features
+  examples: display.Examples | None
+
+  @property
+  def method(self) -> str:
+    """Key of the method."""
+    return self.run.config.method
+
+
+class Report(NamedTuple):
+  """What all sections are given.
+
+  Attributes:
+    workdir: of the run or experiment.
+    folder: where figures go.
+    runs: evaluated or not, all of one class list; methods in table order, then seeds.
+    reference: the reference network they start from, or None.
+    options: what was asked for.
+    problems: what could not be opened and why, in words.
+  """
+
+  workdir: pathlib.Path
+  folder: pathlib.Path
+  runs: Sequence[Opened]
+  reference: Opened | None
+  options: Options
+  problems: Sequence[str]
+
+  @property
+  def shown(self) -> list[Opened]:
+    """One run of each method, the first seed: whose pictures are drawn."""
+    first: dict[str, Opened] = {}
+    for opened in self.runs:
+      first.setdefault(opened.method, opened)
+    return list(first.values())
+
+
+def open_report(workdir: pathlib.Path, options: Options) -> Report:
+  """Opens a run, or all runs of an experiment as `launch.reproduce` writes it.
+
+  Raises:
+    FileNotFoundError: if there is no run with a checkpoint.
+  """
+  workdir, problems = pathlib.Path(workdir), []
+  known: dict[str, display.Examples] = {}
+  runs = [opened for folder in _folders(workdir)
+          if (opened := _tried(folder, known, problems)) is not None]
+  if not runs:
+    raise FileNotFoundError(
+      f"no trained run in {workdir}; expected a work directory of launch.train or launch.reproduce"
+      + "".join(f"\n  {problem}" for problem in problems))
+  roles = [methods.named(opened.method).reference for opened in runs]
+  reference = next((opened for opened, role in zip(runs, roles) if role), None)
+  others = [opened for opened, role in zip(runs, roles) if not role] or runs[:1]
+  order = list(methods.METHODS)
+  others.sort(key=lambda opened: (order.index(opened.method), opened.run.config.seed))
+  return Report(workdir, workdir / FOLDER, _of_one_class_list(others, problems), reference, options,
+                problems)
+
+
+def _folders(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of runs: the work directory itself, or those one or two levels below it."""
+  if (workdir / "config.json").exists():
+    return [workdir]
+  return sorted(path.parent for depth in ("*", "*/*")
+                for path in workdir.glob(f"{depth}/config.json"))
+
+
+def _tried(folder: pathlib.Path, known: dict[str, display.Examples],
+           problems: list[str]) -> Opened | None:
+  try:
+    return _open(folder, known, problems)
+  except (OSError, ValueError, KeyError) as error:
+    problems.append(f"The run in {folder} cannot be opened: {error}")
+    return None
+
+
+def _open(folder: pathlib.Path, known: dict[str, display.Examples], problems: list[str]) -> Opened:
+  run = checkpoint.load_run(folder, params=False)
+  method = methods.named(run.config.method)
+  result, metrics = folder / "result.json", folder / "metrics.jsonl"
+  found = folder / "features" / data.VALIDATION
+  features, examples = {}, None
+  try:
+    features = features_lib.load(found)
+    examples = _examples(run, found, known)
+  except FileNotFoundError:
+    if not method.reference:
+      problems.append(f"{method.name}, seed {run.config.seed}, has no features of the validation "
+                      "split: run launch.evaluate, and build the report again for its pictures")
+  return Opened(folder, method.name, run,
+                json.loads(result.read_text()) if result.exists() else None,
+                _lines(metrics) if metrics.exists() else [], features, examples)
+
+
+def _examples(run: checkpoint.Run, folder: pathlib.Path,
+              known: dict[str, display.Examples]) -> display.Examples:
+  """The examples of a run; runs that see the same data share them."""
+  seen = run.config.seed if run.config.data.unseen_classes else None
+  key = repr((run.config.data, run.classes, [row.name for row in run.modalities], seen))
+  if key not in known:
+    known[key] = display.open_examples(run.config, run.classes, folder)
+  return known[key]
+
+
+def _lines(path: pathlib.Path) -> list[dict[str, float]]:
+  lines = []
+  for line in path.read_text().splitlines():
+    try:
+      lines.append(json.loads(line))
+    except ValueError:  # cut by a kill
+      continue
+  return lines
+
+
+def _of_one_class_list(runs: Sequence[Opened], problems: list[str]) -> list[Opened]:
+  """The runs with the classes of the first one; the others become problems."""
+  kept, first = [], runs[0].run.classes
+  for opened in runs:
+    if opened.run.classes == first:
+      kept.append(opened)
+    else:
+      problems.append(f"{opened.workdir} is left out: its {len(opened.run.classes)} classes are "
+                      f"not the {len(first)} of {runs[0].workdir}")
+  return kept

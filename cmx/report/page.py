@@ -1,0 +1,80 @@
+"""The page: all sections in their order, what to be careful about, one file."""
+
+import html
+import importlib.resources
+import pathlib
+from collections.abc import Callable
+
+from cmx import checkpoint
+from cmx import figures
+from cmx import progress
+from cmx.report import card
+from cmx.report import opening
+from cmx.report import section as section_lib
+
+# In the order of the page; a module's `section` is called with the opened runs.
+SECTIONS = (card,)
+
+LIMIT = 15_000_000  # bytes of a page: what mail and phones take
+
+
+def build(workdir: pathlib.Path, options: opening.Options = opening.Options()) -> pathlib.Path:
+  """Writes `<workdir>/report.html` and its figures; returns the page's path.
+
+  Raises:
+    FileNotFoundError: if there is no run in the work directory.
+    ValueError: if matplotlib is not installed.
+  """
+  report = opening.open_report(workdir, options)
+  sections = []
+  with figures.style(), progress.Progress("report", len(SECTIONS), "sections") as line:
+    for i, module in enumerate(SECTIONS):
+      found = _tried(module.section, report, module.__name__.rpartition(".")[2])
+      sections += [found] if found else []
+      line.update(i + 1)
+  path = report.workdir / "report.html"
+  checkpoint.write_text(path, render(report, [*sections, _careful(report, sections)]))
+  return path
+
+
+def _tried(make: Callable, report: opening.Report, name: str) -> section_lib.Section | None:
+  try:
+    return make(report)
+  except (ValueError, OSError) as error:
+    return section_lib.Section(name.capitalize(), "", problems=[str(error)])
+
+
+def _careful(report: opening.Report, sections: list[section_lib.Section]) -> section_lib.Section:
+  """The last section: cautions and problems of all others."""
+  careful = dict.fromkeys(line for section in sections for line in section.careful)
+  missing = dict.fromkeys([*report.problems, *(f"{section.title}: {line}" for section in sections
+                                               for line in section.problems)])
+  body = _list(careful)
+  if missing:
+    body += "<h3>Missing</h3>" + _list(missing)
+  return section_lib.Section("What to be careful about", body)
+
+
+def _list(lines) -> str:
+  return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def render(report: opening.Report, sections: list[section_lib.Section]) -> str:
+  """The page as text: it needs no other file and no network."""
+  title = f"cmx: {report.workdir.resolve().name}"
+  contents = "".join(f'<a href="#{section_lib.anchor(s.title)}">{html.escape(s.title)}</a>'
+                     for s in sections)
+  body = "".join(_section(s) for s in sections)
+  return _file("page.html").format(
+    title=html.escape(title), style=_file("page.css"), script=_file("page.js"), contents=contents,
+    body=body)
+
+
+def _section(section: section_lib.Section) -> str:
+  notes = "".join(section_lib.paragraph(line, "note") for line in section.problems)
+  return (f'<section id="{section_lib.anchor(section.title)}"><h2>{html.escape(section.title)}</h2>'
+          f"{notes}{section.body}</section>")
+
+
+def _file(name: str) -> str:
+  return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,111 @@
+"""A section of the report, and the pieces of page that sections are made of.
+
+All of it is escaped here: a section passes text, and joins what comes back.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from cmx import display
+from cmx import figures
+from cmx.report import opening
+from cmx.report import thumbnails
+
+
+class Section(NamedTuple):
+  """One part of the page.
+
+  Attributes:
+    title: a few words; also its place in the contents.
+    body: HTML, made with the functions below.
+    careful: what to be careful about when reading it, a sentence of text each.
+    problems: what is missing and why, a sentence of text each.
+  """
+
+  title: str
+  body: str
+  careful: Sequence[str] = ()
+  problems: Sequence[str] = ()
+
+
+def escape(text: Any) -> str:
+  """Text as HTML."""
+  return html.escape(str(text))
+
+
+def anchor(title: str) -> str:
+  """The id of an element with that title."""
+  return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+
+
+def paragraph(text: str, kind: str = "") -> str:
+  """A paragraph of text; `kind` is "" or a class of the style sheet: "note", "small"."""
+  return f'<p class="{escape(kind)}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def table(head: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
+  """A table of text; the first column names the row, numbers stand to the right."""
+  lines = ["".join(f'<th scope="col">{escape(word)}</th>' for word in head)]
+  for first, *others in rows:
+    lines.append(f'<th scope="row">{escape(first)}</th>'
+                 + "".join(f"<td>{escape(word)}</td>" for word in others))
+  above = f"<caption>{escape(caption)}</caption>" if caption else ""
+  body = "".join(f"<tr>{line}</tr>" for line in lines[1:])
+  return (f'<div class="wide"><table>{above}<thead><tr>{lines[0]}</tr></thead>'
+          f"<tbody>{body}</tbody></table></div>")
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> str:
+  """Names and what they are, a line each."""
+  lines = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+                  for name, value in pairs)
+  return f'<div class="wide"><table class="facts"><tbody>{lines}</tbody></table></div>'
+
+
+def figure(report: opening.Report, name: str, drawing: Any, caption: str) -> str:
+  """A matplotlib figure on the page; also written to `<workdir>/report/<name>.png` and `.pdf`.
+
+  Args:
+    report: to which it belongs.
+    name: of the files, unique in the report.
+    drawing: made by `figures.new`; drawn with rasterized=True where there are thousands of points.
+    caption: text that stands alone.
+  """
+  return framed(figures.write(drawing, report.folder, name), caption, f"{name}.png, {name}.pdf")
+
+
+def framed(content: str, caption: str, files: str = "") -> str:
+  """HTML `content` as a figure with a caption (text), and the names of its files beneath."""
+  names = f' <span class="files">{escape(files)}</span>' if files else ""
+  return (f'<figure><div class="wide">{content}</div>'
+          f"<figcaption>{escape(caption)}{names}</figcaption></figure>")
+
+
+def tile(example: display.Example, side: int = thumbnails.SIDE) -> str:
+  """An example as a thumbnail of `side` pixels: a picture, or a text to read and copy."""
+  what = f"{example.modality}, {example.category}"
+  if (uri := thumbnails.uri(example)) is not None:
+    return (f'<img class="tile" src="{uri}" width="{side}" height="{side}" alt="{escape(what)}" '
+            f'title="{escape(what)}">')
+  return (f'<span class="tile text" style="width:{side}px;height:{side}px" title="{escape(what)}">'
+          f"{escape(display.words(example, thumbnails.LETTERS))}</span>")
+
+
+def tabs(name: str, parts: Sequence[tuple[str, str]]) -> str:
+  """HTML parts of which one is seen at a time, chosen by its title; on paper all are.
+
+  Args:
+    name: of the choice, unique in the report.
+    parts: (title, HTML), the first one open.
+  """
+  if len(parts) == 1:
+    return parts[0][1]
+  name, lines = anchor(name), []
+  for i, (title, content) in enumerate(parts):
+    checked = " checked" if i == 0 else ""
+    lines.append(f'<input type="radio" name="{name}" id="{name}-{i}"{checked}>'
+                 f'<label for="{name}-{i}">{escape(title)}</label>'
+                 f'<div class="tab"><h4 class="printed">{escape(title)}</h4>{content}</div>')
+  return f'<div class="tabs">{"".join(lines)}</div>'

@@ -1,0 +1,21 @@
+"""Examples as small pictures inside the page."""
+
+import base64
+import io
+
+from cmx import display
+
+SIDE = 72  # pixels of a thumbnail as shown
+LETTERS = 280  # of a text that is shown in place of a picture
+_STORED = 96  # pixels as stored at most: sharp enough on a fine screen, 1 to 3 kB
+_QUALITY = 60  # of WebP
+
+
+def uri(example: display.Example) -> str | None:
+  """A data: address of the example's picture; None where it is a text, or there is none."""
+  if example.input is None or isinstance(example.input, str) or example.input.ndim != 3:
+    return None
+  stored = io.BytesIO()
+  square = display.tile(example, min(_STORED, max(example.input.shape[:2])))
+  square.save(stored, "WEBP", quality=_QUALITY, method=4)
+  return "data:image/webp;base64," + base64.b64encode(stored.getvalue()).decode()

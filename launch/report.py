@@ -1,0 +1,41 @@
+"""Writes <workdir>/report.html: one page that shows a run, or all runs of an experiment.
+
+  python -m launch.report --workdir=runs/world            an experiment of launch.reproduce
+  python -m launch.report --workdir=runs/world/seed_0/c   one run
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import progress
+from cmx.report import opening
+from cmx.report import page
+from launch import common
+
+DEFAULT = opening.Options()
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run or experiment.", required=True)
+LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer that maps and boards show.")
+POINTS = flags.DEFINE_integer("points", DEFAULT.points, "Points of a map.", lower_bound=2)
+PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
+                                "Neighbours that t-SNE keeps together.")
+QUERIES = flags.DEFINE_integer("queries", DEFAULT.queries, "Queries of a board, each modality.",
+                               lower_bound=1)
+SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of what is drawn by lot.", lower_bound=0)
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started = time.monotonic()
+  options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,
+                             queries=QUERIES.value, seed=SEED.value)
+  path = page.build(pathlib.Path(WORKDIR.value), options)
+  logging.info("Report of %.1f MB in %s. Written: %s", path.stat().st_size / 1e6,
+               progress.duration(time.monotonic() - started), path)
+
+
+if __name__ == "__main__":
+  common.run(main)
