@@ -4,6 +4,7 @@
 so that a split need not fit in memory.
 """
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -23,13 +24,14 @@ from cmx import parallel
 from cmx import progress
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
+_CARD = "card.json"  # what the features are of; a folder made by other means need not have one
 
 Features = dict[str, dict[str, np.ndarray]]  # {modality: {layer: [N, D], "label": [N]}}
 
 
 def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequence[str],
             folder: pathlib.Path, *, batch: int, limit: int | None = None) -> Features:
-  """Activations of every example of a split; returns at once if the folder is complete.
+  """Activations of every example of a split; returns at once if the folder has them already.
 
   Args:
     run: trained network.
@@ -37,32 +39,40 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     split: "train" or "validation".
     layers: names of activations, e.g. ("pool5", "fc7").
     folder: where the files go; whole or absent.
-    batch: examples a forward pass, over all devices.
+    batch: examples a forward pass, over all devices; made a multiple of their number.
     limit: takes this many examples of each modality at random; None takes all.
 
   Examples stand in a fixed random order: rankings break ties by gallery order, which must not
   follow the class as it does in most data sets.
 
   Raises:
-    ValueError: if the data set's classes or modalities are not the run's, or a layer is not known.
+    ValueError: if the data set's classes or modalities are not the run's, a layer is not known, or
+      the folder holds something else.
   """
+  card = {"weights": _digest(run.params), "data": dataset.fingerprint, "split": split,
+          "limit": limit, "layers": list(layers)}
   if (folder / _COMPLETE).exists():
+    _check_card(folder, card)
     return load(folder)
+  if folder.is_dir() and any(folder.iterdir()):
+    raise ValueError(f"{folder} holds files but no features; expected a new folder")
   if dataset.classes != run.classes:
     raise ValueError(f"data set {dataset.name!r} has classes {_short(dataset.classes)}; "
                      f"the run was trained on {_short(run.classes)}")
-  parallel.check_batch(batch)
-  temporary = folder.with_name(folder.name + ".incomplete")
-  shutil.rmtree(temporary, ignore_errors=True)
-  params = parallel.replicate(run.params)
   for modality in run.modalities:
     if modality.name not in dataset.splits[split]:
       raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
                        "on")
+  temporary = folder.with_name(folder.name + ".incomplete")
+  shutil.rmtree(temporary, ignore_errors=True)
+  params = parallel.replicate(run.params)
+  batch += -batch % jax.device_count()
+  for modality in run.modalities:
     source = dataset.splits[split][modality.name]
     chosen = order(len(source), limit)
     _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name,
                       batch)
+  (temporary / _CARD).write_text(json.dumps(card))
   (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)
   return load(folder)
@@ -75,6 +85,26 @@ def order(count: int, limit: int | None = None) -> np.ndarray:
   does in most data sets.
   """
   return np.random.default_rng(0).permutation(count)[:limit]
+
+
+def _digest(params: model.Params) -> str:
+  """Short hash of all parameters, by name."""
+  total = hashlib.sha256()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    total.update(f"{jax.tree_util.keystr(path)} {leaf.shape} {leaf.dtype}".encode())
+    total.update(np.ascontiguousarray(leaf))
+  return total.hexdigest()[:16]
+
+
+def _check_card(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
+  if not (folder / _CARD).exists():
+    return
+  found = json.loads((folder / _CARD).read_text())
+  other = [f"{key}: {value} | {found[key]}" for key, value in card.items()
+           if not (set(value) <= set(found[key]) if key == "layers" else value == found[key])]
+  if other:
+    raise ValueError(f"{folder} holds other features (asked for | found there):\n  "
+                     + "\n  ".join(other) + "\nChoose another folder, or remove this one.")
 
 
 def _short(names: Sequence[str]) -> str:

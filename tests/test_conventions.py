@@ -18,8 +18,8 @@ MATHS = {"generator", "gmm", "inversion", "losses", "model", "ranking", "results
          "towers", "tsne", "units"}
 WIRING = {"experiment", "loop", "sweep", "train"}
 PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", "math", "operator",
-        "statistics", "typing", "warnings", "zlib", "flax", "jax", "numpy", "optax", "scipy",
-        "sklearn"}
+        "statistics", "types", "typing", "warnings", "zlib", "flax", "jax", "numpy", "optax",
+        "scipy", "sklearn"}
 
 # One home each: module imported -> file or folder that may.
 HOMES = {"absl.flags": "launch/", "absl.app": "launch/", "ml_collections": "launch/",
