@@ -1,5 +1,6 @@
 """Preflight: what would stop a run later is refused before anything is trained or written."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class Limit(NamedTuple):
 LIMITS = (
   Limit(lambda x: x >= 1, "1 or more", (
     "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
-    "iterations", "examples", "metrics_steps", "keep")),
+    "iterations", "examples", "metrics_steps", "keep", "accumulate")),
   Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share")),
   Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
     "holdout", "vector_dropout", "dropout")),
@@ -60,15 +61,15 @@ def check(config: config_lib.Config) -> None:
     ValueError: if a number is out of its limits, a batch does not split over the devices, or a
       layer or a read-out is not known.
   """
-  for name, value in config_lib.flat(config).items():
+  for name, value in config_lib.flat(dataclasses.replace(config, rows={})).items():
     limit = _limit(name)
     for number in value if isinstance(value, tuple) else (value,):
       if _is_number(number) and not limit.holds(number):
         raise ValueError(f"config.{name} {value}; expected {limit.words}")
   method = methods.named(config.method)
-  parallel.check_batch(config.reference.batch)
-  if not method.reference:
-    parallel.check_batch(config.optimizer.batch)
+  for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
+    parallel.check_batch(settings.batch, settings.accumulate)
+  towers.precision(config.network)
   regularised = () if method.components is None else config.mixture.layers
   for layer in (config.evaluation.layer, *config.evaluation.layers, *regularised):
     if layer not in model.ACTIVATIONS:
