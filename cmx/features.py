@@ -8,10 +8,9 @@ import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from cmx import batches
@@ -115,25 +114,21 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
                       source: data.Source, chosen: np.ndarray, layers: Sequence[str],
                       folder: pathlib.Path, batch: int) -> None:
   folder.mkdir(parents=True)
-  forward = _forward(run, modality, tuple(layers))
+  read_layers = reader(run, modality, layers, batch)
   arrays: dict[str, Any] = {}
   keys = []
   parts = range(0, len(chosen), batch)
 
-  def read(part):
+  def examples_of(part):
     return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
 
   what = f"{run.config.method}, {modality.name}"
-  with (batches.Prefetch(read, 0, len(parts)) as stream,
+  with (batches.Prefetch(examples_of, 0, len(parts)) as stream,
         progress.Progress(what, len(chosen), "examples") as line):
     for start, examples in zip(parts, stream):
       x = np.stack([example["input"] for example in examples])
       keys += [example["key"] for example in examples]
-      # one shape: one compilation
-      padded = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
-      outputs = jax.device_get(forward(params, parallel.shard(padded)))
-      for layer, value in outputs.items():
-        value = value.reshape(batch, -1)[:len(x)]
+      for layer, value in read_layers(params, x).items():
         if layer not in arrays:
           arrays[layer] = np.lib.format.open_memmap(
             folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
@@ -145,7 +140,13 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
   (folder / "key.json").write_text(json.dumps(keys))
 
 
-def _forward(run: checkpoint.Run, modality: modalities_lib.Modality, layers: tuple[str, ...]):
+def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Sequence[str],
+           batch: int) -> Callable:
+  """A function (params, inputs [N, ...]) -> {layer: [N, D]} of one modality, for N <= batch.
+
+  Raises:
+    ValueError: when called, if a layer does not exist.
+  """
   method = methods_lib.named(run.config.method)
 
   def forward(params, x):
@@ -155,7 +156,7 @@ def _forward(run: checkpoint.Run, modality: modalities_lib.Modality, layers: tup
       raise ValueError(f"layer {missing[0]!r}; expected one of {', '.join(outputs)}")
     return {layer: outputs[layer] for layer in layers}
 
-  return parallel.pmap(forward, batch_argnum=1, arguments=2, gathered=True)
+  return parallel.by_rows(forward, batch)
 
 
 def load(folder: pathlib.Path) -> Features:
