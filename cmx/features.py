@@ -8,9 +8,10 @@ import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from cmx import batches
@@ -114,30 +115,54 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
                       source: data.Source, chosen: np.ndarray, layers: Sequence[str],
                       folder: pathlib.Path, batch: int) -> None:
   folder.mkdir(parents=True)
-  read_layers = reader(run, modality, layers, batch)
   arrays: dict[str, Any] = {}
   keys = []
+  for start, examples, found in stream(run, params, modality, source, chosen, layers, batch):
+    keys += [example["key"] for example in examples]
+    for layer, value in found.items():
+      if layer not in arrays:
+        arrays[layer] = np.lib.format.open_memmap(
+          folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
+      arrays[layer][start:start + len(examples)] = value
+  for array in arrays.values():
+    array.flush()
+  np.save(folder / "label.npy", source.labels[chosen].astype(np.int32))
+  (folder / "key.json").write_text(json.dumps(keys))
+
+
+def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.Modality,
+           source: data.Source, chosen: np.ndarray, layers: Sequence[str], batch: int
+           ) -> Iterator[tuple[int, list[data.Example], dict[str, np.ndarray]]]:
+  """Activations of examples, a forward pass at a time; examples are read ahead.
+
+  Args:
+    run: trained network.
+    params: its parameters on the devices: `parallel.replicate(run.params)`.
+    modality: row of the run.
+    source: examples of the modality, encoded as for the run.
+    chosen: indices of the examples, int [N].
+    layers: names of activations.
+    batch: examples a forward pass, over all devices; a multiple of their number.
+
+  Yields:
+    (place in `chosen` of the first, b examples, {layer: [b, D]}).
+
+  Raises:
+    ValueError: if a layer is not known.
+  """
+  read_layers = reader(run, modality, layers, batch)
   parts = range(0, len(chosen), batch)
 
   def examples_of(part):
     return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
 
   what = f"{run.config.method}, {modality.name}"
-  with (batches.Prefetch(examples_of, 0, len(parts)) as stream,
+  with (batches.Prefetch(examples_of, 0, len(parts)) as ahead,
         progress.Progress(what, len(chosen), "examples") as line):
-    for start, examples in zip(parts, stream):
+    for start, examples in zip(parts, ahead):
       x = np.stack([example["input"] for example in examples])
-      keys += [example["key"] for example in examples]
-      for layer, value in read_layers(params, x).items():
-        if layer not in arrays:
-          arrays[layer] = np.lib.format.open_memmap(
-            folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
-        arrays[layer][start:start + len(x)] = value
-      line.update(start + len(x))
-  for array in arrays.values():
-    array.flush()
-  np.save(folder / "label.npy", source.labels[chosen].astype(np.int32))
-  (folder / "key.json").write_text(json.dumps(keys))
+      yield start, examples, read_layers(params, x)
+      line.update(start + len(examples))
 
 
 def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Sequence[str],
