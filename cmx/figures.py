@@ -14,8 +14,8 @@ from typing import Any
 
 INK, MUTED, LINE, PAPER = "#1f2329", "#68707a", "#d4d8dd", "#fefefe"
 _ON_PAGE = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8a6d3b", "#7a5195",
-           "#8fae1b", "#7f7f7f")  # the first six: Okabe and Ito, without black and yellow
+COLOURS = ("#1f80c4", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#9a7b45", "#8c62ab",
+           "#8fae1b", "#7f7f7f")  # the first six are near those of Okabe and Ito
 MARKERS = ("o", "s", "^", "D", "X", "P", "v", "*", "<", ">")
 _NOT_FOR_PAGES = (r"<metadata>.*?</metadata>\s*", r"<style.*?</style>\s*",
                   r"font-family: [^;\"]*;? ?")
@@ -65,14 +65,13 @@ def style() -> Iterator[None]:
     yield
 
 
-def write(figure: Any, folder: pathlib.Path, name: str) -> str:
-  """Writes `<folder>/<name>.png` and `.pdf`, equal for equal figures; returns `svg` of it."""
+def write(figure: Any, folder: pathlib.Path, name: str) -> None:
+  """Writes `<folder>/<name>.png` and `.pdf`, equal for equal figures."""
   folder.mkdir(parents=True, exist_ok=True)
   with style():
     figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
     figure.savefig(folder / f"{name}.pdf", dpi=DPI,
                    metadata={"CreationDate": None, "Creator": None, "Producer": None})
-  return svg(figure)
 
 
 def svg(figure: Any, *, dpi: int = 144) -> str:

@@ -3,17 +3,18 @@
 import html
 import importlib.resources
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from cmx import checkpoint
 from cmx import figures
 from cmx import progress
 from cmx.report import card
+from cmx.report import maps
 from cmx.report import opening
 from cmx.report import section as section_lib
 
 # In the order of the page; a module's `section` is called with the opened runs.
-SECTIONS = (card,)
+SECTIONS = (card, maps)
 
 LIMIT = 15_000_000  # bytes of a page: what mail and phones take
 
@@ -33,7 +34,8 @@ def build(workdir: pathlib.Path, options: opening.Options = opening.Options()) -
       sections += [found] if found else []
       line.update(i + 1)
   path = report.workdir / "report.html"
-  checkpoint.write_text(path, render(report, [*sections, _careful(report, sections)]))
+  title = f"cmx: {report.workdir.resolve().name}"
+  checkpoint.write_text(path, render(title, [*sections, _careful(report, sections)]))
   return path
 
 
@@ -46,22 +48,25 @@ def _tried(make: Callable, report: opening.Report, name: str) -> section_lib.Sec
 
 def _careful(report: opening.Report, sections: list[section_lib.Section]) -> section_lib.Section:
   """The last section: cautions and problems of all others."""
-  careful = dict.fromkeys(line for section in sections for line in section.careful)
-  missing = dict.fromkeys([*report.problems, *(f"{section.title}: {line}" for section in sections
-                                               for line in section.problems)])
-  body = _list(careful)
+  missing = [*report.problems, *(f"{section.title}: {line}" for section in sections
+                                 for line in section.problems)]
+  return careful([line for section in sections for line in section.careful], missing)
+
+
+def careful(sentences: Sequence[str], missing: Sequence[str] = ()) -> section_lib.Section:
+  """The section that says what to be careful about, and what is missing."""
+  body = _list(dict.fromkeys(sentences))
   if missing:
-    body += "<h3>Missing</h3>" + _list(missing)
+    body += "<h3>Missing</h3>" + _list(dict.fromkeys(missing))
   return section_lib.Section("What to be careful about", body)
 
 
-def _list(lines) -> str:
+def _list(lines: Iterable[str]) -> str:
   return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def render(report: opening.Report, sections: list[section_lib.Section]) -> str:
+def render(title: str, sections: list[section_lib.Section]) -> str:
   """The page as text: it needs no other file and no network."""
-  title = f"cmx: {report.workdir.resolve().name}"
   contents = "".join(f'<a href="#{section_lib.anchor(s.title)}">{html.escape(s.title)}</a>'
                      for s in sections)
   body = "".join(_section(s) for s in sections)

@@ -73,7 +73,8 @@ def figure(report: opening.Report, name: str, drawing: Any, caption: str) -> str
     drawing: made by `figures.new`; drawn with rasterized=True where there are thousands of points.
     caption: text that stands alone.
   """
-  return framed(figures.write(drawing, report.folder, name), caption, f"{name}.png, {name}.pdf")
+  figures.write(drawing, report.folder, name)
+  return framed(figures.svg(drawing), caption, f"{name}.png, {name}.pdf")
 
 
 def framed(content: str, caption: str, files: str = "") -> str:

@@ -3,6 +3,8 @@
 import base64
 import io
 
+import numpy as np
+
 from cmx import display
 
 SIDE = 72  # pixels of a thumbnail as shown
@@ -13,9 +15,19 @@ _QUALITY = 60  # of WebP
 
 def uri(example: display.Example) -> str | None:
   """A data: address of the example's picture; None where it is a text, or there is none."""
-  if example.input is None or isinstance(example.input, str) or example.input.ndim != 3:
+  if not is_picture(example):
     return None
   stored = io.BytesIO()
   square = display.tile(example, min(_STORED, max(example.input.shape[:2])))
   square.save(stored, "WEBP", quality=_QUALITY, method=4)
-  return "data:image/webp;base64," + base64.b64encode(stored.getvalue()).decode()
+  return address(stored.getvalue())
+
+
+def is_picture(example: display.Example) -> bool:
+  """Whether the example can be seen; else it is a text, a vector or missing."""
+  return isinstance(example.input, np.ndarray) and example.input.ndim == 3
+
+
+def address(webp: bytes) -> str:
+  """A data: address of a WebP file."""
+  return "data:image/webp;base64," + base64.b64encode(webp).decode()
