@@ -42,23 +42,51 @@ class Run(NamedTuple):
   provenance: Mapping[str, Any] = {}
 
 
+_RECORD = "config.json"
+
+# Where things lie and how often they are written: a run is the same run without them.
+_INCIDENTAL = ("log.", "data.root", "data.everyday.packages")
+
+
 def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
-  """Makes the work directory, or checks that it belongs to this config. Returns its absolute path.
+  """Makes the work directory of this config unless it is there. Returns its absolute path.
 
   Raises:
-    ValueError: if it holds a run of another config; the message lists the fields that differ.
+    ValueError: as `check_workdir`.
+  """
+  path = check_workdir(workdir, config)
+  record = path / _RECORD
+  if not record.exists():
+    path.mkdir(parents=True, exist_ok=True)
+    write_text(record, config_lib.to_json(config) + "\n")
+  return path
+
+
+def check_workdir(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
+  """Checks that a directory is this config's work directory, or free. Returns its absolute path.
+
+  Raises:
+    ValueError: if it holds a run of another config, with the fields that differ in the message; or
+      files that are no run.
   """
   path = pathlib.Path(workdir).absolute()
-  record = path / "config.json"
+  record = path / _RECORD
   if record.exists():
-    other = config_lib.difference(config, config_lib.from_json(record.read_text()))
+    other = [line for line in config_lib.difference(config, _recorded(record))
+             if not line.startswith(_INCIDENTAL)]
     if other:
       raise ValueError(f"{path} holds a run of another config (asked for | found there):\n  "
                        + "\n  ".join(other) + "\nChoose another --workdir, or the same config.")
-    return path
-  path.mkdir(parents=True, exist_ok=True)
-  write_text(record, config_lib.to_json(config) + "\n")
+  elif path.is_dir() and any(not member.name.endswith(".tmp") for member in path.iterdir()):
+    raise ValueError(f"{path} holds files but no run; expected a work directory, or a new folder")
   return path
+
+
+def _recorded(record: pathlib.Path) -> config_lib.Config:
+  try:
+    return config_lib.from_json(record.read_text())
+  except ValueError as error:
+    raise ValueError(f"{record} is not a config of this version: {error}") from error
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ carries the remark "open in the paper".
 
 import dataclasses
 import json
+import types
 import typing
 from typing import Any
 
@@ -171,17 +172,37 @@ def replace(config: Config, changes: dict[str, Any]) -> Config:
   """A copy of `config` with dotted fields changed, e.g. {"alignment.weight": 0.1}.
 
   Raises:
-    ValueError: if a field does not exist; the message lists the fields that do.
+    ValueError: if a field does not exist, with those that do in the message, or if a value is not
+      of its type.
   """
   tree = dataclasses.asdict(config)
   for name, value in changes.items():
+    field(config, name)
     *parents, leaf = name.split(".")
     node = tree
     for parent in parents:
-      node = _member(node, parent, name)
-    _member(node, leaf, name)
+      node = node[parent]
     node[leaf] = value
   return from_dict(tree)
+
+
+def field(config: Config, name: str) -> Any:
+  """The value of a dotted field, e.g. "alignment.weight".
+
+  Raises:
+    ValueError: if there is no such field, or it is a section; the message lists those there are.
+  """
+  node = config
+  for part in name.split("."):
+    known = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []
+    if part not in known:
+      raise ValueError(f"config has no field {name!r}; {part!r} is not among "
+                       f"{', '.join(known) or 'nothing'}")
+    node = getattr(node, part)
+  if dataclasses.is_dataclass(node):
+    raise ValueError(f"config.{name} is a section; expected one of its fields "
+                     f"{', '.join(f.name for f in dataclasses.fields(node))}")
+  return node
 
 
 def for_method(config: Config, method: str) -> Config:
@@ -189,13 +210,6 @@ def for_method(config: Config, method: str) -> Config:
   rows = config.rows
   changes = {"method": method, **rows.get(method, {})}
   return dataclasses.replace(replace(dataclasses.replace(config, rows={}), changes), rows=rows)
-
-
-def _member(node: Any, key: str, name: str) -> Any:
-  if not isinstance(node, dict) or key not in node:
-    known = ", ".join(sorted(node) if isinstance(node, dict) else []) or "nothing"
-    raise ValueError(f"config has no field {name!r}; {key!r} is not among {known}")
-  return node[key]
 
 
 def to_json(config: Config) -> str:
@@ -212,35 +226,50 @@ def from_dict(tree: dict[str, Any], cls: type = Config) -> Any:
   """Dataclass `cls` from nested dicts; lists become tuples where the field is a tuple.
 
   Raises:
-    ValueError: if a key is not a field; the message lists the fields.
+    ValueError: if a key is not a field, with the fields in the message, or if a value is not of its
+      type.
   """
   hints = typing.get_type_hints(cls)
   unknown = sorted(set(tree) - set(hints))
   if unknown:
     raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; expected {', '.join(hints)}")
-  values = {}
-  for key, value in tree.items():
-    if dataclasses.is_dataclass(hints[key]):
-      value = from_dict(value, hints[key])
-    elif typing.get_origin(hints[key]) is tuple:
-      value = tuple(value)
-    values[key] = value
-  return cls(**values)
+  return cls(**{key: _typed(f"{cls.__name__}.{key}", value, hints[key])
+                for key, value in tree.items()})
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+  """The value as a field of that type has it; JSON has dicts for sections and lists for tuples."""
+  if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+    return from_dict(value, hint)
+  origin = typing.get_origin(hint)
+  if origin is tuple and isinstance(value, (list, tuple)):
+    return tuple(_typed(name, member, typing.get_args(hint)[0]) for member in value)
+  plain = hint if origin in (None, types.UnionType) else origin
+  number = isinstance(value, int) and hint is float
+  if not (isinstance(value, plain) or number) or (isinstance(value, bool) and hint is not bool):
+    raise ValueError(f"{name} {value!r}; expected a value of type "
+                     f"{hint.__name__ if origin is None else hint}")
+  return value
 
 
 def difference(ours: Config, theirs: Config) -> list[str]:
   """Fields in which two configs differ, as "field: ours | theirs"; empty where they are equal."""
-  flat_ours, flat_theirs = _flatten(dataclasses.asdict(ours)), _flatten(dataclasses.asdict(theirs))
+  flat_ours, flat_theirs = flat(ours), flat(theirs)
   names = list(dict.fromkeys([*flat_ours, *flat_theirs]))
   return [f"{name}: {flat_ours.get(name)!r} | {flat_theirs.get(name)!r}"
           for name in names if flat_ours.get(name) != flat_theirs.get(name)]
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-  flat = {}
+def flat(config: Config) -> dict[str, Any]:
+  """Values by dotted field, in the order of the fields."""
+  return _flatten(dataclasses.asdict(config), "")
+
+
+def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
+  values = {}
   for key, value in tree.items():
     if isinstance(value, dict):
-      flat.update(_flatten(value, f"{prefix}{key}."))
+      values.update(_flatten(value, f"{prefix}{key}."))
     else:
-      flat[prefix + key] = value
-  return flat
+      values[prefix + key] = value
+  return values

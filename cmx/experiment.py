@@ -25,6 +25,7 @@ from cmx import data
 from cmx import features
 from cmx import gmm
 from cmx import methods
+from cmx import preflight
 from cmx import progress
 from cmx import results
 from cmx import retrieval
@@ -123,21 +124,28 @@ def train_row(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib
     dataset: opened and encoded.
     workdir: of the run.
     reference: work directory of the reference network.
+
+  Raises:
+    ValueError: as `preflight.check` and `preflight.check_data`, or if a work directory holds a run
+      of another config; before anything is trained.
   """
-  run = _trained(reference_config(config), dataset, reference)
+  preflight.check(config)
+  preflight.check_data(config, dataset)
+  theirs, ours = reference_config(config), dataclasses.replace(config, rows={})
+  checkpoint.check_workdir(reference, theirs)
   if methods.named(config.method).reference:
-    return run
-  return _trained(config, dataset, workdir, run, fit(config, run, dataset, reference))
+    return _trained(theirs, dataset, reference)
+  checkpoint.check_workdir(workdir, ours)
+  run = _trained(theirs, dataset, reference)
+  return _trained(ours, dataset, workdir, run, fit(ours, run, dataset, reference))
 
 
 def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
              reference: checkpoint.Run | None = None,
              mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
   """A run's network; read where training is over."""
-  config = dataclasses.replace(config, rows={})
-  steps = train.steps(config)
   checkpoint.claim(workdir, config)
-  if checkpoint.latest_step(workdir) == steps:
+  if checkpoint.latest_step(workdir) == train.steps(config):
     return checkpoint.load_run(workdir)
   return train.train(config, dataset, workdir, reference, mixtures)
 
@@ -179,23 +187,38 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
     rows: keys of methods, in table order.
     seeds: number of seeds, counted from the config's.
     paper: put the paper's means beside ours.
+
+  Raises:
+    ValueError: as `preflight.check_rows` and `train_row`, or if a row changes what the reference
+      network depends on; before anything is trained.
   """
-  for row in rows:
-    methods.named(row)
-  workdir = pathlib.Path(workdir)
+  preflight.check_rows(config, rows)
+  seeded = [dataclasses.replace(config, seed=config.seed + i) for i in range(seeds)]
+  folders = [pathlib.Path(workdir) / f"seed_{each.seed}" for each in seeded]
+  for each, folder in zip(seeded, folders):
+    for row in rows:
+      _check_row(config_lib.for_method(each, row), reference_config(each), folder / row)
   found, text = [], ""
-  for seed in range(config.seed, config.seed + seeds):
-    seeded = dataclasses.replace(config, seed=seed)
-    dataset = open_data(seeded)
-    folder = workdir / f"seed_{seed}"
+  for each, folder in zip(seeded, folders):
+    dataset = open_data(each)
     for number, row in enumerate((REFERENCE, *rows)):
-      run = train_row(config_lib.for_method(seeded, row), dataset, folder / row, folder / REFERENCE)
+      run = train_row(config_lib.for_method(each, row), dataset, folder / row, folder / REFERENCE)
       result = evaluate(run, dataset, folder / row)
-      _report(result, f"seed {seed}, {number}/{len(rows)}")
+      _report(result, f"seed {each.seed}, {number}/{len(rows)}")
       if row != REFERENCE:
         found.append(result)
     text = tables.write(workdir, found, paper=paper)
   return text
+
+
+def _check_row(config: config_lib.Config, reference: config_lib.Config,
+               workdir: pathlib.Path) -> None:
+  """Refuses a row that cannot start from the table's reference, or whose folder is not its own."""
+  other = config_lib.difference(reference_config(config), reference)
+  if other:
+    raise ValueError(f"config.rows[{config.method!r}] changes what the reference network depends "
+                     "on, which all rows share (row | reference):\n  " + "\n  ".join(other))
+  checkpoint.check_workdir(workdir, dataclasses.replace(config, rows={}))
 
 
 def _report(result: Mapping[str, Any], where: str) -> None:

@@ -4,10 +4,11 @@
 so that a split need not fit in memory.
 """
 
+import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,13 +24,14 @@ from cmx import parallel
 from cmx import progress
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
+_CARD = "card.json"  # what the features are of; a folder made by other means need not have one
 
 Features = dict[str, dict[str, np.ndarray]]  # {modality: {layer: [N, D], "label": [N]}}
 
 
 def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequence[str],
             folder: pathlib.Path, *, batch: int, limit: int | None = None) -> Features:
-  """Activations of every example of a split; returns at once if the folder is complete.
+  """Activations of every example of a split; returns at once if the folder has them already.
 
   Args:
     run: trained network.
@@ -37,32 +39,40 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     split: "train" or "validation".
     layers: names of activations, e.g. ("pool5", "fc7").
     folder: where the files go; whole or absent.
-    batch: examples a forward pass, over all devices.
+    batch: examples a forward pass, over all devices; made a multiple of their number.
     limit: takes this many examples of each modality at random; None takes all.
 
   Examples stand in a fixed random order: rankings break ties by gallery order, which must not
   follow the class as it does in most data sets.
 
   Raises:
-    ValueError: if the data set's classes or modalities are not the run's, or a layer is not known.
+    ValueError: if the data set's classes or modalities are not the run's, a layer is not known, or
+      the folder holds something else.
   """
+  card = {"weights": _digest(run.params), "data": dataset.fingerprint, "split": split,
+          "limit": limit, "layers": list(layers)}
   if (folder / _COMPLETE).exists():
+    _check_card(folder, card)
     return load(folder)
+  if folder.is_dir() and any(folder.iterdir()):
+    raise ValueError(f"{folder} holds files but no features; expected a new folder")
   if dataset.classes != run.classes:
     raise ValueError(f"data set {dataset.name!r} has classes {_short(dataset.classes)}; "
                      f"the run was trained on {_short(run.classes)}")
-  parallel.check_batch(batch)
-  temporary = folder.with_name(folder.name + ".incomplete")
-  shutil.rmtree(temporary, ignore_errors=True)
-  params = parallel.replicate(run.params)
   for modality in run.modalities:
     if modality.name not in dataset.splits[split]:
       raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
                        "on")
+  temporary = folder.with_name(folder.name + ".incomplete")
+  shutil.rmtree(temporary, ignore_errors=True)
+  params = parallel.replicate(run.params)
+  batch += -batch % jax.device_count()
+  for modality in run.modalities:
     source = dataset.splits[split][modality.name]
     chosen = order(len(source), limit)
     _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name,
                       batch)
+  (temporary / _CARD).write_text(json.dumps(card))
   (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)
   return load(folder)
@@ -77,6 +87,26 @@ def order(count: int, limit: int | None = None) -> np.ndarray:
   return np.random.default_rng(0).permutation(count)[:limit]
 
 
+def _digest(params: model.Params) -> str:
+  """Short hash of all parameters, by name."""
+  total = hashlib.sha256()
+  for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    total.update(f"{jax.tree_util.keystr(path)} {leaf.shape} {leaf.dtype}".encode())
+    total.update(np.ascontiguousarray(leaf))
+  return total.hexdigest()[:16]
+
+
+def _check_card(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
+  if not (folder / _CARD).exists():
+    return
+  found = json.loads((folder / _CARD).read_text())
+  other = [f"{key}: {value} | {found[key]}" for key, value in card.items()
+           if not (set(value) <= set(found[key]) if key == "layers" else value == found[key])]
+  if other:
+    raise ValueError(f"{folder} holds other features (asked for | found there):\n  "
+                     + "\n  ".join(other) + "\nChoose another folder, or remove this one.")
+
+
 def _short(names: Sequence[str]) -> str:
   return f"{len(names)} ({', '.join(names[:3])}, ...)"
 
@@ -85,37 +115,63 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
                       source: data.Source, chosen: np.ndarray, layers: Sequence[str],
                       folder: pathlib.Path, batch: int) -> None:
   folder.mkdir(parents=True)
-  forward = _forward(run, modality, tuple(layers))
   arrays: dict[str, Any] = {}
   keys = []
-  parts = range(0, len(chosen), batch)
-
-  def read(part):
-    return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
-
-  what = f"{run.config.method}, {modality.name}"
-  with (batches.Prefetch(read, 0, len(parts)) as stream,
-        progress.Progress(what, len(chosen), "examples") as line):
-    for start, examples in zip(parts, stream):
-      x = np.stack([example["input"] for example in examples])
-      keys += [example["key"] for example in examples]
-      # one shape: one compilation
-      padded = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
-      outputs = jax.device_get(forward(params, parallel.shard(padded)))
-      for layer, value in outputs.items():
-        value = value.reshape(batch, -1)[:len(x)]
-        if layer not in arrays:
-          arrays[layer] = np.lib.format.open_memmap(
-            folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
-        arrays[layer][start:start + len(x)] = value
-      line.update(start + len(x))
+  for start, examples, found in stream(run, params, modality, source, chosen, layers, batch):
+    keys += [example["key"] for example in examples]
+    for layer, value in found.items():
+      if layer not in arrays:
+        arrays[layer] = np.lib.format.open_memmap(
+          folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
+      arrays[layer][start:start + len(examples)] = value
   for array in arrays.values():
     array.flush()
   np.save(folder / "label.npy", source.labels[chosen].astype(np.int32))
   (folder / "key.json").write_text(json.dumps(keys))
 
 
-def _forward(run: checkpoint.Run, modality: modalities_lib.Modality, layers: tuple[str, ...]):
+def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.Modality,
+           source: data.Source, chosen: np.ndarray, layers: Sequence[str], batch: int
+           ) -> Iterator[tuple[int, list[data.Example], dict[str, np.ndarray]]]:
+  """Activations of examples, a forward pass at a time; examples are read ahead.
+
+  Args:
+    run: trained network.
+    params: its parameters on the devices: `parallel.replicate(run.params)`.
+    modality: row of the run.
+    source: examples of the modality, encoded as for the run.
+    chosen: indices of the examples, int [N].
+    layers: names of activations.
+    batch: examples a forward pass, over all devices; a multiple of their number.
+
+  Yields:
+    (place in `chosen` of the first, b examples, {layer: [b, D]}).
+
+  Raises:
+    ValueError: if a layer is not known.
+  """
+  read_layers = reader(run, modality, layers, batch)
+  parts = range(0, len(chosen), batch)
+
+  def examples_of(part):
+    return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
+
+  what = f"{run.config.method}, {modality.name}"
+  with (batches.Prefetch(examples_of, 0, len(parts)) as ahead,
+        progress.Progress(what, len(chosen), "examples") as line):
+    for start, examples in zip(parts, ahead):
+      x = np.stack([example["input"] for example in examples])
+      yield start, examples, read_layers(params, x)
+      line.update(start + len(examples))
+
+
+def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Sequence[str],
+           batch: int) -> Callable:
+  """A function (params, inputs [N, ...]) -> {layer: [N, D]} of one modality, for N <= batch.
+
+  Raises:
+    ValueError: when called, if a layer does not exist.
+  """
   method = methods_lib.named(run.config.method)
 
   def forward(params, x):
@@ -125,7 +181,7 @@ def _forward(run: checkpoint.Run, modality: modalities_lib.Modality, layers: tup
       raise ValueError(f"layer {missing[0]!r}; expected one of {', '.join(outputs)}")
     return {layer: outputs[layer] for layer in layers}
 
-  return parallel.pmap(forward, batch_argnum=1, arguments=2, gathered=True)
+  return parallel.by_rows(forward, batch)
 
 
 def load(folder: pathlib.Path) -> Features:

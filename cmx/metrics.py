@@ -9,13 +9,14 @@ class Writer:
   """Appends to `workdir/metrics.jsonl`; on resume, lines after the resumed step are dropped."""
 
   def __init__(self, workdir: pathlib.Path, done: int, tensorboard: bool):
+    self._events = _events(workdir, done) if tensorboard else None
     path = workdir / "metrics.jsonl"
-    kept = []
     if path.exists():
-      kept = [line for line in path.read_text().splitlines() if _step(line, done + 1) <= done]
-    path.write_text("".join(line + "\n" for line in kept))
+      lines = [line for line in path.read_text().splitlines() if _step(line, done + 1) <= done]
+      kept = path.with_name(path.name + ".tmp")
+      kept.write_text("".join(line + "\n" for line in lines))
+      kept.replace(path)
     self._file = path.open("a")
-    self._events = _events(workdir) if tensorboard else None
 
   def __enter__(self) -> "Writer":
     return self
@@ -42,9 +43,9 @@ def _step(line: str, otherwise: int) -> int:
     return otherwise
 
 
-def _events(workdir: pathlib.Path):
+def _events(workdir: pathlib.Path, done: int):
   try:
     import tensorboardX
   except ImportError as error:
     raise ValueError("log.tensorboard needs tensorboardX: pip install 'cmx[explore]'") from error
-  return tensorboardX.SummaryWriter(str(workdir / "tensorboard"))
+  return tensorboardX.SummaryWriter(str(workdir / "tensorboard"), purge_step=done + 1)

@@ -21,6 +21,7 @@ from cmx import towers
 TRUNK = ("fc6", "fc7", "fc8")
 LAYERS = ("tower", *TRUNK)
 SHARED = "shared"
+ACTIVATIONS = ("pool5", "fc6_linear", "fc6", "fc7_linear", "fc7", "fc8")  # what `apply` returns
 
 Params = dict[str, dict[str, Any]]
 Modalities = tuple[modalities_lib.Modality, ...]

@@ -33,6 +33,26 @@ def pmap(function: Callable, batch_argnum: int, arguments: int, *, gathered: boo
                   donate_argnums=donate)
 
 
+def by_rows(function: Callable, batch: int) -> Callable:
+  """A function of examples for any number of them up to `batch`, compiled once for all.
+
+  Args:
+    function: pure, (params, x [B, ...]) -> tree of arrays [B, ...]; example by example.
+    batch: examples a call, over all devices; divisible by them.
+
+  Returns:
+    (params, x [N, ...]) -> tree of numpy arrays [N, ...], with N <= batch.
+  """
+  mapped = pmap(function, batch_argnum=1, arguments=2, gathered=True)
+
+  def call(params, x):
+    filled = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
+    outputs = jax.device_get(mapped(params, shard(filled)))
+    return jax.tree.map(lambda value: value.reshape(batch, *value.shape[2:])[:len(x)], outputs)
+
+  return call
+
+
 def flops(function: Callable, *arguments: Any) -> float:
   """Floating point operations of a pmapped call on one device, before the compiler optimises."""
   return function.lower(*arguments).cost_analysis()["flops"]

@@ -1,5 +1,6 @@
 """Progress: one line that says what is done, how fast, and honestly how long it will take."""
 
+import shutil
 import sys
 import time
 from collections import deque
@@ -7,7 +8,7 @@ from typing import TextIO
 
 _TERMINAL_SECONDS = 0.2  # between two updates of a terminal's line
 _LOG_SECONDS = 15.0  # between two lines where the output is not a terminal
-_WINDOW_SECONDS = 30.0  # the rate is that of these last seconds: the start compiles
+_WINDOW_SECONDS = 30.0  # the rate is that of these last seconds
 
 
 class Progress:
@@ -18,7 +19,7 @@ class Progress:
     self._stream = stream or sys.stderr
     self._terminal = self._stream.isatty()
     self._started = self._shown = time.monotonic()
-    self._window: deque[tuple[float, int]] = deque([(self._started, done)])
+    self._window: deque[tuple[float, int]] = deque()  # from the first update on: the start compiles
 
   def __enter__(self) -> "Progress":
     return self
@@ -31,6 +32,8 @@ class Progress:
   def update(self, done: int, note: str = "") -> None:
     """Says that `done` of the total are done; `note` is shown behind, e.g. the loss."""
     now = time.monotonic()
+    if not self._window:
+      self._window.append((now, done))
     if now - self._shown < (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
       return
     self._shown = now
@@ -42,7 +45,9 @@ class Progress:
     left = f"{duration((self._total - done) / rate)} left" if rate > 0 else "no estimate yet"
     text = f"{self._what}: {done:,}/{self._total:,} {self._unit}, {rate:.1f}/s, {left}"
     text += f"  {note}" if note else ""
-    self._stream.write(f"\r\x1b[K{text}" if self._terminal else text + "\n")
+    if self._terminal:  # a line that wraps could not be taken back
+      text = "\r\x1b[K" + text[:shutil.get_terminal_size().columns - 1]
+    self._stream.write(text if self._terminal else text + "\n")
     self._stream.flush()
 
 

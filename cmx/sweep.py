@@ -18,7 +18,11 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import experiment
 from cmx import methods
+from cmx import preflight
 from cmx import results
+
+_OWN_FLAGS = ("method", "rows", "seed")
+_LABELS = ("field", "value", "method", "seed", "seeds")  # of a point; all else are its measures
 
 Point = dict[str, Any]  # {"field", "value", "method", "seed", "measure": fraction, ...}
 
@@ -29,26 +33,30 @@ def parse(config: config_lib.Config, text: str) -> tuple[str, list[Any]]:
   A tuple is written with plus signs, e.g. mixture.layers=fc6+fc7,fc7.
 
   Raises:
-    ValueError: if it is not of that form, the field does not exist or a value is not of its type.
+    ValueError: if it is not of that form, the field does not exist or has a flag of its own, or a
+      value is not of its type or comes twice.
   """
-  field, equals, values = text.partition("=")
-  if not equals or not values:
+  field, equals, words = text.partition("=")
+  if not equals or not words:
     raise ValueError(f"ladder {text!r}; expected field=value,value,...")
-  config_lib.replace(config, {field: None})
-  node = config
-  for part in field.split("."):
-    node = getattr(node, part)
-  return field, [_typed(field, node, value) for value in values.split(",")]
+  if field in _OWN_FLAGS:
+    raise ValueError(f"ladder {text!r}; {field} is not swept: expected --rows and --seeds for it")
+  like = config_lib.field(config, field)
+  values = [_typed(field, like, word) for word in words.split(",")]
+  for value in values:
+    if values.count(value) > 1:
+      raise ValueError(f"ladder {text!r} has {_plain(value)!r} twice; expected different values")
+  return field, values
 
 
-def _typed(field: str, like: Any, value: str) -> Any:
+def _typed(field: str, like: Any, word: str) -> Any:
   if isinstance(like, tuple):
-    kind = type(like[0]) if like else str
-    return tuple(kind(part) for part in value.split("+"))
+    return tuple(_typed(field, like[0] if like else "", part) for part in word.split("+"))
+  kind = type(like)
   try:
-    return type(like)(value)
-  except ValueError as error:
-    raise ValueError(f"{field}={value}; expected a value of type {type(like).__name__}") from error
+    return {"true": True, "false": False}[word.lower()] if kind is bool else kind(word)
+  except (KeyError, TypeError, ValueError) as error:
+    raise ValueError(f"{field}={word}; expected a value of type {kind.__name__}") from error
 
 
 def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], seeds: int,
@@ -56,7 +64,7 @@ def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], s
   """Trains and evaluates every row at every value of every ladder; the rest as in `config`.
 
   Args:
-    config: the base; its `rows` keep what differs between methods.
+    config: the base; its `rows` keep what differs between methods, but for the ladder's field.
     workdir: of the sweep; runs and reference networks go below it, and what is there is not redone.
     rows: keys of methods.
     seeds: number of seeds, counted from the config's.
@@ -64,14 +72,18 @@ def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], s
 
   Returns:
     A point for each value, row and seed.
+
+  Raises:
+    ValueError: as `preflight.check_rows` for any of the values, before anything is trained.
   """
+  for field, values in ladders:
+    for value in values:
+      preflight.check_rows(_at(config, field, value, rows), rows)
   points = []
-  for row in rows:
-    methods.named(row)
   for field, values in ladders:
     for value in values:
       for seed in range(config.seed, config.seed + seeds):
-        changed = dataclasses.replace(config_lib.replace(config, {field: value}), seed=seed)
+        changed = dataclasses.replace(_at(config, field, value, rows), seed=seed)
         for row in rows:
           result = _result(config_lib.for_method(changed, row), workdir)
           points.append({"field": field, "value": _plain(value), "method": row, "seed": seed,
@@ -79,9 +91,16 @@ def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], s
   return points
 
 
+def _at(config: config_lib.Config, field: str, value: Any,
+        rows: Sequence[str]) -> config_lib.Config:
+  """The config with a field at a value, for all rows: what a row says of that field yields."""
+  changed = config_lib.replace(config, {field: value})
+  own = {row: {**config.rows.get(row, {}), field: value} for row in rows}
+  return dataclasses.replace(changed, rows={**config.rows, **own})
+
+
 def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
-  config = dataclasses.replace(config, rows={})
-  folder = workdir / f"{config.method}_{_hash(config)}"
+  folder = workdir / f"{config.method}_{_hash(dataclasses.replace(config, rows={}))}"
   if (folder / "result.json").exists():
     return json.loads((folder / "result.json").read_text())
   dataset = experiment.open_data(config)
@@ -121,7 +140,7 @@ def summary(points: Sequence[Point]) -> list[Point]:
   for (field, value, method), members in cells.items():
     row: Point = {"field": field, "value": value, "method": method, "seeds": len(members)}
     for measure in members[0]:
-      if measure not in ("field", "value", "method", "seed"):
+      if measure not in _LABELS:
         numbers = [member[measure] for member in members]
         row[measure] = statistics.mean(numbers)
         row[f"{measure} std"] = statistics.stdev(numbers) if len(numbers) > 1 else None
@@ -139,11 +158,10 @@ def write(workdir: pathlib.Path, points: Sequence[Point]) -> str:
   writer.writeheader()
   writer.writerows(rows)
   checkpoint.write_text(workdir / "sweep.csv", buffer.getvalue())
-  names = [name for name in rows[0] if name not in ("field", "value", "method", "seeds")
-           and not name.endswith(" std")]
+  names = [key for key in keys if key not in _LABELS and not key.endswith(" std")]
   lines = [f"{'field=value':34} {'method':20} " + " ".join(f"{name:>14}" for name in names)]
   for row in rows:
-    words = [_percent(row[name], row[f"{name} std"]) for name in names]
+    words = [_percent(row[name], row[f"{name} std"]) if name in row else "-" for name in names]
     lines.append(f"{row['field'] + '=' + str(row['value']):34} {row['method']:20} "
                  + " ".join(f"{word:>14}" for word in words))
   title = "Mean mAP (%) over pairs of modalities, and recognition accuracy (%)"
@@ -160,8 +178,12 @@ def plot(points: Sequence[Point], path: pathlib.Path, measure_names: Sequence[st
   """Draws a panel for each ladder and measure: mean mAP against the value, a line a method.
 
   Raises:
-    ValueError: if matplotlib is not installed.
+    ValueError: if matplotlib is not installed, or no point has a measure of that name.
   """
+  known = dict.fromkeys(key for point in points for key in point if key not in _LABELS)
+  for name in measure_names:
+    if name not in known:
+      raise ValueError(f"measure {name!r}; expected one of {', '.join(known)}")
   try:
     import matplotlib
     matplotlib.use("Agg")

@@ -1,6 +1,7 @@
 """Towers: networks from one modality's input to pool5, pure functions of parameters and input."""
 
 import math
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -28,6 +29,26 @@ def precision(network: config_lib.Network) -> jnp.dtype:
   return jnp.dtype(network.precision)
 
 
+class Field(NamedTuple):
+  """What a place of pool5 sees: pixels [start + i stride, start + i stride + size) for its index i.
+
+  The same for rows and columns; at the edges it reaches beyond the image, where the tower pads.
+  """
+
+  start: int
+  stride: int
+  size: int
+
+
+class Layout(NamedTuple):
+  """How an image's pool5 is laid out: [height, width, channels], flattened in that order."""
+
+  height: int
+  width: int
+  channels: int
+  field: Field
+
+
 class SmallTower(nn.Module):
   """Four convolutions for images of 32 to 96 pixels; pool5 is [B, (H/16) (W/16) channels[3]], >= 0.
 
@@ -38,19 +59,27 @@ class SmallTower(nn.Module):
 
   channels: tuple[int, int, int, int]
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
+  field = Field(-22, 16, 60)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return _flat(self.maps(x))
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def maps(self, x: jax.Array) -> jax.Array:
+    """pool5 before it is flattened [B, H/16, W/16, channels[3]]."""
     x = self._conv(_fold(scale_pixels(x)), 0, 4, stride=2)
     x = _halve(self._conv(x, 1, 3))
     x = self._conv(x, 2, 3)
-    x = _halve(self._conv(x, 3, 3))
-    return x.reshape(x.shape[0], -1)
+    return _halve(self._conv(x, 3, 3))
 
   def _conv(self, x, index, size, *, stride=1):
     conv = nn.Conv(self.channels[index], (size, size), stride, kernel_init=_HE, dtype=self.dtype,
                    name=f"conv{index + 1}")
     return nn.relu(conv(x))
+
+
+def _flat(x: jax.Array) -> jax.Array:
+  return x.reshape(x.shape[0], -1)
 
 
 def _fold(x: jax.Array) -> jax.Array:
@@ -78,9 +107,14 @@ class AlexNetTower(nn.Module):
   """
 
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
+  field = Field(-64, 32, 195)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return _flat(self.maps(x))
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def maps(self, x: jax.Array) -> jax.Array:
+    """pool5 before it is flattened [B, 6, 6, 256]."""
     x = scale_pixels(x)
     x = self._conv(x, 1, 96, 11, stride=4, padding=0)
     x = local_response_norm(_pool3(x))
@@ -88,8 +122,7 @@ class AlexNetTower(nn.Module):
     x = local_response_norm(_pool3(x))
     x = self._conv(x, 3, 384, 3, padding=1)
     x = self._conv(x, 4, 384, 3, padding=1, groups=2)
-    x = _pool3(self._conv(x, 5, 256, 3, padding=1, groups=2))
-    return x.reshape(x.shape[0], -1)
+    return _pool3(self._conv(x, 5, 256, 3, padding=1, groups=2))
 
   def _conv(self, x, number, channels, size, *, padding, stride=1, groups=1):
     conv = nn.Conv(channels, (size, size), stride, padding=padding, feature_group_count=groups,
@@ -156,11 +189,29 @@ def pool5_width(modalities: tuple[modalities_lib.Modality, ...],
   if len(set(shapes.values())) > 1:
     raise ValueError(f"image modalities must have one size; got {shapes}")
   example = next(m for m in modalities if len(m.shape) == 3)
-  module = tower(example, network, 0)
-  out = jax.eval_shape(lambda key, x: module.init_with_output(key, x)[0],
-                       jax.random.key(0), jax.ShapeDtypeStruct((1, *example.shape), jnp.float32))
-  width = math.prod(out.shape[1:])
+  width = math.prod(_output(tower(example, network, 0), example.shape, "__call__"))
   if width == 0:
     raise ValueError(f"images of {example.shape[:2]} pixels are too small for tower "
                      f"{network.tower!r}")
   return width
+
+
+def layout(modalities: tuple[modalities_lib.Modality, ...],
+           network: config_lib.Network) -> Layout | None:
+  """How pool5 is laid out: by the tower of the images. None without images, or a tower with maps.
+
+  A vector tower's pool5 stands in for the convolutions', value for value, so that its channels are
+  the same units.
+  """
+  example = next((m for m in modalities if len(m.shape) == 3), None)
+  module = tower(example, network, 0) if example else None
+  if not hasattr(module, "maps"):
+    return None
+  return Layout(*_output(module, example.shape, "maps"), module.field)
+
+
+def _output(module: nn.Module, shape: tuple[int, ...], method: str) -> tuple[int, ...]:
+  """Shape of what a module's method makes of one example."""
+  out = jax.eval_shape(lambda key, x: module.init_with_output(key, x, method=method)[0],
+                       jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+  return out.shape[1:]

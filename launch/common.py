@@ -17,7 +17,7 @@ import configs
 CONFIG = config_flags.DEFINE_config_file(
   "config", None,  # `_with_default` fills it in: a default here would be parsed before errors are caught
   "File whose get_config() returns a cmx.config.Config; configs/world.py where none is given. "
-  "--config.optimizer.steps=100 changes a field.",
+  "--config.optimizer.steps=100 changes a field; cmx/config.py says what each is.",
   lock_config=True)
 COMPILATION_CACHE = flags.DEFINE_string(
   "compilation_cache", "~/.cache/cmx/xla", "Folder of compiled programs, shared by all runs; '' for none.")
@@ -29,6 +29,8 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
   logging.use_absl_handler()
   logging.get_absl_handler().setFormatter(None)
   logging.get_absl_handler().addFilter(_ours)
+  for shared in (CONFIG, COMPILATION_CACHE):  # so that --help of the entry point shows them, too
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[shared.name])
   try:
     app.run(_guarded(main), argv=_with_default(sys.argv), flags_parser=_parse)
   except KeyboardInterrupt:
@@ -77,7 +79,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
     message = str(error)
   for name in re.findall(r"--config\.([\w.]+)", " ".join(argv)):
     try:
-      config_lib.replace(config_lib.Config(), {name: None})
+      config_lib.field(config_lib.Config(), name)
     except ValueError as unknown:
       message = str(unknown)
   sys.exit(f"Flags: {message}\nSee --helpshort for the flags of this command.")

@@ -26,6 +26,15 @@ def test_mean_is_over_devices():
   assert mapped(np.arange(8.0).reshape(8, 1)) == 3.5
 
 
+@pytest.mark.parametrize("count", [1, 5, 8])
+def test_rows_of_any_number_come_back_in_order(count):
+  x = np.arange(3.0 * count).reshape(count, 3)
+  doubled = parallel.by_rows(lambda factor, x: {"all": factor * x, "sum": x.sum(axis=1)}, 8)
+  found = doubled(jnp.float32(2), x)
+  np.testing.assert_array_equal(found["all"], 2 * x)
+  np.testing.assert_array_equal(found["sum"], x.sum(axis=1))
+
+
 def test_gather_puts_the_examples_of_all_devices_in_batch_order():
   mapped = parallel.pmap(lambda x: parallel.gather(x), batch_argnum=0, arguments=1)
   x = np.arange(32.0).reshape(16, 2)

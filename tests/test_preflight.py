@@ -1,0 +1,134 @@
+"""What would stop a run later is refused before it starts, in words that name the field."""
+
+import numpy as np
+import pytest
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import methods
+from cmx import modalities
+from cmx import preflight
+
+
+def config(**changes):
+  return config_lib.replace(config_lib.Config(), {name.replace("__", "."): value
+                                                  for name, value in changes.items()})
+
+
+def test_every_row_passes_as_it_is():
+  preflight.check_rows(config(), [row for row in methods.METHODS if row != "reference"])
+
+
+@pytest.mark.parametrize("rows, words", [
+  ([], "no rows; expected one or more of reference, bl_ind"),
+  (["c", "d"], "method 'd'; expected one of reference, bl_ind"),
+  (["c", "reference"], "row 'reference' is the reference network.*expected rows that start from"),
+  (["c", "bl_ind", "c"], "row 'c' comes 2 times; expected it once")])
+def test_rows_that_make_no_table_are_refused(rows, words):
+  with pytest.raises(ValueError, match=words):
+    preflight.check_rows(config(), rows)
+
+
+def test_what_is_said_of_a_row_that_does_not_exist_is_refused():
+  with pytest.raises(ValueError, match="method 'b_gm'; expected one of"):
+    preflight.check_rows(config(rows={"b_gm": {"alignment.weight": 1.0}}), ["c"])
+
+
+def test_what_a_row_changes_is_checked():
+  rows = {"bl_ind": {"network.dropout": 1.0}}
+  preflight.check_rows(config(rows=rows), ["c"])
+  with pytest.raises(ValueError, match="config.network.dropout 1.0; expected a share"):
+    preflight.check_rows(config(rows=rows), ["c", "bl_ind"])
+
+
+@pytest.mark.parametrize("field, value, words", [
+  ("optimizer.steps", 0, "config.optimizer.steps 0; expected 1 or more"),
+  ("reference.batch", -8, "config.reference.batch -8; expected 1 or more"),
+  ("network.channels", (4, 0, 4, 4), r"config.network.channels \(4, 0, 4, 4\); expected 1 or more"),
+  ("network.dropout", 1.0, "config.network.dropout 1.0; expected a share from 0 to less than 1"),
+  ("data.holdout", -0.1, "config.data.holdout -0.1; expected a share from 0 to less than 1"),
+  ("optimizer.tune_share", 1.5, "config.optimizer.tune_share 1.5; expected a share from 0 to 1"),
+  ("optimizer.learning_rate", -1.0, "config.optimizer.learning_rate -1.0; expected 0 or more"),
+  ("optimizer.learning_rate", float("nan"), "learning_rate nan; expected 0 or more"),
+  ("optimizer.clip", 0.0, "config.optimizer.clip 0.0; expected more than 0"),
+  ("mixture.components", 0, "config.mixture.components 0; expected 1 or more"),
+  ("seed", -1, "config.seed -1; expected 0 or more")])
+def test_numbers_that_no_run_can_use_are_refused(field, value, words):
+  with pytest.raises(ValueError, match=words):
+    preflight.check(config_lib.replace(config_lib.Config(), {field: value}))
+
+
+def test_limits_name_fields_that_exist():
+  leaves = {name.split(".")[-1] for name in config_lib.flat(config())}
+  for limit in preflight.LIMITS:
+    assert set(limit.fields) <= leaves
+
+
+def test_ends_of_limits_are_allowed():
+  preflight.check(config(optimizer__tune_share=1.0, optimizer__learning_rate=0.0,
+                         network__dropout=0.0, network__hidden=(), augment__shift=0))
+
+
+@pytest.mark.parametrize("field", ["optimizer.batch", "reference.batch"])
+def test_a_batch_that_devices_do_not_divide_is_refused(field):
+  with pytest.raises(ValueError, match="batch size 12 is not divisible by 8 devices"):
+    preflight.check(config_lib.replace(config_lib.Config(), {field: 12}))
+
+
+def test_the_reference_network_needs_no_batch_of_the_rows():
+  preflight.check(config(method="reference", optimizer__batch=12))
+
+
+@pytest.mark.parametrize("field, value, words", [
+  ("evaluation.layer", "fc9", "layer 'fc9'; expected one of pool5, fc6_linear, fc6"),
+  ("evaluation.layers", ("fc7", "conv5"), "layer 'conv5'; expected one of pool5"),
+  ("mixture.layers", ("tower",), "layer 'tower'; expected one of pool5"),
+  ("evaluation.readout", "manhattan", "evaluation.readout 'manhattan'; expected one of cosine"),
+  ("network.precision", "float16", "network.precision 'float16'; expected float32 or bfloat16"),
+  ("method", "d", "method 'd'; expected one of")])
+def test_unknown_names_are_answered_with_the_known(field, value, words):
+  with pytest.raises(ValueError, match=words):
+    preflight.check(config_lib.replace(config_lib.Config(), {field: value}))
+
+
+def test_layers_of_mixtures_matter_only_to_rows_that_need_them():
+  preflight.check(config(method="bl_ind", mixture__layers=("tower",)))
+
+
+class Labels:
+  """A source of which only the labels are looked at."""
+
+  def __init__(self, labels):
+    self.labels = np.array(labels, np.int32)
+
+  def __len__(self):
+    return len(self.labels)
+
+
+def dataset(shape=(32, 32, 3), train=(0, 1, 1), validation=(0, 1)):
+  rows = (modalities.NATURAL._replace(shape=shape), modalities.DRAWING._replace(shape=shape))
+  splits = {data.TRAIN: {"natural": Labels([0, 1] * 20), "drawing": Labels(train)},
+            data.VALIDATION: {"natural": Labels([0]), "drawing": Labels(validation)}}
+  return data.Dataset("made", ("a", "b"), rows, splits, "1")
+
+
+def test_a_data_set_that_fits_passes():
+  preflight.check_data(config(), dataset())
+
+
+@pytest.mark.parametrize("given, changes, words", [
+  (dict(train=[]), {}, "modality 'drawing' has no training examples"),
+  (dict(validation=[]), {}, "modality 'drawing' has no validation examples in data set 'made'; "
+                            "expected 1 or more: hold back"),
+  (dict(shape=(8, 8, 3)), {}, r"images of \(8, 8\) pixels are too small for tower 'small'"),
+  ({}, {"network.tower": "vgg"}, "network.tower 'vgg'; expected one of small, alexnet"),
+  ({}, {"mixture.components": 41}, "mixture.components 41; expected 40 at most"),
+  ({}, {"mixture.examples": 10}, "mixture.components 32; expected 10 at most")])
+def test_a_data_set_that_does_not_fit_is_refused(given, changes, words):
+  with pytest.raises(ValueError, match=words):
+    preflight.check_data(config_lib.replace(config_lib.Config(), changes), dataset(**given))
+
+
+def test_components_matter_only_to_rows_that_are_told_how_many():
+  for method in ("bl_ind", "b_gaussian"):
+    preflight.check_data(config(method=method, mixture__components=41), dataset())
