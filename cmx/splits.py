@@ -1,5 +1,7 @@
 """Parts of a data set: held-out training examples to tune on, and classes that are never shown."""
 
+from typing import Any
+
 import numpy as np
 
 from cmx import config as config_lib
@@ -18,6 +20,10 @@ class Subset:
 
   def __getitem__(self, index: int) -> data.Example:
     return self._source[int(self._indices[index])]
+
+  def record(self, index: int) -> Any:
+    """The record of an example, where the source has such."""
+    return self._source.record(int(self._indices[index]))
 
 
 def hold_out(dataset: data.Dataset, share: float) -> data.Dataset:

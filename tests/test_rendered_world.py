@@ -12,6 +12,7 @@ import pytest
 
 from cmx import config
 from cmx import data
+from cmx import splits
 from cmx.data import rendered_world
 from cmx.world import categories
 from cmx.world import examples
@@ -70,6 +71,13 @@ def test_ground_truth_can_be_read(prepared):
   assert truth["category"] == categories.NAMES[5] == made.scene.category
   assert [o["name"] for o in truth["objects"]] == [o.name for o in made.objects]
   assert np.allclose([o["box"] for o in truth["objects"]], [o.box for o in made.objects], atol=1e-4)
+
+
+def test_objects_are_told_at_the_door_also_of_held_out_examples(prepared):
+  source = data.load(prepared).splits["train"]["natural"]
+  ask, part = data.truth("rendered_world"), splits.Subset(source, np.array([7, 2]))
+  assert ask(part, 1) == ask(source, 2) == rendered_world.truth(source, 2)
+  assert data.truth("folders") is None
 
 
 def test_no_record_is_found_twice(prepared):

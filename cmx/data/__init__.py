@@ -10,8 +10,8 @@ and nothing else has to be touched to add one. Files whose name begins with _ ar
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 
@@ -68,6 +68,16 @@ def _module(name: str):
   if name not in names():
     raise ValueError(f"data set {name!r}; expected one of {', '.join(names())}")
   return importlib.import_module(f"{__name__}.{name}")
+
+
+def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:
+  """How to ask a data set for the objects of an example; None where it does not know them.
+
+  Returns:
+    A function of a source and an index; its "objects" are [{"name", "box": [x0, y0, x1, y1]}],
+    shares of the picture.
+  """
+  return getattr(_module(name), "truth", None)
 
 
 def prepare(data: config_lib.Data) -> None:
