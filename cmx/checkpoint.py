@@ -113,10 +113,15 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 class Checkpoints:
-  """The checkpoints of a run. `state` is a nested dict of arrays, read back as numpy arrays."""
+  """The checkpoints of a run: nested dicts of arrays, read back as numpy arrays.
 
-  def __init__(self, workdir: pathlib.Path, keep: int):
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+  With `keep`, the number of newest ones that stay, it may write, and sweeps up what a killed save
+  has left; without, it only reads and can stand beside a run that is being trained.
+  """
+
+  def __init__(self, workdir: pathlib.Path, keep: int | None = None):
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None)
     self._manager = ocp.CheckpointManager(workdir.absolute() / "checkpoints", options=options)
 
   def __enter__(self):
@@ -168,7 +173,7 @@ def latest_step(workdir: str | os.PathLike) -> int | None:
   folder = pathlib.Path(workdir).absolute() / "checkpoints"
   if not folder.is_dir():
     return None
-  with Checkpoints(folder.parent, keep=1) as checkpoints:
+  with Checkpoints(folder.parent) as checkpoints:
     return checkpoints.latest()
 
 
@@ -186,7 +191,7 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
   if not (path / "checkpoints").is_dir():
     raise FileNotFoundError(f"{path} holds no checkpoints; expected a work directory of "
                             "launch.train")
-  with Checkpoints(path, keep=1) as checkpoints:
+  with Checkpoints(path) as checkpoints:
     step = checkpoints.latest()
     if step is None:
       raise FileNotFoundError(f"{path}/checkpoints is empty; run launch.train with this --workdir")

@@ -230,6 +230,8 @@ def from_dict(tree: dict[str, Any], cls: type = Config) -> Any:
       type.
   """
   hints = typing.get_type_hints(cls)
+  if not isinstance(tree, dict):
+    raise ValueError(f"{cls.__name__} {tree!r}; expected fields {', '.join(hints)}")
   unknown = sorted(set(tree) - set(hints))
   if unknown:
     raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; expected {', '.join(hints)}")
@@ -239,7 +241,7 @@ def from_dict(tree: dict[str, Any], cls: type = Config) -> Any:
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
   """The value as a field of that type has it; JSON has dicts for sections and lists for tuples."""
-  if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+  if dataclasses.is_dataclass(hint):
     return from_dict(value, hint)
   origin = typing.get_origin(hint)
   if origin is tuple and isinstance(value, (list, tuple)):

@@ -80,7 +80,8 @@ def test_json_of_an_earlier_version_takes_new_fields_by_default():
 @pytest.mark.parametrize("text, words", [
   ('{"sead": 1}', "Config has no field 'sead'; expected method, seed, data"),
   ('{"optimizer": {"lr": 1}}', "Optimizer has no field 'lr'; expected steps, batch"),
-  ('{"optimizer": 3}', "Config.optimizer 3; expected a value of type Optimizer"),
+  ('{"optimizer": 3}', "Optimizer 3; expected fields steps, batch"),
+  ("[]", r"Config \[\]; expected fields method, seed, data"),
   ("{", "Expecting property name")])
 def test_json_that_is_no_config_is_refused(text, words):
   with pytest.raises(ValueError, match=words):
