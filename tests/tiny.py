@@ -2,12 +2,16 @@
 
 import pathlib
 
+import jax
 import numpy as np
 
+from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
 from cmx import gmm
+from cmx import methods
+from cmx import model
 
 CLASSES = 24
 FIELDS = {
@@ -48,3 +52,13 @@ def mixtures(width: int = 16) -> dict[str, gmm.Mixture]:
   rng = np.random.default_rng(0)
   return {layer: gmm.Mixture(np.array([0.25, 0.75], np.float32), rng.random((2, width), np.float32),
                              1.0 + rng.random((2, width), np.float32)) for layer in ("fc6", "fc7")}
+
+
+def untrained(rows: model.Modalities, method: str, classes: tuple[str, ...]) -> checkpoint.Run:
+  """A run of random parameters, made without compiling anything."""
+  settings = config_lib.replace(config_lib.Config(), {**FIELDS, "method": method})
+  shapes = jax.eval_shape(lambda key: model.init(
+    key, rows, methods.named(method), settings.network, len(classes)), jax.random.key(0))
+  rng = np.random.default_rng(0)
+  params = jax.tree.map(lambda x: rng.normal(0, 0.5, x.shape).astype(np.float32), shapes)
+  return checkpoint.Run(settings, classes, tuple(rows), params, 0)
