@@ -1,5 +1,6 @@
 """A run small enough for tests: three modalities of 32 pixels, two examples a category."""
 
+import math
 import pathlib
 
 import jax
@@ -60,5 +61,6 @@ def untrained(rows: model.Modalities, method: str, classes: tuple[str, ...]) -> 
   shapes = jax.eval_shape(lambda key: model.init(
     key, rows, methods.named(method), settings.network, len(classes)), jax.random.key(0))
   rng = np.random.default_rng(0)
-  params = jax.tree.map(lambda x: rng.normal(0, 0.5, x.shape).astype(np.float32), shapes)
+  params = jax.tree.map(lambda x: (  # sums over inputs keep their size
+    rng.normal(0, math.prod(x.shape[:-1]) ** -0.5, x.shape).astype(np.float32)), shapes)
   return checkpoint.Run(settings, classes, tuple(rows), params, 0)
