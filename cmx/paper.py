@@ -7,6 +7,10 @@ Cross-Modal Representations from Weakly Aligned Data".
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from cmx import ranking
+
 CODES = ("NAT", "CLP", "SPT", "LDR", "DSC")
 PAIRS = tuple(f"{query}>{target}" for query in CODES for target in CODES if query != target)
 
@@ -37,6 +41,19 @@ TABLE = {
     14.3, 32.1, 5.4, 22.1, 10.0, 19.1, 3.8, 14.4, 24.4, 17.5, 5.8, 32.7,
     3.3, 3.4, 6.0, 4.9, 15.1, 12.5, 32.6, 4.6, 14.2),
 }
+
+
+VALIDATION = {"NAT": 20_500, "CLP": 1_954, "SPT": 2_050, "LDR": 2_050, "DSC": 2_050}  # examples
+CLASSES = 205
+
+
+def chance(pairs: Sequence[str]) -> float:
+  """Mean AP of a random ranking over some pairs of the paper, fraction.
+
+  Every category is taken to have its equal part of a target's validation set.
+  """
+  sizes = np.array([VALIDATION[pair.split(">")[1]] for pair in pairs])
+  return float(np.mean(ranking.chance(sizes / CLASSES, sizes)))
 
 
 def mean(method: str, pairs: Sequence[str]) -> float | None:

@@ -17,3 +17,10 @@ def test_the_paper_says_nothing_of_pairs_it_lacks():
   assert paper.mean("A: Tune", ["NAT>XYZ"]) is None
   assert paper.mean("A: Tune", []) is None
   assert paper.mean("ours", paper.PAIRS) is None
+
+
+def test_the_papers_chance_is_that_of_its_validation_sets():
+  assert paper.chance(["NAT>DSC"]) == pytest.approx(0.0084, abs=5e-5)  # its floor, 0.8 %
+  assert paper.chance(["DSC>NAT"]) == pytest.approx(0.0053, abs=5e-5)
+  both = (paper.chance(["NAT>DSC"]) + paper.chance(["DSC>NAT"])) / 2
+  assert paper.chance(["NAT>DSC", "DSC>NAT"]) == pytest.approx(both)
