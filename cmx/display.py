@@ -60,6 +60,18 @@ class Examples:
     """What could not be shown so far, in words."""
     return list(self._problems)
 
+  def find(self, key: str) -> tuple[str, int]:
+    """Modality and row of the example of that key.
+
+    Raises:
+      ValueError: if there is none.
+    """
+    for modality, keys in self._keys.items():
+      if key in keys:
+        return modality, keys.index(key)
+    known = ", ".join(keys[0] for keys in self._keys.values() if len(keys))
+    raise ValueError(f"no example has the key {key!r}; keys look like {known or 'nothing'}")
+
   def __call__(self, modality: str, row: int) -> Example:
     """The example of a row."""
     keys = self._keys.get(modality, ())

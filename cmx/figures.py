@@ -69,6 +69,9 @@ def write(figure: Any, folder: pathlib.Path, name: str) -> None:
   """Writes `<folder>/<name>.png` and `.pdf`, equal for equal figures."""
   folder.mkdir(parents=True, exist_ok=True)
   with style():
+    if figure.get_layout_engine() is not None:  # once is enough: it costs more than drawing
+      figure.draw_without_rendering()
+      figure.set_layout_engine("none")
     figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
     figure.savefig(folder / f"{name}.pdf", dpi=DPI,
                    metadata={"CreationDate": None, "Creator": None, "Producer": None})

@@ -24,6 +24,8 @@ PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
                                 "Neighbours that t-SNE keeps together.")
 QUERIES = flags.DEFINE_integer("queries", DEFAULT.queries, "Queries of a board, each modality.",
                                lower_bound=1)
+ASK = flags.DEFINE_list("ask", [], "Queries of boards: keys of examples, or categories; random "
+                        "ones where none is given.")
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of what is drawn by lot.", lower_bound=0)
 
 
@@ -31,7 +33,8 @@ def main(argv: Sequence[str]) -> None:
   del argv
   started = time.monotonic()
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,
-                             queries=QUERIES.value, seed=SEED.value)
+                             queries=QUERIES.value, ask=tuple(ASK.value),
+                             seed=SEED.value)
   path = page.build(pathlib.Path(WORKDIR.value), options)
   logging.info("Report of %.1f MB in %s. Written: %s", path.stat().st_size / 1e6,
                progress.duration(time.monotonic() - started), path)

@@ -105,6 +105,14 @@ def test_features_without_keys_are_shown_all_the_same(folder):
   assert examples("natural", 0).input is not None and examples.problems == []
 
 
+def test_an_example_is_found_by_its_key(folder):
+  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  for key in ("natural/0", "description/11"):
+    assert examples(*examples.find(key)).key == key
+  with pytest.raises(ValueError, match="no example has the key 'x'; keys look like natural/"):
+    examples.find("x")
+
+
 def tile(x, side=64):
   return np.asarray(display.tile(display.Example("natural", "red", "k", x), side))
 

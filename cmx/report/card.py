@@ -19,7 +19,7 @@ def section(report: opening.Report) -> section_lib.Section:
            ("Code", made.get("commit") or "not recorded"),
            ("Devices", made.get("devices", "not recorded")),
            ("Config, where not the default", _changes(report))]
-  rows = [(opened.name, opened.run.config.seed, f"{opened.run.step:,}", opened.workdir)
+  rows = [(opened.name, opened.run.config.seed, f"{opened.run.step:,}", _below(opened, report))
           for opened in [*([report.reference] if report.reference else []), *report.runs]]
   body = (section_lib.facts(facts)
           + section_lib.table(("run", "seed", "steps", "folder"), rows))
@@ -32,6 +32,11 @@ def section(report: opening.Report) -> section_lib.Section:
   elif "-dirty" in made.get("commit", ""):
     careful.append("The code was changed since its last commit when this was trained.")
   return section_lib.Section("What was run", body, careful, problems)
+
+
+def _below(opened: opening.Opened, report: opening.Report) -> str:
+  same = opened.workdir == report.workdir
+  return str(opened.workdir if same else opened.workdir.relative_to(report.workdir))
 
 
 def _runs(report: opening.Report) -> str:

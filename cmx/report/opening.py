@@ -23,6 +23,7 @@ class Options(NamedTuple):
     points: of a map, all modalities together.
     perplexity: of a map.
     queries: of boards, for each modality.
+    ask: keys or categories of queries; () draws them at random.
     answers: of a query in each other modality.
     seed: of everything that is drawn by lot.
   """
@@ -32,6 +33,7 @@ class Options(NamedTuple):
   points: int = 1_000
   perplexity: float = 30.0
   queries: int = 2
+  ask: tuple[str, ...] = ()
   answers: int = 5
   seed: int = 0
 

@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from cmx import checkpoint
 from cmx import figures
 from cmx import progress
+from cmx.report import answers
 from cmx.report import card
+from cmx.report import curves
 from cmx.report import maps
 from cmx.report import opening
+from cmx.report import recognition
 from cmx.report import section as section_lib
+from cmx.report import table
 
 # In the order of the page; a module's `section` is called with the opened runs.
-SECTIONS = (card, maps)
+SECTIONS = (card, table, recognition, curves, maps, answers)
 
 LIMIT = 15_000_000  # bytes of a page: what mail and phones take
 

@@ -46,7 +46,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(head: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
-  """A table of text; the first column names the row, numbers stand to the right."""
+  """A table of text; the first column names the row, what follows stands to the right."""
   lines = ["".join(f'<th scope="col">{escape(word)}</th>' for word in head)]
   for first, *others in rows:
     lines.append(f'<th scope="row">{escape(first)}</th>'
@@ -77,6 +77,12 @@ def figure(report: opening.Report, name: str, drawing: Any, caption: str) -> str
   return framed(figures.svg(drawing), caption, f"{name}.png, {name}.pdf")
 
 
+def written(report: opening.Report, name: str, drawing: Any) -> str:
+  """Writes a figure of what the page shows in a form of its own; says so in a line."""
+  figures.write(drawing, report.folder, name)
+  return f'<p class="files">{escape(name)}.png, {escape(name)}.pdf</p>'
+
+
 def framed(content: str, caption: str, files: str = "") -> str:
   """HTML `content` as a figure with a caption (text), and the names of its files beneath."""
   names = f' <span class="files">{escape(files)}</span>' if files else ""
@@ -85,13 +91,14 @@ def framed(content: str, caption: str, files: str = "") -> str:
 
 
 def tile(example: display.Example, side: int = thumbnails.SIDE) -> str:
-  """An example as a thumbnail of `side` pixels: a picture, or a text to read and copy."""
+  """An example as a thumbnail, `side` pixels high: a picture, or a text, twice as wide."""
   what = f"{example.modality}, {example.category}"
   if (uri := thumbnails.uri(example)) is not None:
     return (f'<img class="tile" src="{uri}" width="{side}" height="{side}" alt="{escape(what)}" '
             f'title="{escape(what)}">')
-  return (f'<span class="tile text" style="width:{side}px;height:{side}px" title="{escape(what)}">'
-          f"{escape(display.words(example, thumbnails.LETTERS))}</span>")
+  words, lines = escape(display.words(example, thumbnails.LETTERS)), max(1, (side - 7) // 11)
+  return (f'<span class="tile text" style="width:{2 * side}px;height:{11 * lines + 7}px;'
+          f'-webkit-line-clamp:{lines}" title="{escape(what)}: {words}">{words}</span>')
 
 
 def tabs(name: str, parts: Sequence[tuple[str, str]]) -> str:

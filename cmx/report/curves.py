@@ -1,0 +1,96 @@
+"""Learning curves: every modality's loss and accuracy, and every term, from metrics.jsonl."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cmx import figures
+from cmx import methods
+from cmx.report import opening
+from cmx.report import section as section_lib
+
+_SMOOTH = 25  # a curve is the mean over this part of its points around each
+_WIDTH, _HEIGHT = 2.25, 1.75  # inches of a panel
+_DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))  # changes where the colours begin again, and at half
+_CAREFUL = (
+  "Curves are of training batches with dropout and variation, not of the validation split: a low "
+  "loss there may be learnt by heart.",)
+
+
+def section(report: opening.Report) -> section_lib.Section | None:
+  """A panel for each series, a line for each method and seed."""
+  runs = [opened for opened in report.runs if opened.metrics]
+  problems = [f"{opened.name}, seed {opened.run.config.seed}, has no metrics.jsonl"
+              for opened in report.runs if not opened.metrics]
+  if not runs:
+    return section_lib.Section("Learning curves", "", problems=problems)
+  rows = _series(runs)
+  changes = {change for opened in runs if (change := _change(opened)) is not None}
+  caption = (f"Learning curves against steps: cross entropy (nats) and accuracy of each modality, "
+             f"then the terms. One line a seed, means over a {_SMOOTH}th of the run."
+             + (" Dotted: where methods with two phases change to the second." if changes else ""))
+  drawing = section_lib.figure(report, "curves", _draw(runs, rows, changes), caption)
+  return section_lib.Section("Learning curves", drawing, _CAREFUL, problems)
+
+
+def _series(runs: Sequence[opening.Opened]) -> list[list[str]]:
+  """Names of the series, a list for each row of panels; those that no run has are left out."""
+  names = [row.name for row in runs[0].run.modalities]
+  found = dict.fromkeys(key for opened in runs for line in opened.metrics for key in line)
+  rows = [[f"{kind}/{name}" for name in names] for kind in ("loss", "accuracy")]
+  each = {key for row in rows for key in row}
+  terms = [key for key in sorted(found) if key not in each
+           and key.split("/")[0] in ("loss", "gradient_norm", "gradient_share")]
+  rows = [[key for key in row if key in found] for row in (*rows, terms)]
+  return [row for row in rows if row]
+
+
+def _change(opened: opening.Opened) -> int | None:
+  """The step at which a run's second phase begins; None where it has one."""
+  settings = opened.run.config.optimizer
+  phases = methods.named(opened.method).phases
+  return round(settings.tune_share * settings.steps) if len(phases) > 1 else None
+
+
+def _draw(runs: Sequence[opening.Opened], rows: Sequence[Sequence[str]],
+          changes: Iterable[int]) -> Any:
+  columns = max(map(len, rows))
+  figure, axes = figures.new(columns * _WIDTH, len(rows) * _HEIGHT + 0.5, len(rows), columns,
+                             sharex=True)
+  names = list(dict.fromkeys(opened.name for opened in runs))
+  colours = figures.colours(names)
+  half = len(figures.COLOURS) // 2
+  dashes = {name: _DASHES[i // half % len(_DASHES)] for i, name in enumerate(names)}
+  lines = {}
+  for series, line in zip(rows, axes):
+    for axis in line[len(series):]:
+      axis.set_axis_off()
+    for key, axis in zip(series, line):
+      axis.set_title(_title(key), size=8.5)
+      axis.grid(axis="y", linewidth=0.5)
+      axis.tick_params(labelbottom=True, labelsize=7)
+      for change in sorted(changes):
+        axis.axvline(change, color=figures.MUTED, linestyle=":", linewidth=0.8)
+      for opened in runs:
+        points = [(part["step"], part[key]) for part in opened.metrics if key in part]
+        if points:
+          x, y = np.array(points).T
+          lines[opened.name], = axis.plot(x, _smooth(y), color=colours[opened.name],
+                                          linestyle=dashes[opened.name], linewidth=1.1)
+  figure.legend(list(lines.values()), list(lines), loc="outside lower left", ncols=4)
+  return figure
+
+
+def _title(key: str) -> str:
+  kind, _, name = key.partition("/")
+  return f"{kind}, {name}".replace("_", " ") if name else key.replace("_", " ")
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+  """Means [N] over the neighbours of each value [N]; fewer of them at the ends."""
+  reach = len(values) // _SMOOTH // 2 + 1 if len(values) > 8 else 0
+  sums = np.concatenate([[0.0], np.cumsum(values)])
+  low = np.maximum(np.arange(len(values)) - reach, 0)
+  high = np.minimum(np.arange(len(values)) + reach + 1, len(values))
+  return (sums[high] - sums[low]) / (high - low)
