@@ -177,6 +177,15 @@ def latest_step(workdir: str | os.PathLike) -> int | None:
     return checkpoints.latest()
 
 
+def find_runs(workdir: str | os.PathLike) -> list[pathlib.Path]:
+  """The folders of runs: the work directory itself, or those one or two levels below it."""
+  path = pathlib.Path(workdir)
+  if (path / "config.json").exists():
+    return [path]
+  return sorted(found.parent for depth in ("*", "*/*")
+                for found in path.glob(f"{depth}/config.json"))
+
+
 def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
   """Opens the newest checkpoint of a run on this machine's devices, whatever it was trained on.
 

@@ -208,3 +208,13 @@ def test_what_a_killed_save_left_is_swept_up_by_the_next(tmp_path):
   assert checkpoint.latest_step(tmp_path) == 1
   save(tmp_path, 3)
   assert {folder.name for folder in (tmp_path / "checkpoints").iterdir()} == {"1", "3"}
+
+
+def test_runs_are_found_in_a_folder_of_seeds_of_methods_or_alone(tmp_path):
+  for name in ("seed_0/c", "seed_0/bl_ind", "alone", "too/deep/for/one"):
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / name / "config.json").write_text("{}")
+  assert [path.relative_to(tmp_path).as_posix() for path in checkpoint.find_runs(tmp_path)] == [
+    "alone", "seed_0/bl_ind", "seed_0/c"]
+  assert checkpoint.find_runs(tmp_path / "seed_0" / "c") == [tmp_path / "seed_0" / "c"]
+  assert checkpoint.find_runs(tmp_path / "nothing") == []

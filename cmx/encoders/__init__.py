@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cmx import config as config_lib
 from cmx.encoders import efficientnet_lite
 from cmx.encoders import hashing
 from cmx.encoders import minilm
@@ -59,3 +60,14 @@ def load(name: str, packages: str | pathlib.Path, kind: str) -> Encoder:
   module = _WITH_WEIGHTS[name]
   params, fingerprint = module.load(packages)
   return Encoder(name, kind, module.WIDTH, fingerprint, functools.partial(module.encode, params))
+
+
+def of(config: config_lib.Config, kind: str) -> Encoder | None:
+  """The encoder through which runs of a config read a kind of input; None where they read it raw.
+
+  Raises:
+    FileNotFoundError: if its package is not there; the message says how to get it.
+  """
+  name = {"pixels": config.encoders.pixels, "text": config.encoders.text}.get(kind, "")
+  packages = config.data.everyday.packages or f"{config.data.root}/packages"
+  return load(name, packages, kind) if name else None

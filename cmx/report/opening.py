@@ -101,7 +101,7 @@ def open_report(workdir: pathlib.Path, options: Options) -> Report:
   """
   workdir, problems = pathlib.Path(workdir), []
   known: dict[str, display.Examples] = {}
-  runs = [opened for folder in _folders(workdir)
+  runs = [opened for folder in checkpoint.find_runs(workdir)
           if (opened := _tried(folder, known, problems)) is not None]
   if not runs:
     raise FileNotFoundError(
@@ -114,14 +114,6 @@ def open_report(workdir: pathlib.Path, options: Options) -> Report:
   others.sort(key=lambda opened: (order.index(opened.method), opened.run.config.seed))
   return Report(workdir, workdir / FOLDER, _of_one_class_list(others, problems), reference, options,
                 problems)
-
-
-def _folders(workdir: pathlib.Path) -> list[pathlib.Path]:
-  """The folders of runs: the work directory itself, or those one or two levels below it."""
-  if (workdir / "config.json").exists():
-    return [workdir]
-  return sorted(path.parent for depth in ("*", "*/*")
-                for path in workdir.glob(f"{depth}/config.json"))
 
 
 def _tried(folder: pathlib.Path, known: dict[str, display.Examples],
