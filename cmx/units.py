@@ -127,6 +127,8 @@ class Consistency(NamedTuple):
     score: correlation of the class profiles, mean over pairs of modalities [U]; a modality in which
       a unit is dead correlates with none (0).
     p: chance of such a score, or a higher one, if no profile had to do with any other [U].
+    q: among units with a p as small, the share expected by chance alone [U] (false discovery rate,
+      Benjamini & Hochberg 1995).
     p_weakest: the same for the modality that fits the others least: small only where *every*
       modality's profile goes with the mean of the others' [U]. A unit that answers to one of C
       classes alone cannot go below 1 / C.
@@ -140,6 +142,7 @@ class Consistency(NamedTuple):
 
   score: np.ndarray
   p: np.ndarray
+  q: np.ndarray
   p_weakest: np.ndarray
   pairs: np.ndarray
   null: float
@@ -182,10 +185,11 @@ def consistency(profiles: np.ndarray, rng: np.random.Generator, permutations: in
     permuted = np.stack([part[rng.permutation(classes)] for part in z])
     null[i], null_fits[i] = _score(permuted), np.einsum("mcu,mcu->mu", permuted, others)
     on_permutation(i + 1)
-  pairs = np.einsum("mcu,ncu->mn", z, z) / len(score)
-  return Consistency(score, _p_values(score, null), _p_values(fits, null_fits).max(axis=0), pairs,
-                     float(np.quantile(null, 1 - LEVEL)), _most(null), max(map(_most, np.moveaxis(
-                       null_fits, 1, 0))), classes)
+  p = _p_values(score, null)
+  return Consistency(
+    score, p, stats.false_discovery_control(p), _p_values(fits, null_fits).max(axis=0),
+    np.einsum("mcu,ncu->mn", z, z) / len(score), float(np.quantile(null, 1 - LEVEL)), _most(null),
+    max(map(_most, np.moveaxis(null_fits, 1, 0))), classes)
 
 
 def _p_values(found: np.ndarray, null: np.ndarray) -> np.ndarray:
@@ -212,11 +216,3 @@ def _score(z: np.ndarray) -> np.ndarray:
   """Mean over pairs of modalities of the products of z [M, C, U], by one sum over modalities."""
   together = np.square(z.sum(axis=0)).sum(axis=0) - np.square(z).sum(axis=(0, 1))
   return together / (len(z) * (len(z) - 1))
-
-
-def q_values(p: np.ndarray) -> np.ndarray:
-  """For each unit, the share of chance among all units whose p is as small [U] (false discovery).
-
-  Source: Benjamini & Hochberg 1995.
-  """
-  return stats.false_discovery_control(p)

@@ -143,8 +143,8 @@ def test_planted_units_are_found_and_no_others():
   profiles = random_profiles(5, 24, 100, seed=3)
   profiles[:, :, [7, 61]] += 6 * profiles[0][:, [7, 61]]
   found = compared(profiles, permutations=999)
-  assert set(np.flatnonzero(units.q_values(found.p) <= 0.05)) == {7, 61}
-  assert set(np.flatnonzero(units.q_values(found.p_weakest) <= 0.05)) == {7, 61}
+  assert set(np.flatnonzero(found.q <= 0.05)) == {7, 61}
+  assert set(np.flatnonzero(found.p_weakest < 0.01)) == {7, 61}
   assert found.score[[7, 61]].min() > found.null > np.median(found.score)
 
 
@@ -196,13 +196,16 @@ def test_the_same_generator_gives_the_same_answer_and_progress_is_told():
 
 
 def test_q_values_find_what_the_step_up_procedure_finds():
-  p = np.random.default_rng(6).uniform(size=200) ** 2
+  profiles = random_profiles(width=200)
+  profiles[1:, :, :60] += profiles[0, :, :60]
+  found = compared(profiles)
   for rate in (0.05, 0.3):
-    order, last = np.argsort(p), 0
+    order, last = np.argsort(found.p, kind="stable"), 0
     for rank, index in enumerate(order, start=1):
-      if p[index] <= rate * rank / len(p):
+      if found.p[index] <= rate * rank / 200:
         last = rank
-    assert set(np.flatnonzero(units.q_values(p) <= rate)) == set(order[:last])
+    assert 40 < last < 200
+    assert set(np.flatnonzero(found.q <= rate)) == set(order[:last])
 
 
 def test_the_chance_of_many_units_at_once_is_known_where_they_hang_together():
