@@ -98,7 +98,7 @@ class Optimizer:
 
   steps: int = 600  # steps of the run, all phases together
   batch: int = 32  # examples of each modality a step, over all devices
-  learning_rate: float = 1e-3  # peak
+  learning_rate: float = 3e-3  # peak
   tower_rate: float = 1.0  # multiplies the learning rate of towers that start from the reference
   trunk_rate: float = 1.0  # the same for trunk layers that start from the reference
   warmup: int = 50  # steps of linear warm-up at the start of each phase
@@ -159,7 +159,8 @@ class Config:
   augment: Augment = dataclasses.field(default_factory=Augment)
   encoders: Encoders = dataclasses.field(default_factory=Encoders)
   network: Network = dataclasses.field(default_factory=Network)
-  reference: Optimizer = dataclasses.field(default_factory=lambda: Optimizer(steps=1500, batch=64))
+  reference: Optimizer = dataclasses.field(
+    default_factory=lambda: Optimizer(steps=1500, batch=64, learning_rate=1e-3))
   optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
   mixture: Mixture = dataclasses.field(default_factory=Mixture)
   alignment: Alignment = dataclasses.field(default_factory=Alignment)
