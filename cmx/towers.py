@@ -6,8 +6,10 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from cmx import config as config_lib
+from cmx import convolution
 from cmx import modalities as modalities_lib
 
 _HE = nn.initializers.he_normal()  # keeps the variance through layers that are followed by a ReLU
@@ -68,9 +70,9 @@ class SmallTower(nn.Module):
   def maps(self, x: jax.Array) -> jax.Array:
     """pool5 before it is flattened [B, H/16, W/16, channels[3]]."""
     x = self._conv(_fold(scale_pixels(x)), 0, 4, stride=2)
-    x = _halve(self._conv(x, 1, 3))
+    x = convolution.max_pool(self._conv(x, 1, 3), 2, 2)
     x = self._conv(x, 2, 3)
-    return _halve(self._conv(x, 3, 3))
+    return convolution.max_pool(self._conv(x, 3, 3), 2, 2)
 
   def _conv(self, x, index, size, *, stride=1):
     conv = nn.Conv(self.channels[index], (size, size), stride, kernel_init=_HE, dtype=self.dtype,
@@ -87,13 +89,6 @@ def _fold(x: jax.Array) -> jax.Array:
   b, h, w, d = x.shape
   x = x[:, :h // 2 * 2, :w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, d)
   return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4 * d)
-
-
-def _halve(x: jax.Array) -> jax.Array:
-  """2x2 maximum pool of [B, H, W, D] without overlap; odd last rows and columns are left out."""
-  b, h, w, d = x.shape
-  x = x[:, :h // 2 * 2, :w // 2 * 2]
-  return x.reshape(b, h // 2, 2, w // 2, 2, d).max(axis=(2, 4))
 
 
 class AlexNetTower(nn.Module):
@@ -117,30 +112,26 @@ class AlexNetTower(nn.Module):
     """pool5 before it is flattened [B, 6, 6, 256]."""
     x = scale_pixels(x)
     x = self._conv(x, 1, 96, 11, stride=4, padding=0)
-    x = local_response_norm(_pool3(x))
+    x = local_response_norm(convolution.max_pool(x, 3, 2))
     x = self._conv(x, 2, 256, 5, padding=2, groups=2)
-    x = local_response_norm(_pool3(x))
+    x = local_response_norm(convolution.max_pool(x, 3, 2))
     x = self._conv(x, 3, 384, 3, padding=1)
     x = self._conv(x, 4, 384, 3, padding=1, groups=2)
-    return _pool3(self._conv(x, 5, 256, 3, padding=1, groups=2))
+    return convolution.max_pool(self._conv(x, 5, 256, 3, padding=1, groups=2), 3, 2)
 
   def _conv(self, x, number, channels, size, *, padding, stride=1, groups=1):
     conv = nn.Conv(channels, (size, size), stride, padding=padding, feature_group_count=groups,
-                   kernel_init=_HE, dtype=self.dtype, name=f"conv{number}")
+                   conv_general_dilated=convolution.grouped, kernel_init=_HE, dtype=self.dtype,
+                   name=f"conv{number}")
     return nn.relu(conv(x))
 
 
-def _pool3(x: jax.Array) -> jax.Array:
-  return nn.max_pool(x, (3, 3), (2, 2))
-
-
-def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4,
-                        beta: float = 0.75) -> jax.Array:
-  """x / (1 + alpha / n sum x^2)^beta, as in Caffe: [B, H, W, D], n = `window` channels around."""
-  half = window // 2
-  squares = jnp.pad(x * x, ((0, 0),) * 3 + ((half, half),))
-  total = sum(squares[..., i:i + x.shape[-1]] for i in range(window))
-  return x * (1.0 + alpha / window * total) ** -beta
+def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4) -> jax.Array:
+  """x / (1 + alpha / n sum x^2)^0.75, as in Caffe: [B, H, W, D], n = `window` channels around."""
+  squares = jnp.square(x.astype(jnp.float32))
+  total = lax.reduce_window(squares, 0.0, lax.add, (1, 1, 1, window), (1, 1, 1, 1), "SAME")
+  root = lax.rsqrt(1.0 + alpha / window * total)
+  return (x * root * jnp.sqrt(root)).astype(x.dtype)  # roots: a power costs ten times as much
 
 
 class VectorTower(nn.Module):
