@@ -4,6 +4,7 @@ Outside this room nothing has a device axis, but for the batch on its way into a
 """
 
 from collections.abc import Callable
+import math
 from typing import Any
 
 import jax
@@ -53,9 +54,33 @@ def by_rows(function: Callable, batch: int) -> Callable:
   return call
 
 
-def flops(function: Callable, *arguments: Any) -> float:
-  """Floating point operations of a pmapped call on one device, before the compiler optimises."""
-  return function.lower(*arguments).cost_analysis()["flops"]
+def flops(function: Callable, batch_argnum: int, *arguments: Any) -> float:
+  """Floating point operations of a call of `pmap`'s function on one device.
+
+  They are counted from shapes, before the compiler optimises, on the program that a TPU would get:
+  programs for CPUs have loops over examples, whose body would count once. The CPU's client counts,
+  because those of accelerators do not offer it.
+
+  Args:
+    function: as given to `pmap`.
+    batch_argnum: which argument carries a leading device axis.
+    arguments: arrays or their shapes.
+
+  Returns:
+    The number; NaN where JAX was started without its CPU backend.
+  """
+  one = tuple(0 if i == batch_argnum else None for i in range(len(arguments)))
+  shapes = [jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
+            for tree in arguments]
+  shapes[batch_argnum] = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype),
+                                      shapes[batch_argnum])
+  try:
+    counting = jax.default_device(jax.local_devices(backend="cpu")[0])
+  except RuntimeError:
+    return math.nan
+  with counting:
+    traced = jax.jit(jax.vmap(function, in_axes=one, axis_name=AXIS)).trace(*shapes)
+    return traced.lower(lowering_platforms=("tpu",)).cost_analysis()["flops"]
 
 
 def peak_flops(given: float) -> float:

@@ -55,7 +55,7 @@ class SmallTower(nn.Module):
   """Four convolutions for images of 32 to 96 pixels; pool5 is [B, (H/16) (W/16) channels[3]], >= 0.
 
   conv1 is an 8x8 convolution of stride 4 on pixels folded two by two, so that it sees 12 channels
-  and not 3; pools are reshapes. Both are where XLA is slowest on CPUs: 2.5 times the steps a
+  and not 3; pools select from slices. Both are where XLA is slowest on CPUs: 2.5 times the steps a
   second of the textbook form at equal accuracy, and no loss elsewhere.
   """
 

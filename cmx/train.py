@@ -1,5 +1,6 @@
 """Training: one pmapped step for every method, phases, checkpoints and resume."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -90,9 +91,31 @@ def make_step(config: config_lib.Config, method: methods_lib.Method, modalities:
               transform: optax.GradientTransformation) -> Callable:
   """The pmapped train step: (state, batch, mixtures, key) -> (state, metrics).
 
-  The state is whole on every device and is donated; the batch has a leading device axis
-  (`parallel.shard`); the key is the run's, and the step is folded into it here. Metrics are
-  scalars: the loss and its terms, and loss and accuracy of each modality.
+  The state is whole on every device and is donated; the batch has a leading device axis (see
+  `parallel.shard`); the rest is as for `step_of_device`.
+  """
+  step = step_of_device(config, method, modalities, transform)
+  return parallel.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
+
+
+def flops(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
+          transform: optax.GradientTransformation, *arguments: Any) -> float:
+  """Floating point operations that one device's share of a step needs; `arguments` of `make_step`.
+
+  What is computed again to save memory is not counted.
+  """
+  plain = dataclasses.replace(settings_of(config), accumulate=1, recompute=False)
+  config = dataclasses.replace(config, reference=plain, optimizer=plain)
+  return parallel.flops(step_of_device(config, method, modalities, transform), 1, *arguments)
+
+
+def step_of_device(config: config_lib.Config, method: methods_lib.Method,
+                   modalities: model.Modalities,
+                   transform: optax.GradientTransformation) -> Callable:
+  """What a device does in a step: (state, batch, mixtures, key) -> (state, metrics).
+
+  The key is the run's, and the step is folded into it here. Metrics are scalars: the loss and its
+  terms, and loss and accuracy of each modality.
   """
   settings, reference = settings_of(config), modalities[0].name
 
@@ -132,7 +155,7 @@ def make_step(config: config_lib.Config, method: methods_lib.Method, modalities:
     trainable = optax.apply_updates(state.trainable, updates)
     return loop.State(state.step + 1, trainable, state.frozen, new), metrics
 
-  return parallel.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
+  return step
 
 
 def _fold(keys: jax.Array, number: int) -> jax.Array:
@@ -206,13 +229,14 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
       state = begin_phase(phase.first, params, phase, transform)
       if done > phase.first:
         state = loop.resume(state, checkpoints)
-      step = make_step(config, method, modalities, transform)
+      row = config, method, modalities, transform
+      step = make_step(*row)
       state = loop.run(
         lambda state, batch, step=step: step(state, batch, *constants), state, batch_at,
         phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
         save=lambda state: loop.save(state, checkpoints, card),
         examples=settings.batch * len(modalities),
-        flops=lambda state, batch, step=step: parallel.flops(step, state, batch, *constants))
+        flops=lambda state, batch, row=row: flops(*row, state, batch, *constants))
       params = state.params
     checkpoints.wait()
   return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,

@@ -3,8 +3,9 @@
   python -m launch.reproduce
 
 Chosen on a held-out fifth of the training data, one seed: the learning rate out of 3e-4, 1e-3 and
-3e-3, of which the last was best for BL-Ind, BL-ShFinal and A: Tune (Free); the weight of the penalty
-out of 0.003, 0.03 and 0.3, of which 0.03 was best for the mixture rows and 0.3 for the Gaussian.
+3e-3, of which the last was best for BL-Ind, BL-ShFinal and A: Tune (Free); the weight of the
+penalty out of 0.003, 0.03 and 0.3, of which 0.03 was best for the mixture rows and 0.3 for the
+Gaussian.
 """
 
 from cmx import config as config_lib
