@@ -48,6 +48,22 @@ class Folders:
 
 
 @dataclasses.dataclass
+class Cmplaces:
+  """CMPlaces from its archives. A modality's field names a TFDS set that stands in for it."""
+
+  archives: str = ""  # folder of archives and lists; "" is <data.root>/downloads/manual
+  image_size: int = 256  # pixels that images are read at; they are kept at 256
+  damaged: int = 0  # files of a modality that do not decode and are left out, at most
+  beam: tuple[str, ...] = ()  # flags of Beam's pipeline, e.g. --runner=DirectRunner; () is no Beam
+  tfds_root: str = ""  # TFDS's data directory of the sets below; "" is TFDS's own default
+  natural: str = ""  # "" for the archives, or any classification set, e.g. "places365_small"
+  clipart: str = ""
+  spatial_text: str = ""
+  drawing: str = ""
+  description: str = ""
+
+
+@dataclasses.dataclass
 class Data:
   """Which data set, and how it is read."""
 
@@ -59,6 +75,7 @@ class Data:
   world: World = dataclasses.field(default_factory=World)
   everyday: Everyday = dataclasses.field(default_factory=Everyday)
   folders: Folders = dataclasses.field(default_factory=Folders)
+  cmplaces: Cmplaces = dataclasses.field(default_factory=Cmplaces)
 
 
 @dataclasses.dataclass

@@ -5,10 +5,13 @@ Parsing the record's bytes and taking the fields that are asked for takes 11-50 
 in ArrayRecord's decompression.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
 from cmx import data as data_lib
@@ -77,3 +80,11 @@ def opened(builder: Any, split: str, count: int) -> Sequence[bytes]:
     raise ValueError(f"{len(raw)} records of {builder.name} {split}; expected {count}: remove "
                      f"{builder.data_path} and prepare again")
   return raw
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """TFDS prints and draws bars of its own as it prepares; our line of progress says more."""
+  tfds.disable_progress_bar()
+  with contextlib.redirect_stdout(io.StringIO()):
+    yield

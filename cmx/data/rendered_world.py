@@ -3,10 +3,8 @@
 One `tensorflow_datasets` configuration a modality, stored as ArrayRecord; no TensorFlow is needed.
 """
 
-import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import pathlib
 import shutil
@@ -90,8 +88,9 @@ def prepare(data: config_lib.Data) -> None:
       shutil.rmtree(left, ignore_errors=True)
     missing = [name for name in examples.RENDERERS
                if not _builder(folder, data.world, name).data_path.exists()]
-    with workers.Pool(_total(data.world, examples.RENDERERS),
-                      _total(data.world, set(examples.RENDERERS) - set(missing))) as pool, _quiet():
+    total = _total(data.world, examples.RENDERERS)
+    done = total - _total(data.world, missing)
+    with workers.Pool(total, done) as pool, _records.quiet():
       for name in missing:
         _builder(folder, data.world, name, pool).download_and_prepare()
     shutil.rmtree(folder / "downloads", ignore_errors=True)  # TFDS makes it though it is empty
@@ -180,11 +179,3 @@ def _builder(folder: pathlib.Path, world: config_lib.World, name: str,
              pool: workers.Pool | None = None) -> RenderedWorld:
   return RenderedWorld(world=world, pool=pool, config=name, data_dir=str(folder),
                        file_format="array_record")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-  """TFDS prints and draws bars of its own; the progress line says more."""
-  tfds.disable_progress_bar()
-  with contextlib.redirect_stdout(io.StringIO()):
-    yield

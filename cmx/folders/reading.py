@@ -5,6 +5,7 @@ that cannot be used raises `Unusable` with the reason, so that a caller can go o
 """
 
 import contextlib
+import os
 import pathlib
 import struct
 import tokenize
@@ -52,7 +53,13 @@ def kind(path: pathlib.PurePath) -> str | None:
 
 
 def pixels(path: pathlib.Path, size: int) -> np.ndarray:
-  """The image as a white-padded square; uint8 [size, size, 3].
+  """The image as a white-padded square; uint8 [size, size, 3]. See `picture`. Raises `Unusable`."""
+  with path.open("rb") as file:
+    return np.asarray(picture(file, size))
+
+
+def picture(file: IO[bytes], size: int) -> Image.Image:
+  """The image of an open file as a white-padded square of `size` pixels, in RGB.
 
   Turned as its EXIF says; transparent parts are white; 16-bit gray and float in [0, 1] are scaled
   to 8 bits; of several frames the first. Raises `Unusable`.
@@ -60,18 +67,20 @@ def pixels(path: pathlib.Path, size: int) -> np.ndarray:
   Image.init()
   formats = [name for name in _FORMATS if name in Image.OPEN]
   try:
-    with Image.open(path, formats=formats) as image:
+    with Image.open(file, formats=formats) as image:
       if image.width * image.height > _PIXELS:
         raise Unusable(f"{image.width} x {image.height} pixels; expected {_PIXELS:,} at most")
       image.draft("RGB", (2 * size, 2 * size))  # large JPEGs decode several times faster
-      return np.asarray(square(_opaque(ImageOps.exif_transpose(image)), size))
+      return square(_opaque(ImageOps.exif_transpose(image)), size)
   except Unusable:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
     raise Unusable(f"more than {_PIXELS:,} pixels") from error
   except _DAMAGED as error:
-    reason = "empty file" if not path.stat().st_size else f"does not decode as an image: {error}"
-    raise Unusable(reason.replace(str(path), path.name)) from error
+    if not file.seek(0, os.SEEK_END):
+      raise Unusable("empty file") from error
+    reason = str(error).replace(repr(file), "it")
+    raise Unusable(f"does not decode as an image: {reason}") from error
 
 
 def _opaque(image: Image.Image) -> Image.Image:

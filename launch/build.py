@@ -1,0 +1,19 @@
+"""`tfds build`, where TensorFlow is not installed: the same flags, for CMPlaces if none says else.
+
+  python -m launch.build cmplaces/natural --manual_dir=ARCHIVES --data_dir=data
+  python -m launch.build cmplaces --data_dir=data --beam_pipeline_options=runner=DirectRunner
+"""
+
+from collections.abc import Callable
+
+from absl import app
+
+from cmx.data import _build
+
+
+def main(build: Callable[[], None]) -> None:
+  build()
+
+
+if __name__ == "__main__":
+  app.run(main, flags_parser=_build.parse)
