@@ -10,12 +10,13 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import progress
 from cmx.folders import decoding
 from cmx.folders import judgement
 from cmx.folders import listing as listing_lib
 
 _FEW = 5  # training examples; with fewer a class is hardly learnt
-_SHOWN = 20  # groups of duplicates that are printed; the JSON has all
+_SHOWN = 20  # groups of duplicates that are printed, and cells of a remark
 
 
 class Entry(NamedTuple):
@@ -82,12 +83,16 @@ def _of_dataset(data: config_lib.Data) -> Report:
 
 
 def _entries(dataset: data_lib.Dataset) -> Iterator[Entry]:
-  for split, sources in dataset.splits.items():
-    for name, source in sources.items():
-      for index in range(len(source)):
-        example = source[index]
-        yield Entry(name, split, dataset.classes[example["label"]], example["key"],
-                    _digest(example["input"]))
+  total = sum(len(source) for sources in dataset.splits.values() for source in sources.values())
+  with progress.Progress(f"checking {dataset.name}", total, "examples") as line:
+    done = 0
+    for split, sources in dataset.splits.items():
+      for name, source in sources.items():
+        for index in range(len(source)):
+          example = source[index]
+          yield Entry(name, split, dataset.classes[example["label"]], example["key"],
+                      _digest(example["input"]))
+          line.update(done := done + 1, f"{name} {split}")
 
 
 def _digest(x: np.ndarray | str) -> str:
@@ -144,8 +149,10 @@ def _contradictions(entries: list[Entry]) -> list[str]:
 
 def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int]]]) -> list[str]:
   def cells(count: Any, split: str) -> str:
-    return ", ".join(f"{c} in {name}" for name, parts in counts.items() for c in classes
-                     if count(parts[split][c]))
+    names = [f"{c} in {name}" for name, parts in counts.items() for c in classes
+             if count(parts[split][c])]
+    more = [f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more])
 
   few = cells(lambda n: 0 < n < _FEW, data_lib.TRAIN)
   never = [c for c in classes if not any(parts[data_lib.TRAIN][c] for parts in counts.values())]

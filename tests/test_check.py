@@ -119,6 +119,14 @@ def test_thin_lonely_and_unseen_classes_are_remarked(mine):
     "names that differ by case only: Bed, bed; they count as different classes"]
 
 
+def test_a_remark_names_twenty_cells_and_counts_the_rest(mine):
+  for c in range(23):
+    write(mine / f"note/train/class{c:02d}/0.txt", f"words {c}")
+  few = check.check(settings(mine)).remarks[0]
+  assert few.startswith("fewer than 5 training examples: class00 in note, class01 in note, ")
+  assert few.endswith("class19 in note, 3 more")
+
+
 def test_a_test_split_that_is_not_used_is_remarked(mine):
   write(mine / "note/test/bed/0.txt", "held back")
   assert check.check(settings(mine)).remarks == [

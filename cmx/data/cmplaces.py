@@ -59,8 +59,9 @@ class Cmplaces(tfds.core.dataset_builder.FileReaderBuilder):
     features = _cmplaces_shards.features(self.builder_config.name)
     field = "image" if "image" in features else "text"
     return tfds.core.DatasetInfo(
-      builder=self, features=features, description=__doc__, supervised_keys=(field, "label"),
-      disable_shuffling=True, homepage="http://cmplaces.csail.mit.edu", license="research only",
+      builder=self, features=features, description=__doc__.split("\n")[0],
+      supervised_keys=(field, "label"), disable_shuffling=True,
+      homepage="http://cmplaces.csail.mit.edu", license="research only",
       citation="Castrejon et al., Learning Aligned Cross-Modal Representations from Weakly Aligned "
       "Data, CVPR 2016")
 
