@@ -100,13 +100,23 @@ class Encoders:
 class Network:
   """Shapes of towers and trunk."""
 
-  tower: str = "small"  # convolutional tower for pixels: "small" or "alexnet"
+  tower: str = "small"  # convolutional tower for pixels: an entry of cmx.towers.TOWERS
   channels: tuple[int, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
   hidden: tuple[int, ...] = (256,)  # widths of a vector tower before pool5
   pool5: int = 512  # width of pool5 where no modality is read as pixels; else convolutions fix it
   trunk: int = 256  # width of fc6 and fc7 (the paper: 4,096)
   dropout: float = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
   precision: str = "float32"  # of activations, or "bfloat16"; parameters and losses are float32
+
+
+@dataclasses.dataclass
+class Weights:
+  """Weights from outside that the reference network starts from; reference.steps=0 keeps them."""
+
+  file: str = ""  # .caffemodel, .safetensors, .npz, torch state dict (.pth, .pt, .tar); "" for none
+  mean: str = ""  # of Caffe's: mean image (.binaryproto, .npy) or blue,green,red as in 104,117,123
+  classes: str = ""  # list of the classes they were trained on: lines of "name" or "name label"
+  classifier: str = "same"  # fc8: "same" classes and order, "named" rows by name, or "fresh"
 
 
 @dataclasses.dataclass
@@ -176,6 +186,7 @@ class Config:
   augment: Augment = dataclasses.field(default_factory=Augment)
   encoders: Encoders = dataclasses.field(default_factory=Encoders)
   network: Network = dataclasses.field(default_factory=Network)
+  weights: Weights = dataclasses.field(default_factory=Weights)
   reference: Optimizer = dataclasses.field(
     default_factory=lambda: Optimizer(steps=1500, batch=64, learning_rate=1e-3))
   optimizer: Optimizer = dataclasses.field(default_factory=Optimizer)
@@ -190,8 +201,7 @@ def replace(config: Config, changes: dict[str, Any]) -> Config:
   """A copy of `config` with dotted fields changed, e.g. {"alignment.weight": 0.1}.
 
   Raises:
-    ValueError: if a field does not exist, with those that do in the message, or if a value is not
-      of its type.
+    ValueError: if a field does not exist (those that do are named) or a value is not of its type.
   """
   tree = dataclasses.asdict(config)
   for name, value in changes.items():
@@ -274,10 +284,9 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
 
 def difference(ours: Config, theirs: Config) -> list[str]:
   """Fields in which two configs differ, as "field: ours | theirs"; empty where they are equal."""
-  flat_ours, flat_theirs = flat(ours), flat(theirs)
-  names = list(dict.fromkeys([*flat_ours, *flat_theirs]))
-  return [f"{name}: {flat_ours.get(name)!r} | {flat_theirs.get(name)!r}"
-          for name in names if flat_ours.get(name) != flat_theirs.get(name)]
+  a, b = flat(ours), flat(theirs)
+  return [f"{name}: {a.get(name)!r} | {b.get(name)!r}"
+          for name in {**a, **b} if a.get(name) != b.get(name)]
 
 
 def flat(config: Config) -> dict[str, Any]:
@@ -286,10 +295,6 @@ def flat(config: Config) -> dict[str, Any]:
 
 
 def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
-  values = {}
-  for key, value in tree.items():
-    if isinstance(value, dict):
-      values.update(_flatten(value, f"{prefix}{key}."))
-    else:
-      values[prefix + key] = value
-  return values
+  parts = (_flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+           for key, value in tree.items())
+  return {name: value for part in parts for name, value in part.items()}

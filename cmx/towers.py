@@ -12,6 +12,9 @@ from cmx import config as config_lib
 from cmx import convolution
 from cmx import modalities as modalities_lib
 
+# Of photographs' channels red, green, blue, from 0 to 1, as torchvision normalises by.
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 _HE = nn.initializers.he_normal()  # keeps the variance through layers that are followed by a ReLU
 
 
@@ -110,20 +113,50 @@ class AlexNetTower(nn.Module):
   @nn.compact
   def maps(self, x: jax.Array) -> jax.Array:
     """pool5 before it is flattened [B, 6, 6, 256]."""
-    x = scale_pixels(x)
-    x = self._conv(x, 1, 96, 11, stride=4, padding=0)
+    x = _convolved(scale_pixels(x), self.dtype, 1, 96, 11, padding=0, stride=4)
     x = local_response_norm(convolution.max_pool(x, 3, 2))
-    x = self._conv(x, 2, 256, 5, padding=2, groups=2)
+    x = _convolved(x, self.dtype, 2, 256, 5, padding=2, groups=2)
     x = local_response_norm(convolution.max_pool(x, 3, 2))
-    x = self._conv(x, 3, 384, 3, padding=1)
-    x = self._conv(x, 4, 384, 3, padding=1, groups=2)
-    return convolution.max_pool(self._conv(x, 5, 256, 3, padding=1, groups=2), 3, 2)
+    x = _convolved(x, self.dtype, 3, 384, 3, padding=1)
+    x = _convolved(x, self.dtype, 4, 384, 3, padding=1, groups=2)
+    x = _convolved(x, self.dtype, 5, 256, 3, padding=1, groups=2)
+    return convolution.max_pool(x, 3, 2)
 
-  def _conv(self, x, number, channels, size, *, padding, stride=1, groups=1):
-    conv = nn.Conv(channels, (size, size), stride, padding=padding, feature_group_count=groups,
-                   conv_general_dilated=convolution.grouped, kernel_init=_HE, dtype=self.dtype,
-                   name=f"conv{number}")
-    return nn.relu(conv(x))
+
+class TorchAlexNetTower(nn.Module):
+  """torchvision's AlexNet up to pool5: [B, 224, 224, 3] -> [B, 9216], >= 0, one GPU's version.
+
+  No groups, no normalisation, fewer channels than the Places-CNN; 2,469,696 parameters. Images are
+  padded with the colour that is 0 where they are normalised by ImageNet's mean.
+
+  Source: Krizhevsky 2014; Places365's AlexNet.
+  """
+
+  dtype: jnp.dtype = jnp.dtype("float32")  # of activations
+  field = Field(-66, 32, 195)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return _flat(self.maps(x))
+
+  @nn.compact
+  def maps(self, x: jax.Array) -> jax.Array:
+    """pool5 before it is flattened [B, 6, 6, 256]."""
+    middle = 2 * jnp.array(IMAGENET_MEAN) - 1
+    x = jnp.pad(scale_pixels(x) - middle, ((0, 0), (2, 2), (2, 2), (0, 0))) + middle
+    x = _convolved(x, self.dtype, 1, 64, 11, padding=0, stride=4)
+    x = _convolved(convolution.max_pool(x, 3, 2), self.dtype, 2, 192, 5, padding=2)
+    x = _convolved(convolution.max_pool(x, 3, 2), self.dtype, 3, 384, 3, padding=1)
+    x = _convolved(x, self.dtype, 4, 256, 3, padding=1)
+    return convolution.max_pool(_convolved(x, self.dtype, 5, 256, 3, padding=1), 3, 2)
+
+
+def _convolved(x: jax.Array, dtype: jnp.dtype, number: int, channels: int, size: int, padding: int,
+               stride: int = 1, groups: int = 1) -> jax.Array:
+  """A convolution of the tower around this call, and its ReLU."""
+  conv = nn.Conv(channels, (size, size), stride, padding=padding, feature_group_count=groups,
+                 conv_general_dilated=convolution.grouped, kernel_init=_HE, dtype=dtype,
+                 name=f"conv{number}")
+  return nn.relu(conv(x))
 
 
 def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4) -> jax.Array:
@@ -151,6 +184,7 @@ class VectorTower(nn.Module):
 TOWERS = {
   "small": lambda network: SmallTower(tuple(network.channels), precision(network)),
   "alexnet": lambda network: AlexNetTower(precision(network)),
+  "alexnet_torch": lambda network: TorchAlexNetTower(precision(network)),
 }
 
 

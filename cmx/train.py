@@ -19,6 +19,7 @@ from cmx import losses
 from cmx import methods as methods_lib
 from cmx import model
 from cmx import parallel
+from cmx.weights import start
 
 
 class Phase(NamedTuple):
@@ -222,6 +223,8 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     done = checkpoints.latest() or 0
     if done:
       params = checkpoints.restore(done, "params")
+    elif method.reference and config.weights.file:
+      params = start.from_file(params, config, method, modalities[0], dataset.classes)
     for phase in phases(method, settings):
       if phase.last <= done:
         continue
@@ -238,6 +241,8 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
         examples=settings.batch * len(modalities),
         flops=lambda state, batch, row=row: flops(*row, state, batch, *constants))
       params = state.params
+    if not settings.steps:  # weights from outside, kept as they are
+      loop.save(loop.begin(0, params, {}, optimizer(settings, 0, {})), checkpoints, card)
     checkpoints.wait()
   return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
                         card["provenance"])

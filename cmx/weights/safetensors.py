@@ -26,15 +26,23 @@ def read(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
     raise ValueError(f"safetensors header of {length} bytes in a file of {len(view)}")
   try:
     header = json.loads(bytes(view[8:8 + length]))
-  except ValueError as error:
+  except (ValueError, RecursionError) as error:
     raise ValueError("safetensors header is not JSON") from error
+  if not isinstance(header, dict):
+    raise ValueError("safetensors header is no JSON object")
   body = view[8 + length:]
   return {name: _tensor(name, entry, body)
           for name, entry in header.items() if name != "__metadata__"}
 
 
 def _tensor(name: str, entry: dict[str, Any], body: memoryview) -> np.ndarray:
-  kind, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+  try:
+    kind, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    plain = all(type(number) is int and number >= 0 for number in (*shape, start, end))
+  except (KeyError, TypeError, ValueError):
+    plain = False
+  if not plain:
+    raise ValueError(f"{name} is described by {entry!r}; expected dtype, shape and data_offsets")
   if kind not in _DTYPES:
     raise ValueError(f"{name} has type {kind!r}; expected one of {', '.join(_DTYPES)}")
   dtype = np.dtype(_DTYPES[kind])

@@ -1,7 +1,7 @@
 """Reads torch state dicts, old style or zipped, without torch and without running their content.
 
 A state dict is a pickle, and a pickle is a program; the reader here runs it with an allow-list of
-names that can only make arrays: ordered dicts, one function of this file, and storage types, which
+names that can only make arrays: ordered dicts, two functions of this file, and storage types, which
 are answered by strings. This is the one file of the project that imports pickle.
 """
 
@@ -23,6 +23,8 @@ _STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2"
 
 def read(data: bytes) -> dict[str, np.ndarray]:
   """Arrays {name: [...]} of a torch state dict, old style or zipped. Nothing in the file is run.
+
+  A checkpoint that holds one as "state_dict" is read as that.
 
   Raises:
     ValueError: if the file asks for anything but arrays, or its sizes do not add up.
@@ -51,7 +53,10 @@ def _zipped(data: bytes) -> dict[str, np.ndarray]:
     storages: dict[str, _Storage] = {}
     tree = _unpickle(io.BytesIO(archive.read(program[0])), storages)
     for key, storage in storages.items():
-      storage.data = archive.read(f"{program[0][:-len('data.pkl')]}data/{key}")
+      member = f"{program[0][:-len('data.pkl')]}data/{key}"
+      if member not in archive.namelist():
+        raise ValueError(f"storage {member} is missing")
+      storage.data = archive.read(member)
   return _arrays(tree)
 
 
@@ -93,6 +98,10 @@ def _rebuild(storage: Any, offset: int, shape: tuple, stride: tuple, *_: Any) ->
   return _Array(storage, int(offset), tuple(map(int, shape)), tuple(map(int, stride)))
 
 
+def _parameter(array: Any, *_: Any) -> Any:
+  return array
+
+
 class _Reader(pickle.Unpickler):
   """Knows the names on the list; any other name is an error before anything is called."""
 
@@ -103,16 +112,21 @@ class _Reader(pickle.Unpickler):
   def find_class(self, module: str, name: str) -> Any:
     if (module, name) == ("collections", "OrderedDict"):
       return collections.OrderedDict
-    if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+    if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
       return _rebuild
-    if module == "torch" and name in _STORAGES:
+    if (module, name) == ("torch._utils", "_rebuild_parameter"):
+      return _parameter
+    if module in ("torch", "torch.cuda") and name in _STORAGES:
       return _STORAGES[name]  # a string: cannot be called
-    raise ValueError(f"weight file asks for {module}.{name}; only arrays are read, nothing is run")
+    raise ValueError(f"weight file asks for {module}.{name}; only arrays are read, nothing is "
+                     "run. Save the state dict alone: torch.save(model.state_dict(), file)")
 
   def persistent_load(self, pid: Any) -> _Storage:
     kind, dtype, key, _, count = pid[:5]
     if kind != "storage" or dtype not in _STORAGES.values():
       raise ValueError(f"weight file refers to {kind!r}; expected a storage of numbers")
+    if any(part is not None for part in pid[5:]):
+      raise ValueError(f"storage {key!r} is a part of another one; expected whole ones")
     return self._storages.setdefault(str(key), _Storage(dtype, int(count)))
 
 
@@ -124,6 +138,8 @@ def _unpickle(stream: BinaryIO, storages: dict[str, _Storage]) -> Any:
 
 
 def _arrays(tree: Any) -> dict[str, np.ndarray]:
+  if isinstance(tree, dict) and isinstance(tree.get("state_dict"), dict):
+    tree = tree["state_dict"]  # a checkpoint, which also holds how far its training was
   if not isinstance(tree, dict) or not all(isinstance(value, _Array) for value in tree.values()):
     raise ValueError("weight file holds something else than a dict of arrays")
   return {str(name): array.read() for name, array in tree.items()}

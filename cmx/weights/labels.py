@@ -1,0 +1,87 @@
+"""Lists of the classes that weights were trained on, and which of their rows are whose."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+CHOICES = ("same", "named", "fresh")
+
+
+def read(path: pathlib.Path) -> tuple[str, ...]:
+  """Class names in label order, of a list with a line each: "name", or "name label".
+
+  Raises:
+    ValueError: if a label is not the next one, or a name comes twice; with the line.
+  """
+  names: list[str] = []
+  for number, line in enumerate(path.read_text(encoding="utf-8").rstrip().splitlines(), 1):
+    *words, label = line.split() or [""]
+    if not words or not label.isdecimal():
+      words, label = line.split(), str(len(names))
+    if not words:
+      raise ValueError(f"{path}:{number}: empty line; expected a class")
+    name = " ".join(words)
+    if int(label) != len(names):
+      raise ValueError(f"{path}:{number}: label {label} of {name!r}; expected {len(names)}: lines "
+                       "in the order of labels, counted from 0")
+    if plain(name) in map(plain, names):
+      raise ValueError(f"{path}:{number}: class {name!r} comes twice")
+    names.append(name)
+  return tuple(names)
+
+
+def plain(name: str) -> str:
+  """A class name as it is compared: "/b/bakery/shop", "bakery-shop" and "Bakery shop" are one."""
+  parts = name.lower().replace("-", " ").replace("_", " ").replace("/", " ").split()
+  return "_".join(parts[1:] if len(parts) > 1 and len(parts[0]) == 1 else parts)
+
+
+def rows(how: str, listed: str, classes: Sequence[str], count: int) -> np.ndarray | None:
+  """For each of our classes the row of the weights' classifier that is its own.
+
+  Args:
+    how: "same" where both have the same classes in the same order, "named" to find them by name,
+      "fresh" to take none.
+    listed: file of the weights' classes.
+    classes: ours, in label order.
+    count: classes that the weights' classifier has.
+
+  Returns:
+    int [C], or None for "fresh".
+
+  Raises:
+    FileNotFoundError: if the list does not exist.
+    ValueError: if the list is wrong or missing, or says that the weights' classes are not ours.
+  """
+  if how not in CHOICES:
+    raise ValueError(f"weights.classifier {how!r}; expected one of {', '.join(CHOICES)}")
+  if how == "fresh":
+    return None
+  if not listed:
+    raise ValueError("weights.classes is empty: no file of weights says in which order its classes "
+                     "are. Give their list, a name a line in label order, or start the classifier "
+                     "anew with weights.classifier=fresh")
+  path = pathlib.Path(listed)
+  theirs = [plain(name) for name in read(path)]
+  if len(theirs) != count:
+    raise ValueError(f"{path} lists {len(theirs)} classes; expected {count}, as many as the "
+                     "weights' classifier has")
+  ours = [plain(name) for name in classes]
+  if how == "named":
+    missing = [name for name, key in zip(classes, ours) if key not in theirs]
+    if missing:
+      raise ValueError(f"{path} does not list {len(missing)} of our {len(ours)} classes: "
+                       f"{', '.join(missing[:5])}{', ...' if missing[5:] else ''}. Start the "
+                       "classifier anew with weights.classifier=fresh")
+    return np.array([theirs.index(key) for key in ours])
+  otherwise = ("Take rows by name with weights.classifier=named, or start the classifier anew with "
+               "weights.classifier=fresh")
+  for number, (one, other) in enumerate(zip(theirs, ours), 1):
+    if one != other:
+      raise ValueError(f"{path}:{number}: label {number - 1} of the weights is {one!r}, and "
+                       f"{other!r} here. {otherwise}")
+  if len(theirs) != len(ours):
+    raise ValueError(f"{path} lists {len(theirs)} classes; expected the {len(ours)} of the data "
+                     f"set. {otherwise}")
+  return np.arange(len(ours))
