@@ -40,7 +40,7 @@ def made(monkeypatch):
 
 
 def test_every_file_of_the_folder_is_a_data_set_with_both_functions():
-  assert {"everyday", "folders", "rendered_world"} <= set(data.names())
+  assert {"cmplaces", "everyday", "folders", "rendered_world"} <= set(data.names())
   for name in data.names():
     module = data._module(name)
     assert callable(module.prepare) and callable(module.load)
@@ -48,7 +48,8 @@ def test_every_file_of_the_folder_is_a_data_set_with_both_functions():
 
 @pytest.mark.parametrize("function", [data.load, data.prepare])
 def test_an_unknown_data_set_is_answered_with_the_known(function):
-  with pytest.raises(ValueError, match="data set 'word'; expected one of everyday, folders"):
+  known = ", ".join(data.names())
+  with pytest.raises(ValueError, match=f"data set 'word'; expected one of {known}"):
     function(config_lib.Data(name="word"))
 
 
