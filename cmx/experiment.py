@@ -144,7 +144,7 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
              reference: checkpoint.Run | None = None,
              mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
   """A run's network; read where training is over."""
-  checkpoint.claim(workdir, config)
+  checkpoint.check_workdir(workdir, config)
   if checkpoint.latest_step(workdir) == train.steps(config):
     return checkpoint.load_run(workdir)
   return train.train(config, dataset, workdir, reference, mixtures)

@@ -202,10 +202,13 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   if method.components is not None and not mixtures:
     raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
                      "first")
-  workdir = checkpoint.claim(workdir, config)
+  workdir = checkpoint.check_workdir(workdir, config)
   key = jax.random.key(config.seed)
   params = jax.jit(lambda key: model.init(
     key, modalities, method, config.network, len(dataset.classes)))(key)
+  if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
+    params = start.from_file(params, config, method, modalities[0], dataset.classes)
+  checkpoint.claim(workdir, config)  # only now: what is refused leaves no trace
   warm: dict[str, set[str]] = {}
   if reference is not None:
     params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
@@ -223,8 +226,6 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     done = checkpoints.latest() or 0
     if done:
       params = checkpoints.restore(done, "params")
-    elif method.reference and config.weights.file:
-      params = start.from_file(params, config, method, modalities[0], dataset.classes)
     for phase in phases(method, settings):
       if phase.last <= done:
         continue

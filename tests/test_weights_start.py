@@ -225,8 +225,12 @@ def test_without_steps_the_weights_are_the_reference_network(tmp_path):
   config = tiny.config(tmp_path, "reference", weights__file=write(tmp_path, weights), **changes)
   data.prepare(config.data)
   dataset = experiment.open_data(config)
-  (tmp_path / "classes.txt").write_text("\n".join(dataset.classes))
   workdir = tmp_path / "reference"
+  (tmp_path / "classes.txt").write_text("\n".join(dataset.classes[::-1]))
+  with pytest.raises(ValueError, match="classes.txt:1: label 0 of the weights is"):
+    experiment.train_row(config, dataset, workdir, workdir)
+  assert not workdir.exists()  # so that the mistake can be mended and the command run again
+  (tmp_path / "classes.txt").write_text("\n".join(dataset.classes))
   run = experiment.train_row(config, dataset, workdir, workdir)
   np.testing.assert_array_equal(run.params["fc7"]["shared"]["kernel"],
                                 np.float32(weights["fc7"][0].T))
