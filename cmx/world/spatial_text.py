@@ -36,7 +36,7 @@ def render(scene: scenes.Scene, rng: np.random.Generator, size: int) -> scenes.R
     x = (item.box[0] + item.box[2]) / 2 + rng.normal(0, .03)
     y = (item.box[1] + item.box[3]) / 2 + rng.normal(0, .03)
     ink = word(_name(item, scene.category, rng), _height(item), size)
-    place = _free((1 - x if mirrored else x) * size, y * size, ink.shape, taken, size)
+    place = free((1 - x if mirrored else x) * size, y * size, ink.shape, taken, size)
     if place:
       x0, y0, x1, y1 = place
       taken.append(place)
@@ -84,7 +84,7 @@ def word(text: str, height: float, size: int) -> np.ndarray:
   return np.minimum(255, pixels.astype(np.uint16) * 7 // 4).astype(np.uint8)
 
 
-def _free(x: float, y: float, shape: tuple[int, int], taken: list[tuple[int, int, int, int]],
+def free(x: float, y: float, shape: tuple[int, int], taken: list[tuple[int, int, int, int]],
           size: int) -> tuple[int, int, int, int] | None:
   """The place nearest to (x, y) where a word covers no other; none if there is none near."""
   h, w = shape
