@@ -201,6 +201,8 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   found, text = [], ""
   for each, folder in zip(seeded, folders):
     dataset = open_data(each)
+    for row in rows:
+      preflight.check_data(config_lib.for_method(each, row), dataset)
     for number, row in enumerate((REFERENCE, *rows)):
       run = train_row(config_lib.for_method(each, row), dataset, folder / row, folder / REFERENCE)
       result = evaluate(run, dataset, folder / row)

@@ -35,7 +35,7 @@ LONG = {"cmx/gmm.py", "launch/common.py",
 LENGTHY = {"cmx/world/vocabulary.py", "launch/common.py"}
 IMPURE = {"cmx/gmm.py"}  # reads the clock
 UNTESTED = {f"cmx/{name}.py" for name in (
-  "experiment", "gmm", "sweep")}
+  "gmm", "sweep")}
 
 
 def python_files(*folders):

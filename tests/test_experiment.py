@@ -1,0 +1,224 @@
+"""A whole experiment, small: its table, what it shares, resuming to the bit, what it refuses."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from cmx import checkpoint
+from cmx import config as config_lib
+from cmx import data
+from cmx import experiment
+from cmx import features
+from cmx import methods
+from cmx import retrieval
+from cmx import train
+import tiny
+
+ROOT = pathlib.Path(__file__).parents[1]
+ROWS = ("bl_ind", "c")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+  root = tmp_path_factory.mktemp("data")
+  tiny.dataset(root)
+  return root
+
+
+def settings(root, **changes):
+  return tiny.config(root, "c", **changes)
+
+
+@pytest.fixture(scope="module")
+def whole(root, tmp_path_factory):
+  """The folder and the printed table of an experiment that nothing has interrupted."""
+  folder = tmp_path_factory.mktemp("experiments") / "whole"
+  return folder, experiment.reproduce(settings(root), folder, ROWS)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+  def refuse(*args):
+    raise AssertionError("something is trained")
+  monkeypatch.setattr(train, "train", refuse)
+
+
+def files(folder):
+  """{path: time of change} of everything below a folder."""
+  return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_the_table_has_a_line_for_each_row_chance_and_the_paper_s_mean(whole):
+  _, text = whole
+  for row in ROWS:
+    assert re.search(rf"^{re.escape(methods.named(row).name)} +(\d+\.\d +)+", text, re.M)
+  assert re.search(r"^chance +", text, re.M) and "paper" in text and "Recognition" in text
+
+
+def test_the_files_lie_where_the_room_says(whole):
+  folder, text = whole
+  assert set(text.splitlines()) <= set((folder / "table.txt").read_text().splitlines())
+  for name in ("reference", *ROWS):
+    run = folder / "seed_0" / name
+    for part in ("config.json", "checkpoints", "metrics.jsonl", "features", "result.json"):
+      assert (run / part).exists(), part
+  mixtures = folder / "seed_0" / "reference" / "mixtures"
+  assert {path.name for path in mixtures.iterdir()} == {"fc6_k2.npz", "fc7_k2.npz"}
+
+
+def test_every_layer_and_read_out_is_tabled_the_main_one_first(whole):
+  table = json.loads((whole[0] / "table.json").read_text())
+  kinds = [(part["layer"], part["readout"]) for part in table["tables"]]
+  assert kinds[0] == ("fc7", "cosine") and len(set(kinds)) == len(kinds)
+  assert set(kinds) == {("fc7", "cosine"), ("pool5", "cosine"), ("fc6", "cosine"),
+                        ("fc7", "centred"), ("fc8", "posterior")}
+  for part in table["tables"]:
+    assert [row["method"] for row in part["rows"]] == list(ROWS)
+
+
+def test_the_reference_network_knows_its_own_modality_alone(whole):
+  run = checkpoint.load_run(whole[0] / "seed_0" / "reference")
+  assert [row.name for row in run.modalities] == ["natural"] and set(run.params["tower"]) == {
+    "natural"}
+
+
+def test_rows_start_from_the_same_reference(whole):
+  configs = [checkpoint.load_run(whole[0] / "seed_0" / row).config
+             for row in ("reference", *ROWS)]
+  assert configs[0] == experiment.reference_config(configs[1])
+  assert configs[0] == experiment.reference_config(configs[2])
+
+
+def test_running_it_again_trains_and_writes_nothing_but_the_table(whole, root, no_training):
+  folder, text = whole
+  before = files(folder / "seed_0")
+  assert experiment.reproduce(settings(root), folder, ROWS) == text
+  assert files(folder / "seed_0") == before
+
+
+def test_a_row_can_be_added_to_a_finished_experiment(whole, root, tmp_path, no_training):
+  folder = tmp_path / "more"
+  shutil.copytree(whole[0], folder)
+  shutil.rmtree(folder / "seed_0" / "c")
+  experiment.reproduce(settings(root), folder, ["bl_ind"])  # needs no other row
+  with pytest.raises(AssertionError, match="something is trained"):
+    experiment.reproduce(settings(root), folder, ROWS)
+
+
+def launch(root, folder):
+  command = [sys.executable, "-m", "launch.reproduce", f"--workdir={folder}",
+             f"--rows={','.join(ROWS)}", "--compilation_cache=", *tiny.flags(root, "c")]
+  return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True)
+
+
+def test_killed_and_started_again_it_gives_the_same_table_to_the_bit(whole, root, tmp_path):
+  folder = tmp_path / "killed"
+  process, patience = launch(root, folder), time.monotonic() + 120
+  while not (folder / "seed_0" / "c" / "metrics.jsonl").exists():  # in the last row
+    assert process.poll() is None and time.monotonic() < patience, process.communicate()
+    time.sleep(0.01)
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  assert process.returncode == -signal.SIGKILL and not (folder / "table.json").exists()
+  finished = files(folder / "seed_0" / "bl_ind" / "checkpoints")
+  process = launch(root, folder)
+  said, _ = process.communicate(timeout=120)
+  assert process.returncode == 0 and files(folder / "seed_0" / "bl_ind" / "checkpoints") == finished
+  for name in ("table.json", "table.txt", "table.csv", "table.md", "recognition.csv"):
+    assert (folder / name).read_bytes() == (whole[0] / name).read_bytes(), name
+  assert whole[1] in said
+
+
+def test_chance_is_what_shuffled_labels_give(whole):
+  found = features.load(whole[0] / "seed_0" / "c" / "features" / data.VALIDATION)
+  rng, samples = np.random.default_rng(0), []
+  for _ in range(100):
+    shuffled = {name: {"fc7": part["fc7"], "label": rng.permutation(part["label"])}
+                for name, part in found.items()}
+    table = retrieval.retrieval_table(shuffled, "fc7")
+    samples.append(table.mean)
+  pairs = ~np.eye(len(found), dtype=bool)
+  mean, error = np.mean(samples, axis=0), np.std(samples, axis=0) / np.sqrt(len(samples))
+  assert (np.abs(mean - table.chance)[pairs] < 4 * error[pairs]).all()
+  assert (error[pairs] < 0.01).all()
+
+
+def test_unseen_classes_have_a_table_of_their_own(whole, root, tmp_path):
+  run = checkpoint.load_run(whole[0] / "seed_0" / "bl_ind")
+  run = run._replace(config=config_lib.replace(run.config, {"data.unseen_classes": 5}))
+  dataset = experiment.open_data(run.config)
+  unseen = experiment.unseen(run.config, dataset)
+  for source in dataset.splits[data.TRAIN].values():
+    assert not set(source.labels) & set(unseen.tolist())
+  table = experiment.evaluate(run, dataset, tmp_path)["unseen"]
+  assert {table["gallery"][pair] for pair in table["gallery"] if pair[:3] != pair[4:]} == {5}
+
+
+def test_what_a_row_changes_of_the_reference_is_refused_before_training(root, tmp_path,
+                                                                        no_training):
+  config = settings(root, rows={"c": {"network.trunk": 8}})
+  with pytest.raises(ValueError, match=r"config.rows\['c'\] changes what the reference network "
+                                       r"depends on.*\n  network.trunk: 8 \| 16"):
+    experiment.reproduce(config, tmp_path / "new", ROWS)
+  assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("rows, changes, words", [
+  (["c", "zzz"], {}, "method 'zzz'; expected one of"),
+  ([], {}, "no rows; expected one or more"),
+  (["c"], {"optimizer__batch": 12}, "batch size 12 is not divisible by 8 devices"),
+  (["c"], {"mixture__components": 49}, "mixture.components 49; expected 48 at most"),
+  (["c"], {"evaluation__layer": "fc9"}, "layer 'fc9'; expected one of")])
+def test_what_would_fail_later_is_refused_before_training(root, tmp_path, no_training, rows,
+                                                          changes, words):
+  with pytest.raises(ValueError, match=words):
+    experiment.reproduce(settings(root, **changes), tmp_path / "new", rows)
+  assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_of_another_config_is_refused_before_any_row_is_trained(whole, root, tmp_path,
+                                                                         no_training):
+  folder = tmp_path / "other"
+  shutil.copytree(whole[0] / "seed_0" / "c", folder / "seed_1" / "c")  # trained last
+  with pytest.raises(ValueError, match=r"holds a run of another config .*\n  seed: 1 \| 0"):
+    experiment.reproduce(settings(root), folder, ROWS, seeds=2)
+  assert os.listdir(folder) == ["seed_1"]
+
+
+def test_a_row_of_its_own_starts_no_work_before_its_folder_is_found_free(root, tmp_path,
+                                                                         no_training):
+  (tmp_path / "c").mkdir()
+  (tmp_path / "c" / "letter.txt").write_text("")
+  with pytest.raises(ValueError, match="holds files but no run"):
+    experiment.train_row(settings(root), experiment.open_data(settings(root)), tmp_path / "c",
+                         tmp_path / "reference")
+  assert not (tmp_path / "reference").exists()
+
+
+def test_the_reference_does_not_depend_on_how_rows_are_trained():
+  config = config_lib.Config()
+  changed = config_lib.replace(config, {
+    "method": "bl_ind", "optimizer.steps": 7, "alignment.weight": 1.0, "evaluation.layer": "fc6",
+    "mixture.layers": ("fc7",), "mixture.components": 5})
+  assert experiment.reference_config(changed) == experiment.reference_config(config)
+  for field, value in (("seed", 1), ("network.trunk", 8), ("reference.steps", 7)):
+    other = config_lib.replace(config, {field: value})
+    assert experiment.reference_config(other) != experiment.reference_config(config)
+
+
+def test_the_reference_has_fields_of_its_own():
+  rows = {"reference": {"augment.shift": 0}, "c": {"optimizer.steps": 3}}
+  config = config_lib.Config(rows=rows)
+  for row in ("c", "bl_ind"):
+    reference = experiment.reference_config(config_lib.for_method(config, row))
+    assert (reference.method, reference.augment.shift, reference.rows) == ("reference", 0, {})
