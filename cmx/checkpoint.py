@@ -19,6 +19,7 @@ import orbax.checkpoint as ocp
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
 from cmx import provenance
+from cmx import typed
 
 
 class Run(NamedTuple):
@@ -45,7 +46,7 @@ class Run(NamedTuple):
 _RECORD = "config.json"
 
 # Where things lie and how often they are written: a run is the same run without them.
-_INCIDENTAL = ("log.", "data.root", "data.everyday.packages")
+_INCIDENTAL = ("log.", "mixture.stored", "data.root", "data.everyday.packages")
 
 
 def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
@@ -208,5 +209,5 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
     tree = checkpoints.restore(step, "params") if params else {}
   rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
                for row in content["modalities"])
-  return Run(config_lib.from_dict(content["config"]), tuple(content["classes"]), rows, tree, step,
-             content.get("provenance", {}))
+  config = typed.from_dict(content["config"], config_lib.Config)
+  return Run(config, tuple(content["classes"]), rows, tree, step, content.get("provenance", {}))

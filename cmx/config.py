@@ -7,9 +7,9 @@ carries the remark "open in the paper".
 
 import dataclasses
 import json
-import types
-import typing
 from typing import Any
+
+from cmx import typed
 
 
 @dataclasses.dataclass
@@ -144,8 +144,11 @@ class Mixture:
   components: int = 32  # K of the mixture; the Gaussian row uses 1
   iterations: int = 50  # of EM at most
   tolerance: float = 1e-3  # EM stops below this gain, nats per example
+  covariance: str = "diagonal"  # "diagonal", "tied" (one for all components) or "full" (K = 1 only)
+  restarts: int = 1  # starts of EM; the one with the best likelihood is kept
   variance_floor: float = 1e-3  # share of the layer's mean variance that no variance goes below
   examples: int = 20_000  # reference training examples the mixture is fitted on, at most
+  stored: bool = True  # their activations, on disk; False asks the network again in every pass
 
 
 @dataclasses.dataclass
@@ -211,7 +214,7 @@ def replace(config: Config, changes: dict[str, Any]) -> Config:
     for parent in parents:
       node = node[parent]
     node[leaf] = value
-  return from_dict(tree)
+  return typed.from_dict(tree, Config)
 
 
 def field(config: Config, name: str) -> Any:
@@ -247,39 +250,7 @@ def to_json(config: Config) -> str:
 
 def from_json(text: str) -> Config:
   """Config from `to_json`'s text. Raises ValueError for fields that do not exist."""
-  return from_dict(json.loads(text))
-
-
-def from_dict(tree: dict[str, Any], cls: type = Config) -> Any:
-  """Dataclass `cls` from nested dicts; lists become tuples where the field is a tuple.
-
-  Raises:
-    ValueError: if a key is not a field, with the fields in the message, or if a value is not of its
-      type.
-  """
-  hints = typing.get_type_hints(cls)
-  if not isinstance(tree, dict):
-    raise ValueError(f"{cls.__name__} {tree!r}; expected fields {', '.join(hints)}")
-  unknown = sorted(set(tree) - set(hints))
-  if unknown:
-    raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; expected {', '.join(hints)}")
-  return cls(**{key: _typed(f"{cls.__name__}.{key}", value, hints[key])
-                for key, value in tree.items()})
-
-
-def _typed(name: str, value: Any, hint: Any) -> Any:
-  """The value as a field of that type has it; JSON has dicts for sections and lists for tuples."""
-  if dataclasses.is_dataclass(hint):
-    return from_dict(value, hint)
-  origin = typing.get_origin(hint)
-  if origin is tuple and isinstance(value, (list, tuple)):
-    return tuple(_typed(name, member, typing.get_args(hint)[0]) for member in value)
-  plain = hint if origin in (None, types.UnionType) else origin
-  number = isinstance(value, int) and hint is float
-  if not (isinstance(value, plain) or number) or (isinstance(value, bool) and hint is not bool):
-    raise ValueError(f"{name} {value!r}; expected a value of type "
-                     f"{hint.__name__ if origin is None else hint}")
-  return value
+  return typed.from_dict(json.loads(text), Config)
 
 
 def difference(ours: Config, theirs: Config) -> list[str]:
@@ -291,10 +262,4 @@ def difference(ours: Config, theirs: Config) -> list[str]:
 
 def flat(config: Config) -> dict[str, Any]:
   """Values by dotted field, in the order of the fields."""
-  return _flatten(dataclasses.asdict(config), "")
-
-
-def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
-  parts = (_flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-           for key, value in tree.items())
-  return {name: value for part in parts for name, value in part.items()}
+  return typed.flatten(dataclasses.asdict(config))

@@ -2,7 +2,7 @@
 
   <workdir>/table.{txt,md,csv,json}
   <workdir>/seed_<s>/<method>/{config.json, checkpoints/, metrics.jsonl, features/, result.json}
-  <workdir>/seed_<s>/reference/mixtures/<layer>_k<K>.npz
+  <workdir>/seed_<s>/reference/mixtures/<layer>_k<K>_<covariance>.npz
 
 Every part is skipped where its result is on disk, so running an experiment again resumes it.
 """
@@ -10,13 +10,10 @@ Every part is skipped where its result is on disk, so running an experiment agai
 import dataclasses
 import json
 import pathlib
-import time
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
-import jax
 import numpy as np
 
 from cmx import checkpoint
@@ -25,8 +22,8 @@ from cmx import data
 from cmx import features
 from cmx import gmm
 from cmx import methods
+from cmx import mixtures as mixtures_lib
 from cmx import preflight
-from cmx import progress
 from cmx import results
 from cmx import retrieval
 from cmx import splits
@@ -51,66 +48,14 @@ def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
   return splits.unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
 
 
-def mixture_file(reference: pathlib.Path, layer: str, components: int) -> pathlib.Path:
-  """Where a mixture of the reference's activations is kept."""
-  return reference / "mixtures" / f"{layer}_k{components}.npz"
-
-
-def components_of(config: config_lib.Config) -> int | None:
-  """K of the mixtures that the config's method needs, or None."""
-  components = methods.named(config.method).components
-  return config.mixture.components if components == methods.CONFIGURED else components
-
-
-def fit(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-        reference: pathlib.Path) -> dict[str, gmm.Mixture]:
-  """The mixtures that the config's method needs, fitted on the reference's training activations.
-
-  Args:
-    config: of the row; empty where its method needs none.
-    run: trained reference network.
-    dataset: opened and encoded.
-    reference: its work directory; mixtures found there are read.
-
-  Returns:
-    {layer: Mixture}.
-  """
-  components, mixtures = components_of(config), {}
-  if components is None:
-    return mixtures
-  settings = config.mixture
-  for layer in settings.layers:
-    path = mixture_file(reference, layer, components)
-    if not path.exists():
-      tag = f"train_{layer}"
-      activations = features.extract(run, dataset, data.TRAIN, [layer],
-                                     reference / "features" / tag, batch=config.evaluation.batch,
-                                     limit=settings.examples)
-      array = activations[run.modalities[0].name][layer]
-      started = time.monotonic()
-      key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(layer.encode()))
-      with progress.Progress(f"mixture of {layer}, K={components}", settings.iterations,
-                             "iterations") as line:
-        result = gmm.fit(features.chunks(array), components, key, iterations=settings.iterations,
-                         tolerance=settings.tolerance, variance_floor=settings.variance_floor,
-                         on_iteration=lambda i, value: line.update(i + 1, f"{value:.2f} nats"))
-      logging.info("mixture of %s: %s", layer, gmm.describe(result, started))
-      path.parent.mkdir(exist_ok=True)
-      temporary = path.with_suffix(".tmp.npz")
-      np.savez(temporary, **result.mixture._asdict())
-      temporary.rename(path)
-    with np.load(path) as stored:
-      mixtures[layer] = gmm.Mixture(**stored)
-  return mixtures
-
-
 def reference_config(config: config_lib.Config) -> config_lib.Config:
   """The config of the reference network, with defaults in what it does not depend on.
 
   So experiments that differ in how the rows are trained can share one reference network.
   """
   config = config_lib.for_method(config, REFERENCE)
-  mixture = dataclasses.replace(config.mixture, layers=(), components=0)  # are in files' names
+  mixture = dataclasses.replace(config.mixture, layers=(), components=0,  # are in files' names
+                                covariance=config_lib.Mixture.covariance)
   return dataclasses.replace(config, rows={}, mixture=mixture, optimizer=config_lib.Optimizer(),
                              alignment=config_lib.Alignment(), evaluation=config_lib.Evaluation())
 
@@ -137,7 +82,8 @@ def train_row(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib
     return _trained(theirs, dataset, reference)
   checkpoint.check_workdir(workdir, ours)
   run = _trained(theirs, dataset, reference)
-  return _trained(ours, dataset, workdir, run, fit(ours, run, dataset, reference))
+  fits = mixtures_lib.needed(ours, run, dataset, reference)
+  return _trained(ours, dataset, workdir, run, {layer: fit.mixture for layer, fit in fits.items()})
 
 
 def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,

@@ -49,20 +49,14 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     ValueError: if the data set's classes or modalities are not the run's, a layer is not known, or
       the folder holds something else.
   """
-  card = {"weights": _digest(run.params), "data": dataset.fingerprint, "split": split,
+  card = {"weights": digest(run.params), "data": dataset.fingerprint, "split": split,
           "limit": limit, "layers": list(layers)}
   if (folder / _COMPLETE).exists():
     _check_card(folder, card)
     return load(folder)
   if folder.is_dir() and any(folder.iterdir()):
     raise ValueError(f"{folder} holds files but no features; expected a new folder")
-  if dataset.classes != run.classes:
-    raise ValueError(f"data set {dataset.name!r} has classes {_short(dataset.classes)}; "
-                     f"the run was trained on {_short(run.classes)}")
-  for modality in run.modalities:
-    if modality.name not in dataset.splits[split]:
-      raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
-                       "on")
+  check(run, dataset, split)
   temporary = folder.with_name(folder.name + ".incomplete")
   shutil.rmtree(temporary, ignore_errors=True)
   params = parallel.replicate(run.params)
@@ -78,6 +72,17 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   return load(folder)
 
 
+def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
+  """Raises ValueError unless the data set has the classes and modalities of the run."""
+  if dataset.classes != run.classes:
+    raise ValueError(f"data set {dataset.name!r} has classes {_short(dataset.classes)}; "
+                     f"the run was trained on {_short(run.classes)}")
+  for modality in run.modalities:
+    if modality.name not in dataset.splits[split]:
+      raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
+                       "on")
+
+
 def order(count: int, limit: int | None = None) -> np.ndarray:
   """Which example of a source of `count` stands in each row of its features, int [N].
 
@@ -87,7 +92,7 @@ def order(count: int, limit: int | None = None) -> np.ndarray:
   return np.random.default_rng(0).permutation(count)[:limit]
 
 
-def _digest(params: model.Params) -> str:
+def digest(params: model.Params) -> str:
   """Short hash of all parameters, by name."""
   total = hashlib.sha256()
   for path, leaf in jax.tree_util.tree_leaves_with_path(params):
@@ -131,7 +136,8 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
 
 
 def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.Modality,
-           source: data.Source, chosen: np.ndarray, layers: Sequence[str], batch: int
+           source: data.Source, chosen: np.ndarray, layers: Sequence[str], batch: int,
+           read_layers: Callable | None = None
            ) -> Iterator[tuple[int, list[data.Example], dict[str, np.ndarray]]]:
   """Activations of examples, a forward pass at a time; examples are read ahead.
 
@@ -143,6 +149,7 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
     chosen: indices of the examples, int [N].
     layers: names of activations.
     batch: examples a forward pass, over all devices; a multiple of their number.
+    read_layers: of `reader` with the same arguments, for who streams again: it compiles once.
 
   Yields:
     (place in `chosen` of the first, b examples, {layer: [b, D]}).
@@ -150,7 +157,7 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
   Raises:
     ValueError: if a layer is not known.
   """
-  read_layers = reader(run, modality, layers, batch)
+  read_layers = read_layers or reader(run, modality, layers, batch)
   parts = range(0, len(chosen), batch)
 
   def examples_of(part):
@@ -204,11 +211,6 @@ def holding(workdir: pathlib.Path, split: str, layer: str) -> pathlib.Path:
     if (folder / _COMPLETE).exists() and all(layer in part for part in load(folder).values()):
       return folder
   return root / f"{split}_{layer}"
-
-
-def chunks(array: np.ndarray, size: int = 8_192):
-  """A function that starts a pass over an array [N, D], `size` rows at a time; see `gmm.Chunks`."""
-  return lambda: (np.asarray(array[i:i + size]) for i in range(0, len(array), size))
 
 
 def with_classes(features: Mapping[str, Mapping[str, np.ndarray]],

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from cmx import batches
 from cmx import config as config_lib
 from cmx import data
+from cmx import em
 from cmx import methods
+from cmx import mixtures
 from cmx import model
 from cmx import parallel
 from cmx import retrieval
@@ -25,7 +27,7 @@ class Limit(NamedTuple):
 LIMITS = (
   Limit(lambda x: x >= 1, "1 or more", (
     "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
-    "iterations", "examples", "metrics_steps", "keep", "accumulate")),
+    "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate")),
   Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share")),
   Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
     "holdout", "vector_dropout", "dropout")),
@@ -71,6 +73,8 @@ def check(config: config_lib.Config) -> None:
   for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
     parallel.check_batch(settings.batch, settings.accumulate)
   towers.precision(config.network)
+  if method.components is not None:
+    em.check(mixtures.components_of(config), config.mixture.covariance, config.mixture.restarts)
   regularised = () if method.components is None else config.mixture.layers
   for layer in (config.evaluation.layer, *config.evaluation.layers, *regularised):
     if layer not in model.ACTIVATIONS:

@@ -1,6 +1,6 @@
 """Fits the mixtures of a trained reference network, those that the config's method needs.
 
-  python -m launch.fit --config.method=c --reference=runs/world/seed_0/reference --config.mixture.components=32
+  python -m launch.fit --config.method=c --reference=runs/world/seed_0/reference
 """
 
 import pathlib
@@ -12,11 +12,14 @@ from absl import logging
 
 from cmx import checkpoint
 from cmx import experiment
+from cmx import fits
 from cmx import methods
+from cmx import mixtures
 from cmx import progress
 from launch import common
 
-REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.", required=True)
+REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",
+                                required=True)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,14 +27,14 @@ def main(argv: Sequence[str]) -> None:
   started, config, folder = time.monotonic(), common.CONFIG.value, pathlib.Path(REFERENCE.value)
   if methods.named(config.method).components is None:
     needing = [key for key, row in methods.METHODS.items() if row.components is not None]
-    raise ValueError(f"method {config.method!r} needs no mixtures; expected one of {', '.join(needing)}")
+    raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "
+                     f"{', '.join(needing)}")
   run = checkpoint.load_run(folder)
-  mixtures = experiment.fit(config, run, experiment.open_data(config), folder)
-  for layer, mixture in mixtures.items():
-    components, width = mixture.mean.shape
-    print(f"{layer}: K={components}, D={width}, largest weight {mixture.weight.max():.3f}, "
-          f"smallest {mixture.weight.min():.5f}")
-  logging.info("%d mixtures in %s. Written: %s/mixtures", len(mixtures),
+  found = mixtures.needed(config, run, experiment.open_data(config), folder)
+  for layer, fit in found.items():
+    weight = fit.mixture.weight
+    print(f"{layer}: {fits.describe(fit)}; weights {weight.min():.2g} to {weight.max():.2g}")
+  logging.info("%d mixtures in %s. Written: %s/mixtures", len(found),
                progress.duration(time.monotonic() - started), folder)
 
 

@@ -72,7 +72,8 @@ def test_the_files_lie_where_the_room_says(whole):
     for part in ("config.json", "checkpoints", "metrics.jsonl", "features", "result.json"):
       assert (run / part).exists(), part
   mixtures = folder / "seed_0" / "reference" / "mixtures"
-  assert {path.name for path in mixtures.iterdir()} == {"fc6_k2.npz", "fc7_k2.npz"}
+  assert {path.name for path in mixtures.glob("*.npz")} == {"fc6_k2_diagonal.npz",
+                                                            "fc7_k2_diagonal.npz"}
 
 
 def test_every_layer_and_read_out_is_tabled_the_main_one_first(whole):

@@ -158,15 +158,6 @@ def test_data_and_layers_that_are_not_the_run_s_are_refused(run, tmp_path, optio
   assert not (tmp_path / "f").exists()
 
 
-def test_chunks_pass_over_all_rows_again_and_again():
-  array = np.arange(20).reshape(10, 2)
-  passes = features.chunks(array, size=4)
-  for _ in range(2):
-    parts = list(passes())
-    assert [len(part) for part in parts] == [4, 4, 2]
-    np.testing.assert_array_equal(np.concatenate(parts), array)
-
-
 def test_examples_of_some_classes(extracted):
   found = features.load(extracted)
   part = features.with_classes(found, [1, 3])["touch"]

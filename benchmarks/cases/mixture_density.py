@@ -59,7 +59,7 @@ def _with_gradient(log_prob: Callable[..., jax.Array]) -> Callable[..., Any]:
 
 def _broadcast(x: jax.Array, mixture: gmm.Mixture) -> jax.Array:
   """The formula as it is written, with an array [B, K, D]."""
-  weight, mean, variance = mixture
+  weight, mean, variance = mixture[:3]
   square = (x[:, None] - mean) ** 2 / variance + jnp.log(2 * jnp.pi * variance)
   return jax.nn.logsumexp(jnp.log(weight) - 0.5 * square.sum(-1), axis=-1)
 
@@ -67,7 +67,7 @@ def _broadcast(x: jax.Array, mixture: gmm.Mixture) -> jax.Array:
 def _torch(gradient: bool, b: int, k: int, d: int) -> Callable[[], Any]:
   import torch
   x, mixture = _data(b, k, d)
-  weight, mean, variance = map(torch.from_numpy, mixture)
+  weight, mean, variance = map(torch.from_numpy, mixture[:3])
   parts = torch.distributions.Independent(torch.distributions.Normal(mean, variance.sqrt()), 1)
   whole = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(weight), parts)
   x = torch.from_numpy(x).requires_grad_(gradient)
@@ -86,7 +86,7 @@ def _scikit_learn(b: int, k: int, d: int) -> Callable[[], Any]:
   from sklearn import mixture as sklearn_mixture
   x, mixture = _data(b, k, d)
   model = sklearn_mixture.GaussianMixture(k, covariance_type="diag")
-  model.weights_, model.means_, model.covariances_ = mixture
+  model.weights_, model.means_, model.covariances_ = mixture[:3]
   model.precisions_cholesky_ = 1 / np.sqrt(mixture.variance)
   return lambda: model.score_samples(x)
 

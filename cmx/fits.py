@@ -1,0 +1,144 @@
+"""Fits on disk: kept with the settings they were made by, and gone on with where they stopped.
+
+  <path>.npz         a fit
+  <path>.state.npz   where an unfinished one stands, after each iteration
+"""
+
+import json
+import os
+import pathlib
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from absl import logging
+import jax
+import numpy as np
+
+from cmx import em
+from cmx import gmm
+from cmx import locks
+from cmx import progress
+from cmx import sums
+
+Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
+Names = Callable[[int], str]  # what an example is called, by its index in a pass
+
+_OF_EM = ("covariance", "restarts", "iterations", "tolerance", "variance_floor")
+
+
+class Kept(NamedTuple):
+  """A fit that is on disk, and the seconds that it took."""
+
+  fit: em.Fit
+  seconds: float
+
+
+def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
+         source: Callable[[], tuple[sums.Chunks, Names]], what: str) -> Kept:
+  """The fit of a file: read, or made, kept there and described in the log.
+
+  Args:
+    path: ends in .npz.
+    settings: "components" and em.fit's arguments by name, and more that the examples depend on.
+    key: see `em.fit`.
+    source: called where there is something to fit; passes over the examples, and their names.
+    what: is fitted, e.g. "mixture of fc7".
+
+  Raises:
+    ValueError: as `em.fit`, or if a file is damaged or of other settings.
+  """
+  with locks.held(path):
+    if path.exists():
+      arrays = _read(path, settings)
+      return Kept(_unpacked(arrays), float(arrays["seconds"]))
+    chunks, names = source()
+    unfinished = path.with_suffix(".state.npz")
+    found = _resumed(unfinished, settings, key, chunks, names, what)
+    _write(path, settings, {**_packed(found.fit), "seconds": found.seconds})
+    unfinished.unlink(missing_ok=True)
+  logging.info("%s: %s, %s. Written: %s", what, describe(found.fit),
+               progress.duration(found.seconds), path)
+  return found
+
+
+def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array, chunks: sums.Chunks,
+             names: Names, what: str) -> Kept:
+  """`em.fit` with a line of progress and its state on disk after each iteration."""
+  state, before, started = None, 0.0, time.monotonic()
+  if unfinished.exists():
+    arrays = _read(unfinished, settings)
+    state = em.State(_unpacked(arrays, "current_"), _unpacked(arrays, "best_"))
+    before = float(arrays["seconds"])
+  iterations, restarts = settings["iterations"], settings["restarts"]
+  title = f"{what}, K={settings['components']}"
+  with progress.Progress(title, restarts * iterations, "iterations") as line:
+    def on_iteration(state: em.State) -> None:
+      history = state.current.history
+      line.update(state.current.restart * iterations + len(history),
+                  f"{history[-1]:.2f} nats per example")
+      _write(unfinished, settings, {
+        **_packed(state.current, "current_"), **_packed(state.best, "best_"),
+        "seconds": before + time.monotonic() - started})
+
+    found = em.fit(chunks, settings["components"], key, state=state, on_iteration=on_iteration,
+                   name=names, **{name: settings[name] for name in _OF_EM})
+  return Kept(found, before + time.monotonic() - started)
+
+
+def _packed(found: em.Fit | None, prefix: str = "") -> dict[str, Any]:
+  """A fit as arrays by name; nothing for None."""
+  if found is None:
+    return {}
+  fields = {**found.mixture._asdict(), **found._asdict()}
+  return {prefix + name: value for name, value in fields.items()
+          if name != "mixture" and value is not None}
+
+
+def _unpacked(arrays: Mapping[str, np.ndarray], prefix: str = "") -> em.Fit | None:
+  """The fit that `_packed` made these arrays of, or None."""
+  fields = {name.removeprefix(prefix): value for name, value in arrays.items()
+            if name.startswith(prefix)}
+  if "weight" not in fields:
+    return None
+  mixture = gmm.Mixture(**{name: fields[name] for name in gmm.Mixture._fields if name in fields})
+  return em.Fit(mixture, fields["history"].tolist(), fields["reseeded"].tolist(),
+                bool(fields["converged"]), int(fields["restart"]), int(fields["examples"]),
+                fields["dead_units"])
+
+
+def _write(path: pathlib.Path, settings: Settings, arrays: Mapping[str, Any]) -> None:
+  """Writes a file whole or not at all."""
+  temporary = path.with_name(f"{path.name}.tmp.npz")
+  np.savez(temporary, settings=json.dumps(settings), **arrays)
+  os.replace(temporary, path)
+
+
+def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:
+  """The arrays of a file; ValueError if it is damaged, or its settings are others."""
+  try:
+    with open(path, "rb") as file, np.load(file) as stored:
+      arrays = dict(stored)
+    theirs = json.loads(str(arrays.pop("settings")))
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    raise ValueError(f"{path} is damaged or no fit of this version ({error}); remove it to fit "
+                     "again") from error
+  other = [f"{name}: {settings.get(name)} | {theirs.get(name)}" for name in settings | theirs
+           if settings.get(name) != theirs.get(name)]
+  if other:
+    raise ValueError(f"{path} holds a fit of other settings (asked for | found there):\n  "
+                     + "\n  ".join(other) + "\nRemove it to fit again, or ask for the same.")
+  return arrays
+
+
+def describe(found: em.Fit) -> str:
+  """One line on a fit: size, likelihood, and what a user should know of."""
+  components, width = found.mixture.mean.shape
+  notes = [f"{len(found.dead_units)} dead units"] if len(found.dead_units) else []
+  notes += [f"{sum(found.reseeded)} empty components put elsewhere"] if any(found.reseeded) else []
+  notes += [] if found.converged else ["not converged"]
+  value = found.history[-1]
+  return ", ".join([f"K={components} D={width} N={found.examples}: {value:.2f} nats per example "
+                    f"({value / width:.3f} per dimension) after {len(found.history) - 1} "
+                    "iterations", *notes])
