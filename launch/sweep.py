@@ -16,6 +16,7 @@ from absl import logging
 
 from cmx import data
 from cmx import methods
+from cmx import points as points_lib
 from cmx import progress
 from cmx import sweep
 from launch import common
@@ -29,6 +30,7 @@ VARY = flags.DEFINE_multi_string("vary", [],
                                  "A ladder, field=value,value,...; may be given several times.")
 MEASURES = flags.DEFINE_list("measures", ["mean"],
                              "Rows of panels in the plot, among the table's columns.")
+AGAINST = flags.DEFINE_string("against", "", "A row: the plot also shows the gains over it.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -40,9 +42,9 @@ def main(argv: Sequence[str]) -> None:
   data.prepare(config.data)
   workdir.mkdir(parents=True, exist_ok=True)
   points = sweep.run(config, workdir, ROWS.value, SEEDS.value, ladders)
-  print(sweep.write(workdir, points))
-  sweep.plot(points, workdir / "sweep.png", MEASURES.value)
-  logging.info("%d runs in %s. Written: %s/sweep.{txt,csv,json,png}", len(points),
+  print(points_lib.write(workdir, points))
+  points_lib.plot(points, workdir, MEASURES.value, AGAINST.value)
+  logging.info("%d runs in %s. Written: %s/sweep.{txt,csv,json,png,pdf}", len(points),
                progress.duration(time.monotonic() - started), workdir)
 
 
