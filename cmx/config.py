@@ -169,6 +169,39 @@ class Evaluation:
 
 
 @dataclasses.dataclass
+class Optimisation:
+  """Inversion by gradient descent on the image; 0 steps for none."""
+
+  steps: int = 150  # of descent
+  learning_rate: float = 0.05  # of Adam, on what the parameterisation changes
+  parameterisation: str = "fourier"  # what is changed: an entry of cmx.inversion.PARAMETERISATIONS
+  jitter: int = 2  # pixels that images are moved by at most, each step anew
+  blur: float = 0.5  # pixels, deviation of the blur before the network looks; 0 for none
+  smoothness: float = 0.3  # weight of the total variation beside the objective
+  units: int = 6  # units of the layer that an image is found for; the liveliest ones
+
+
+@dataclasses.dataclass
+class Inversion:
+  """From features back to pictures of the reference modality; all but the layouts is our choice."""
+
+  layer: str = "fc7"  # whose features are inverted: pool5, fc6 or fc7
+  layout: str = "small"  # of the generator: "small", or "full" for pictures of 227 or 256 pixels
+  hidden: tuple[int, ...] = (256,)  # small: widths of dense layers before the first map
+  channels: tuple[int, ...] = (128, 64, 48, 24)  # small: of the first map and the up-convolutions
+  size: int = 0  # pixels of the pictures; 0 is what the data set has (and the tower reads)
+  steps: int = 600  # of the generator's training
+  batch: int = 32  # pictures of the reference modality a step, over all devices
+  learning_rate: float = 1e-3  # peak, of Adam
+  image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
+  perceptual_weight: float = 0.0  # of the relative squared error of re-encoded activations
+  perceptual_layer: str = "pool5"  # whose activations those are, in the run's own network
+  gallery: int = 20_000  # training pictures that the nearest is looked for in, at most
+  categories: int = 3  # shown on the sheet, evenly spaced in label order
+  optimisation: Optimisation = dataclasses.field(default_factory=Optimisation)
+
+
+@dataclasses.dataclass
 class Log:
   """Progress, metrics and checkpoints."""
 
@@ -196,6 +229,7 @@ class Config:
   mixture: Mixture = dataclasses.field(default_factory=Mixture)
   alignment: Alignment = dataclasses.field(default_factory=Alignment)
   evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
+  inversion: Inversion = dataclasses.field(default_factory=Inversion)
   log: Log = dataclasses.field(default_factory=Log)
   rows: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # see `for_method`
 

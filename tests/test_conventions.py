@@ -14,9 +14,9 @@ COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
 # Floors: imports run downwards only, launch -> configs -> cmx, and inside cmx from WIRING over the
 # edges to MATHS and TABLES. A room that is on no list is an edge: it may touch files and clocks.
 TABLES = {"config", "methods", "modalities", "paper", "typed"}
-MATHS = {"convolution", "generator", "gmm", "inversion", "losses", "model", "ranking", "results",
-         "retrieval", "towers", "tsne", "units"}
-WIRING = {"experiment", "loop", "sweep", "train"}
+MATHS = {"convolution", "fidelity", "generator", "gmm", "inversion", "losses", "model", "ranking",
+         "results", "retrieval", "towers", "tsne", "units"}
+WIRING = {"experiment", "invert", "loop", "sweep", "train"}
 PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", "math", "operator",
         "statistics", "types", "typing", "warnings", "zlib", "flax", "jax", "numpy", "optax",
         "scipy", "sklearn", "threadpoolctl"}

@@ -1,0 +1,121 @@
+"""The result of inverting a layer: written, read back, and as a table of text and CSV.
+
+result.json holds all that is said, fractions in full precision; pictures.npz all that is shown.
+"""
+
+import csv
+import io
+import json
+import pathlib
+import textwrap
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cmx import checkpoint
+
+WIDTH = 110  # characters of a line of explanation
+FRACTIONS = ("nearer", "kept", "same")  # percent in text
+
+
+class Inverted(NamedTuple):
+  """The result of inverting a layer of a run.
+
+  Attributes:
+    content: {"method", "name", "seed", "layer", "reference", "size",
+      "generator": {"layout", "steps", "parameters", "gallery"}, "definitions": {measure: text},
+      "rows": [{"modality", "code", "examples", "measures": {measure: {column: number}}}],
+      "tiles": [{"modality", "category", "row", "answer",
+                 "inverted" | "nearest" | "optimised": {"cosine", "answer"}}],
+      "units": {"numbers": [U], "modalities": [P], "examples": [U]}, or None}; `row` and `examples`
+      are rows of the validation features.
+    pictures: {"inverted" | "nearest" | "optimised": uint8 [T, H, W, 3] for T tiles,
+      "units": uint8 [P, U, H, W, 3]}; what was not made is absent.
+  """
+
+  content: dict[str, Any]
+  pictures: dict[str, np.ndarray]
+
+
+def folders(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of a run's layers that were inverted."""
+  return sorted(path.parent for path in pathlib.Path(workdir).glob("inversion/*/result.json"))
+
+
+def write(folder: pathlib.Path, inverted: Inverted) -> None:
+  """Writes result.json, pictures.npz and the tables, each whole or not at all."""
+  temporary = folder / "pictures.tmp.npz"
+  np.savez_compressed(temporary, **inverted.pictures)
+  temporary.rename(folder / "pictures.npz")
+  checkpoint.write_text(folder / "table.txt", to_text(inverted.content))
+  checkpoint.write_text(folder / "table.csv", to_csv(inverted.content))
+  checkpoint.write_text(folder / "result.json", json.dumps(inverted.content, indent=1))
+
+
+def read(folder: pathlib.Path) -> Inverted:
+  """What `write` wrote.
+
+  Raises:
+    FileNotFoundError: if there is nothing.
+  """
+  if not (folder / "result.json").exists():
+    raise FileNotFoundError(f"{folder} holds no inversion; run launch.invert on the run first")
+  with np.load(folder / "pictures.npz") as stored:
+    return Inverted(json.loads((folder / "result.json").read_text()), dict(stored))
+
+
+def columns(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+  """(measure, column) of every number that any row has, in the order of the definitions."""
+  found = {(measure, column) for row in content["rows"]
+           for measure, part in row["measures"].items() for column in part}
+  order = ("before", "inverted", "nearest", "mean", "other")
+  return [(measure, column) for measure in content["definitions"] for column in order
+          if (measure, column) in found]
+
+
+def words(row: Mapping[str, Any], measure: str, column: str) -> str:
+  """A number as a table shows it; "-" where it is not defined."""
+  value = row["measures"].get(measure, {}).get(column)
+  if value is None:
+    return "-"
+  return f"{100 * value:.1f}" if measure in FRACTIONS else f"{value:.3f}"
+
+
+def title(content: Mapping[str, Any]) -> str:
+  """What was inverted, as a sentence."""
+  made = content["generator"]
+  layer, reference, size = content["layer"], content["reference"], content["size"]
+  return (f"Inversion of {layer} of {content['name']}, seed {content['seed']}, to pictures of "
+          f"{reference} ({size} x {size} pixels), validation split. Generator: "
+          f"{made['parameters']:,} parameters, {made['steps']:,} steps on {layer} of the run's own "
+          f"network for {reference}; nearest: the best of {made['gallery']:,} training pictures.")
+
+
+def to_text(content: Mapping[str, Any]) -> str:
+  """The table with the definition of each number below it."""
+  shown = columns(content)
+  upper = ["", ""] + [measure if i == 0 or shown[i - 1][0] != measure else ""
+                      for i, (measure, _) in enumerate(shown)]
+  lines = [upper, ["", "N", *(column for _, column in shown)]]
+  lines += [[row["code"], f"{row['examples']:,}", *(words(row, *column) for column in shown)]
+            for row in content["rows"]]
+  widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+  parts = [textwrap.fill(title(content), WIDTH)]
+  parts += [" ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
+            for line in lines]
+  parts += [textwrap.fill(f"{measure}: {text}", WIDTH, subsequent_indent="  ")
+            for measure, text in content["definitions"].items()]
+  return "\n".join(parts) + "\n"
+
+
+def to_csv(content: Mapping[str, Any]) -> str:
+  """A line for each number; fractions are not percent here."""
+  buffer = io.StringIO()
+  writer = csv.writer(buffer, lineterminator="\n")
+  writer.writerow(["method", "seed", "layer", "modality", "examples", "measure", "column", "value"])
+  for row in content["rows"]:
+    for measure, part in row["measures"].items():
+      writer.writerows([content["method"], content["seed"], content["layer"], row["modality"],
+                        row["examples"], measure, column, value] for column, value in part.items())
+  return buffer.getvalue()

@@ -1,0 +1,37 @@
+"""Turns features of a trained run back into pictures of its reference modality, for every modality.
+
+  python -m launch.invert --workdir=runs/world/seed_0/c
+  python -m launch.invert --workdir=runs/world/seed_0/c --config.inversion.layer=pool5
+
+Trains the generator of the layer where it is not there; running the same command again resumes it.
+Only the inversion's fields of the config are read: the rest is the run's own.
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import checkpoint
+from cmx import progress
+from cmx.invert import running
+from cmx.inverted import store
+from launch import common
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, settings = time.monotonic(), common.CONFIG.value.inversion
+  run = checkpoint.load_run(WORKDIR.value)
+  result, folder = running.invert(run, pathlib.Path(WORKDIR.value), settings)
+  print(store.to_text(result.content))
+  logging.info("Inversion of %s in %s. Written: %s/{sheet.{png,pdf},table.{txt,csv},result.json}",
+               settings.layer, progress.duration(time.monotonic() - started), folder)
+
+
+if __name__ == "__main__":
+  common.run(main)
