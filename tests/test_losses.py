@@ -40,7 +40,7 @@ def penalty(given, mixtures=None, weight=1.0):
 def slow_density(x, given):
   """log p(x) of one example, component by component and unit by unit."""
   total = 0.0
-  for weight, mean, variance in zip(*given):
+  for weight, mean, variance in zip(given.weight, given.mean, given.variance):
     logarithm = math.log(weight)
     for value, m, v in zip(x, mean, variance):
       logarithm += -0.5 * (math.log(2 * math.pi * v) + (value - m) ** 2 / v)
