@@ -112,21 +112,29 @@ def _get(part: Mapping[str, Any], where: tuple[str, str]) -> float | None:
 def to_text(content: Mapping[str, Any]) -> str:
   """Aligned text, a block a layer."""
   lines = [line for part in content["caption"] for line in textwrap.wrap(part, WIDTH)]
-  keys = content["statistics"]
-  for layer, part in content["layers"].items():
-    grid = [[f"{layer}, {part['rows'][0]['units']:,} units",
-             *(STATISTICS[key][0] for key in keys), "dead"]]
-    grid += [[row["name"], *(_number(key, row[key]) for key in keys),
-              "/".join(str(count) for count in row["dead"].values())] for row in part["rows"]]
-    grid.append(["chance", *(_number(key, {"mean": part["chance"][key], "std": None})
-                             for key in keys), ""])
-    widths = [max(map(len, column)) for column in zip(*grid)]
+  for layer in content["layers"]:
+    cells = grid(content, layer)
+    widths = [max(map(len, column)) for column in zip(*cells)]
     lines += ["", *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-                    .rstrip() for row in grid)]
+                    .rstrip() for row in cells)]
+  return "\n".join([*lines, "", dead(content), *content["problems"]]) + "\n"
+
+
+def grid(content: Mapping[str, Any], layer: str) -> list[list[str]]:
+  """A layer's table as words: a line of heads, one for each method, and one for chance."""
+  keys, part = content["statistics"], content["layers"][layer]
+  lines = [[f"{layer}, {part['rows'][0]['units']:,} units",
+            *(STATISTICS[key][0] for key in keys), "dead"]]
+  lines += [[row["name"], *(_number(key, row[key]) for key in keys),
+             "/".join(str(count) for count in row["dead"].values())] for row in part["rows"]]
+  return [*lines, ["chance", *(_number(key, {"mean": part["chance"][key], "std": None})
+                               for key in keys), ""]]
+
+
+def dead(content: Mapping[str, Any]) -> str:
+  """What the last column of `grid` says."""
   codes = "/".join(content["modalities"])
-  notes = [f"dead: units that answer every example alike, {codes}; the most of any seed.",
-           *content["problems"]]
-  return "\n".join([*lines, "", *notes]) + "\n"
+  return f"dead: units that answer every example alike, {codes}; the most of any seed."
 
 
 def _number(key: str, spread: Mapping[str, Any]) -> str:

@@ -57,9 +57,9 @@ def modalities(result: store.Inverted, examples: Examples) -> Any:
   rows = [row["modality"] for row in content["rows"]]
   group = (1 + len(ways)) * (TILE + GAP) + GROUP
   width, step = SIDE + len(categories) * group, TILE + LINE + GAP
-  caption = textwrap.wrap(_caption(content, ways), int(width * 15.5))
+  lines = textwrap.wrap(caption(content, ways), int(width * 15.5))
   top = 4.5 * LINE
-  page = _Page(width, top + len(rows) * step + (len(caption) + 1) * LINE)
+  page = _Page(width, top + len(rows) * step + (len(lines) + 1) * LINE)
   page.text(GAP, GAP, f"{content['layer']} of {content['name']}: the {content['reference']} "
             "picture that an example would be", size=10, weight="bold")
   for j, category in enumerate(categories):
@@ -74,7 +74,7 @@ def modalities(result: store.Inverted, examples: Examples) -> Any:
     y = top + rows.index(tile["modality"]) * step
     _tile(page, x, y, tile, examples(tile["modality"], tile["row"]),
           {way: result.pictures[way][number] for way in ways})
-  for i, line in enumerate(caption):
+  for i, line in enumerate(lines):
     page.text(GAP, top + len(rows) * step + (i + 0.5) * LINE, line)
   return page.figure
 
@@ -96,7 +96,8 @@ def _answer(page: _Page, x: float, y: float, answer: str, category: str, before:
   page.text(x, y + TILE + 0.02, words, colour=figures.INK if answer == category else _WRONG)
 
 
-def _caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
+def caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
+  """What the sheet of modalities shows, in sentences that need no other text."""
   reference, layer = content["reference"], content["layer"]
   parts = [
     "Each example is the first of its category in a random order, none is chosen for its looks. "

@@ -11,6 +11,8 @@ from cmx import progress
 from cmx.report import answers
 from cmx.report import card
 from cmx.report import curves
+from cmx.report import dissected
+from cmx.report import inversions
 from cmx.report import maps
 from cmx.report import opening
 from cmx.report import recognition
@@ -18,7 +20,7 @@ from cmx.report import section as section_lib
 from cmx.report import table
 
 # In the order of the page; a module's `section` is called with the opened runs.
-SECTIONS = (card, table, recognition, curves, maps, answers)
+SECTIONS = (card, table, recognition, curves, maps, answers, dissected, inversions)
 
 LIMIT = 15_000_000  # bytes of a page: what mail and phones take
 

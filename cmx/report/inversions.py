@@ -1,0 +1,88 @@
+"""Inversions on the page: what every modality's examples would be, and what survives."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cmx import display
+from cmx import figures
+from cmx.inverted import sheet
+from cmx.inverted import store
+from cmx.report import opening
+from cmx.report import section as section_lib
+
+_TILE = 64  # pixels on the page
+_CAREFUL = (
+  "A generator draws the mean of all pictures that share the features: a blur may be a faithful "
+  "answer. Whether the category survives stands in the table, beside what a lookup keeps.",)
+
+
+def section(report: opening.Report) -> section_lib.Section:
+  """A tab for each method and layer that was inverted."""
+  parts, problems = [], []
+  for opened in report.shown:
+    for folder in store.folders(opened.workdir):
+      if opened.examples is None:
+        problems.append(f"{opened.name} has no features, so no examples stand beside its pictures")
+        continue
+      result = store.read(folder)
+      name = f"inversion_{opened.method}_{result.content['layer']}"
+      figures.write(sheet.modalities(result, opened.examples), report.folder, name)
+      parts.append((f"{opened.name}, {result.content['layer']}",
+                    _part(opened, result, f"{name}.png, {name}.pdf")))
+  if not parts:
+    run = report.shown[0].workdir
+    return section_lib.Section("Inversion", section_lib.paragraph(
+      f"Nothing is inverted yet: python -m launch.invert --workdir={run}, and build the report "
+      "again.", "note"), problems=problems)
+  return section_lib.Section("Inversion", section_lib.tabs("inversion", parts), _CAREFUL, problems)
+
+
+def _part(opened: opening.Opened, result: store.Inverted, files: str) -> str:
+  content = result.content
+  ways = [way for way in sheet.WAYS if way in result.pictures]
+  body = section_lib.paragraph(store.title(content))
+  body += section_lib.framed(_pictures(opened, result, ways), sheet.caption(content, ways), files)
+  shown = store.columns(content)
+  head = ["", "N", *(f"{measure}: {column}" for measure, column in shown)]
+  rows = [[row["code"], f"{row['examples']:,}", *(store.words(row, *column) for column in shown)]
+          for row in content["rows"]]
+  body += section_lib.table(head, rows)
+  return body + "".join(section_lib.paragraph(f"{measure}: {text}", "small")
+                        for measure, text in content["definitions"].items())
+
+
+def _pictures(opened: opening.Opened, result: store.Inverted, ways: list[str]) -> str:
+  """A row for each modality, a column for each category, in it the example and its pictures."""
+  tiles = list(enumerate(result.content["tiles"]))
+  categories = list(dict.fromkeys(tile["category"] for _, tile in tiles))
+  heads = "".join(f'<th scope="col">{section_lib.escape(category.replace("_", " "))}</th>'
+                  for category in categories)
+  lines = []
+  for row in result.content["rows"]:
+    cells = []
+    for category in categories:
+      found = [_group(opened, result, number, tile, ways) for number, tile in tiles
+               if (tile["modality"], tile["category"]) == (row["modality"], category)]
+      cells.append(f"<td>{''.join(found)}</td>")
+    lines.append(f'<tr><th scope="row">{section_lib.escape(row["code"])}</th>{"".join(cells)}</tr>')
+  return (f'<table class="pictures"><thead><tr><th></th>{heads}</tr></thead>'
+          f"<tbody>{''.join(lines)}</tbody></table>")
+
+
+def _group(opened: opening.Opened, result: store.Inverted, number: int, tile: Mapping[str, Any],
+           ways: list[str]) -> str:
+  example = opened.examples(tile["modality"], tile["row"])
+  parts = [_picture(example, "example", tile["answer"], tile["category"])]
+  for way in ways:
+    picture = example._replace(input=result.pictures[way][number])
+    parts.append(_picture(picture, sheet.WAYS[way], tile[way]["answer"], tile["category"],
+                          f"{tile[way]['cosine']:.2f} "))
+  return f'<div class="tiles">{"".join(parts)}</div>'
+
+
+def _picture(example: display.Example, way: str, answer: str, category: str,
+             before: str = "") -> str:
+  kind = "" if answer == category else ' class="off"'
+  words = section_lib.escape(before + answer.replace("_", " "))
+  return (f'<div class="picture">{section_lib.tile(example, _TILE)}<small>{way}</small>'
+          f"<small{kind}>{words}</small></div>")
