@@ -157,6 +157,14 @@ def tile(example: Example, side: int) -> Image.Image:
   return _framed(square)
 
 
+def strip(examples: Sequence[Example], side: int = 96) -> Image.Image:
+  """Examples side by side as tiles of `side` pixels."""
+  row = Image.new("RGB", (side * max(1, len(examples)), side), _PAPER)
+  for i, example in enumerate(examples):
+    row.paste(tile(example, side), (i * side, 0))
+  return row
+
+
 def _written(text: str, side: int, missing: bool) -> Image.Image:
   """A text in the largest letters with which it fits; in the smallest it is cut."""
   square = Image.new("RGB", (side, side), _PAPER)

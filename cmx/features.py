@@ -60,7 +60,7 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   temporary = folder.with_name(folder.name + ".incomplete")
   shutil.rmtree(temporary, ignore_errors=True)
   params = parallel.replicate(run.params)
-  batch += -batch % jax.device_count()
+  batch = parallel.rounded_up(batch)
   for modality in run.modalities:
     source = dataset.splits[split][modality.name]
     chosen = order(len(source), limit)

@@ -94,7 +94,7 @@ def _streamed(config, run, dataset, reference, layer):
   modality = run.modalities[0]
   examples = dataset.splits[data.TRAIN][modality.name]
   chosen = features.order(len(examples), config.mixture.examples)
-  batch = config.evaluation.batch + -config.evaluation.batch % jax.device_count()
+  batch = parallel.rounded_up(config.evaluation.batch)
   read = features.reader(run, modality, [layer], batch)
   params = parallel.replicate(run.params)
 

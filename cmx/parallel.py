@@ -121,6 +121,11 @@ def check_batch(size: int, parts: int = 1) -> None:
     raise ValueError(f"batch size {size} is not divisible by {devices} devices{several}")
 
 
+def rounded_up(size: int) -> int:
+  """The smallest batch of `size` examples or more that splits evenly over devices."""
+  return size + -size % jax.device_count()
+
+
 def shard(batch: Any) -> Any:
   """This process' examples on its devices: every leaf [B, ...] -> [devices, B / devices, ...]."""
   devices = jax.local_device_count()

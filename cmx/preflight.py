@@ -64,8 +64,9 @@ def check(config: config_lib.Config) -> None:
       layer or a read-out is not known.
   """
   for name, value in config_lib.flat(dataclasses.replace(config, rows={})).items():
-    imported = name == "reference.steps" and config.weights.file  # 0 keeps them as they are
-    limit = LIMITS[-1] if imported else _limit(name)
+    may_be_none = name == "inversion.optimisation.steps" or (
+      name == "reference.steps" and config.weights.file)  # which are kept as they are
+    limit = LIMITS[-1] if may_be_none else _limit(name)
     for number in value if isinstance(value, tuple) else (value,):
       if _is_number(number) and not limit.holds(number):
         raise ValueError(f"config.{name} {value}; expected {limit.words}")

@@ -6,6 +6,8 @@ import time
 from collections import deque
 from typing import TextIO
 
+from absl import logging
+
 _TERMINAL_SECONDS = 0.2  # between two updates of a terminal's line
 _LOG_SECONDS = 15.0  # between two lines where the output is not a terminal
 _WINDOW_SECONDS = 30.0  # the rate is that of these last seconds
@@ -59,3 +61,19 @@ def duration(seconds: float) -> str:
   if seconds < 3600:
     return f"{seconds // 60} min {seconds % 60:02d} s"
   return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+def show_log() -> None:
+  """Shows what cmx logs, as plain lines, and of libraries what is wrong alone.
+
+  They are many: orbax logs several lines a checkpoint.
+  """
+  logging.set_verbosity(logging.INFO)
+  logging.use_absl_handler()
+  logging.get_absl_handler().setFormatter(None)
+  logging.get_absl_handler().addFilter(_ours)
+
+
+def _ours(record) -> bool:
+  error = record.levelno >= logging.converter.STANDARD_ERROR
+  return error or "site-packages" not in record.pathname

@@ -12,6 +12,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from cmx import config as config_lib
+from cmx import progress
 import configs
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -25,10 +26,7 @@ COMPILATION_CACHE = flags.DEFINE_string(
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
   """Runs an entry point; a mistake of the user's ends in its message, not in a traceback."""
-  logging.set_verbosity(logging.INFO)
-  logging.use_absl_handler()
-  logging.get_absl_handler().setFormatter(None)
-  logging.get_absl_handler().addFilter(_ours)
+  progress.show_log()
   for shared in (CONFIG, COMPILATION_CACHE):  # so that --help of the entry point shows them, too
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[shared.name])
   try:
@@ -42,11 +40,6 @@ def _with_default(argv: Sequence[str]) -> list[str]:
   if any(argument.split("=")[0] in ("--config", "-config") for argument in argv):
     return list(argv)
   return [argv[0], f"--config={pathlib.Path(configs.__file__).with_name('world.py')}", *argv[1:]]
-
-
-def _ours(record) -> bool:
-  """Keeps libraries quiet unless something is wrong: orbax logs several lines a checkpoint."""
-  return record.levelno >= logging.converter.STANDARD_ERROR or "site-packages" not in record.pathname
 
 
 def _guarded(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], None]:

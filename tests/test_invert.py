@@ -13,6 +13,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
 from cmx import features as features_lib
+from cmx import figures
 from cmx import loop
 from cmx.invert import planning
 from cmx.invert import reading
@@ -101,6 +102,7 @@ def test_units_are_looked_for_through_every_tower_of_pixels(inverted):
 def test_running_it_again_trains_nothing_and_gives_the_same(run, inverted, monkeypatch):
   folder, result, _ = inverted
   monkeypatch.setattr(loop, "run", lambda *_, **__: pytest.fail("trains again"))
+  monkeypatch.setattr(figures, "write", lambda figure, folder, name: None)  # takes the time
   again, _ = running.invert(run, folder, SETTINGS)
   assert json.dumps(again.content) == json.dumps(result.content)
   assert leaves(again.pictures) == leaves(result.pictures)

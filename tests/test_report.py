@@ -7,6 +7,7 @@ import pytest
 import small_experiment
 from cmx import checkpoint
 from cmx import data
+from cmx import figures
 from cmx.report import card
 from cmx.report import opening
 from cmx.report import page
@@ -125,12 +126,18 @@ def test_the_page_is_one_file_well_formed_and_escaped(experiment):
   assert len(text.encode()) < page.LIMIT
 
 
-def test_the_same_runs_give_the_same_page(experiment):
+@pytest.fixture
+def undrawn(monkeypatch):
+  """Figures are not written as files, which takes most of the time; the page has them."""
+  monkeypatch.setattr(figures, "write", lambda figure, folder, name: None)
+
+
+def test_the_same_runs_give_the_same_page(experiment, undrawn):
   first = page.build(experiment).read_text()
   assert page.build(experiment).read_text() == first
 
 
-def test_a_section_that_fails_is_said_and_the_rest_is_drawn(experiment, monkeypatch):
+def test_a_section_that_fails_is_said_and_the_rest_is_drawn(experiment, undrawn, monkeypatch):
   class Broken:
     __name__ = "cmx.report.broken"
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from cmx import encoders
 from cmx import features
 from cmx import modalities as modalities_lib
+from cmx import parallel
 from cmx.dissection import tallying
 
 BATCH = 32  # examples a forward pass: about as many as one example has parts
@@ -32,7 +32,7 @@ def responses(subject: tallying.Subject, row: modalities_lib.Modality) -> Respon
     FileNotFoundError: if the encoder's package is not there any more.
   """
   encoder = encoders.of(subject.run.config, row.kind)
-  batch = BATCH + -BATCH % jax.device_count()
+  batch = parallel.rounded_up(BATCH)
   read = features.reader(subject.run, row, subject.layers, batch)
 
   def of(inputs: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -83,7 +83,7 @@ def subject(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   if not layers or not rows:
     raise ValueError("nothing is left to look at:\n  " + "\n  ".join(missing))
   batch = run.config.evaluation.batch
-  batch += -batch % jax.device_count()
+  batch = parallel.rounded_up(batch)
   return Subject(run, parallel.replicate(run.params), tuple(rows), layers,
                  {row.name: sources[row.name] for row in rows},
                  {row.name: features.order(len(sources[row.name]), limit) for row in rows},

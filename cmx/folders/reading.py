@@ -71,7 +71,7 @@ def picture(file: IO[bytes], size: int) -> Image.Image:
       if image.width * image.height > _PIXELS:
         raise Unusable(f"{image.width} x {image.height} pixels; expected {_PIXELS:,} at most")
       image.draft("RGB", (2 * size, 2 * size))  # large JPEGs decode several times faster
-      return square(_opaque(ImageOps.exif_transpose(image)), size)
+      return square(opaque(ImageOps.exif_transpose(image)), size)
   except Unusable:
     raise
   except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -83,7 +83,7 @@ def picture(file: IO[bytes], size: int) -> Image.Image:
     raise Unusable(f"does not decode as an image: {reason}") from error
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def opaque(image: Image.Image) -> Image.Image:
   """RGB, on white where the image is transparent."""
   if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N", "F"):
     values = np.asarray(image)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from cmx import data
@@ -41,8 +40,7 @@ class Reading(NamedTuple):
 
 def batch_of(plan: planning.Plan) -> int:
   """Examples a forward pass: the run's, made a multiple of the devices."""
-  batch = plan.run.config.evaluation.batch
-  return batch + -batch % jax.device_count()
+  return parallel.rounded_up(plan.run.config.evaluation.batch)
 
 
 def painter(plan: planning.Plan, params: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
@@ -64,13 +62,10 @@ def reader(plan: planning.Plan) -> Callable[[np.ndarray], fidelity.Read]:
   config, layer = plan.run.config, plan.settings.layer
   read = features_lib.reader(plan.reader, plan.reference, [layer, "fc8"], batch_of(plan))
   params = parallel.replicate(plan.reader.params)
-  encode = None
-  if plan.encoded:
-    packages = config.data.everyday.packages or f"{config.data.root}/packages"
-    encode = encoders.load(config.encoders.pixels, packages, "pixels").encode
+  encoder = encoders.of(config, "pixels")
 
   def call(pictures):
-    outputs = read(params, encode(list(pictures)) if encode else pictures)
+    outputs = read(params, encoder.encode(list(pictures)) if encoder else pictures)
     return fidelity.Read(outputs[layer], outputs["fc8"])
 
   return call
