@@ -71,7 +71,7 @@ def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
   for sampler in samplers:
     name = sampler.modality.name
     rng = np.random.default_rng([seed, step, zlib.crc32(name.encode())])
-    examples = [sampler.source[i] for i in _draw(rng, sampler.cells, size)]
+    examples = [_read(rng, sampler, i, augment) for i in _draw(rng, sampler.cells, size)]
     batch[name] = {"input": _augmented(rng, sampler, [e["input"] for e in examples], augment),
                    "label": np.array([e["label"] for e in examples], np.int32)}
   return batch
@@ -82,6 +82,14 @@ def _draw(rng: np.random.Generator, cells: list[np.ndarray], size: int) -> list[
   rounds = -(-size // len(cells))
   classes = np.concatenate([rng.permutation(len(cells)) for _ in range(rounds)])[:size]
   return [int(cells[c][rng.integers(len(cells[c]))]) for c in classes]
+
+
+def _read(rng: np.random.Generator, sampler: Sampler, index: int,
+          augment: config_lib.Augment) -> data.Example:
+  """An example; of a text, with words left out where that is asked for."""
+  if augment.word_dropout and sampler.modality.kind == "text":
+    return sampler.source.varied(index, rng, augment.word_dropout)
+  return sampler.source[index]
 
 
 def _augmented(rng: np.random.Generator, sampler: Sampler, inputs: list[Any],

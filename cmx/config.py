@@ -84,6 +84,7 @@ class Augment:
 
   shift: int = 4  # pixels an image moves at most, each way; its edge is repeated
   brightness: float = 0.1  # largest relative change of brightness and contrast of an image
+  word_dropout: float = 0.0  # share of a text's words left out; by encoders "hashing" and "words"
   vector_dropout: float = 0.1  # share of a vector's entries set to zero, the rest scaled up
   vector_noise: float = 0.0  # Gaussian noise on a vector, relative to its root mean square
 
@@ -93,7 +94,9 @@ class Encoders:
   """Frozen encoders that turn examples into vectors before any tower; by kind of input."""
 
   pixels: str = ""  # "" feeds pixels to a tower of convolutions, "efficientnet_lite0" its features
-  text: str = "hashing"  # "hashing" (bag of words, no weights) or "minilm" (sentence vectors)
+  text: str = "hashing"  # bag of words; "minilm", "words" (their mean), "vectors" (skip-thoughts)
+  file: str = ""  # of "words": GloVe's text form, .npz or .npy; of "vectors": .npz or .npy
+  sentences: bool = False  # a text's vector is the mean of those of its sentences
 
 
 @dataclasses.dataclass
@@ -237,9 +240,7 @@ class Config:
 def replace(config: Config, changes: dict[str, Any]) -> Config:
   """A copy of `config` with dotted fields changed, e.g. {"alignment.weight": 0.1}.
 
-  Raises:
-    ValueError: if a field does not exist (those that do are named) or a value is not of its type.
-  """
+  Raises ValueError if a field does not exist or a value is not of its type."""
   tree = dataclasses.asdict(config)
   for name, value in changes.items():
     field(config, name)
@@ -254,9 +255,7 @@ def replace(config: Config, changes: dict[str, Any]) -> Config:
 def field(config: Config, name: str) -> Any:
   """The value of a dotted field, e.g. "alignment.weight".
 
-  Raises:
-    ValueError: if there is no such field, or it is a section; the message lists those there are.
-  """
+  Raises ValueError if there is none, or it is a section; the message lists those there are."""
   node = config
   for part in name.split("."):
     known = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []

@@ -37,9 +37,7 @@ REFERENCE = "reference"
 def open_data(config: config_lib.Config) -> data.Dataset:
   """The data set of a run: loaded, restricted to what the run may see, and encoded."""
   dataset = data.load(config.data)
-  names = {"pixels": config.encoders.pixels, "text": config.encoders.text}
-  packages = config.data.everyday.packages or f"{config.data.root}/packages"
-  dataset = cache.encoded(dataset, names, config.data.root, packages)
+  dataset = cache.encoded(dataset, config)
   return splits.visible(config, dataset)
 
 

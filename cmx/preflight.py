@@ -30,7 +30,7 @@ LIMITS = (
     "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate")),
   Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share")),
   Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
-    "holdout", "vector_dropout", "dropout")),
+    "holdout", "word_dropout", "vector_dropout", "dropout")),
   Limit(lambda x: x > 0, "more than 0", ("clip",)),
   Limit(lambda x: x >= 0, "0 or more", ()),  # every other number
 )

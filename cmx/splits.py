@@ -21,6 +21,10 @@ class Subset:
   def __getitem__(self, index: int) -> data.Example:
     return self._source[int(self._indices[index])]
 
+  def varied(self, index: int, rng: np.random.Generator, share: float) -> data.Example:
+    """The example with a share of its words left out, where the source is one of such."""
+    return self._source.varied(int(self._indices[index]), rng, share)
+
   def record(self, index: int) -> Any:
     """The record of an example, where the source has such."""
     return self._source.record(int(self._indices[index]))

@@ -19,6 +19,7 @@ from cmx.dissection import looking
 from cmx.dissection import study
 from cmx.dissection import tallying
 from cmx.dissection import tiles
+from cmx.encoders import given
 
 OPTIONS = findings.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
                            permutations=19, squares=2)
@@ -134,12 +135,14 @@ def test_an_example_that_cannot_be_read_is_missing_and_the_rest_is_drawn(run, fo
     assert unit["modalities"]["NAT"]["tiles"] is None and unit["modalities"]["LDR"]["tiles"]
 
 
-def test_an_encoder_that_is_gone_leaves_texts_unmarked(run, found, monkeypatch):
+@pytest.mark.parametrize("error", [FileNotFoundError, given.NoVector])
+def test_an_encoder_that_is_gone_or_takes_no_new_texts_leaves_them_unmarked(run, found, error,
+                                                                            monkeypatch):
   def gone(config, kind):
-    raise FileNotFoundError("put the package into packages/")
+    raise error("put the package into packages/")
 
-  monkeypatch.setattr(encoders, "of", gone)
   looker = looker_of(run, found)
+  monkeypatch.setattr(encoders, "of", gone)
   unit = int(np.argmax(found.tallies["fc7"]["description"].values[:, 0]))
   look = looker("fc7", unit, "").looks["description"][0]
   assert look.marks == {} and isinstance(look.example.input, str)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import encoders
 from cmx import modalities
@@ -293,7 +294,7 @@ class _Counting:
   def __init__(self, fingerprint="one", fail_after=10**9):
     self.encoded, self.fingerprint, self._fail_after = 0, fingerprint, fail_after
 
-  def load(self, name, packages, kind):
+  def load(self, name, packages, kind, file):
     return encoders.Encoder(name, kind, 2, self.fingerprint, self.encode)
 
   def encode(self, inputs):
@@ -310,9 +311,13 @@ def _dataset(content="a", **sources):
   return data_lib.Dataset("toy", ("a", "b"), (row,), splits, content)
 
 
+def _config(root, text):
+  return config_lib.replace(config_lib.Config(), {"data.root": str(root), "encoders.text": text})
+
+
 def _run(monkeypatch, root, encoder, dataset):
   monkeypatch.setattr(encoders, "load", encoder.load)
-  return cache.encoded(dataset, {"pixels": "", "text": "minilm"}, root, "")
+  return cache.encoded(dataset, _config(root, "minilm"))
 
 
 def test_encoded_source_keeps_labels_keys_and_kind(monkeypatch, tmp_path):
@@ -373,11 +378,11 @@ def test_features_that_are_not_finite_name_the_example(monkeypatch, tmp_path):
 
 
 def test_hashing_needs_no_cache(tmp_path):
-  dataset = cache.encoded(_dataset(), {"text": "hashing"}, tmp_path, "")
+  dataset = cache.encoded(_dataset(), _config(tmp_path, "hashing"))
   assert dataset.splits["validation"]["description"][0]["input"].shape == (512,)
   assert not list(tmp_path.iterdir())
 
 
 def test_empty_name_leaves_the_kind_as_it_is(tmp_path):
   dataset = _dataset()
-  assert cache.encoded(dataset, {"text": ""}, tmp_path, "") == dataset
+  assert cache.encoded(dataset, _config(tmp_path, "")) == dataset

@@ -11,6 +11,7 @@ from cmx import units
 from cmx.dissection import findings as findings_lib
 from cmx.dissection import occlusion
 from cmx.dissection import regions
+from cmx.encoders import given
 
 POINTS = (96, 96)  # of a lit region
 CONSISTENT, RANDOM = "most consistent", "random"
@@ -103,7 +104,7 @@ class Looker:
       if example.input is not None:
         try:
           look = self._looked(look, layer, unit, row, rank)
-        except OSError as error:  # the encoder's package is gone
+        except (OSError, given.NoVector) as error:  # the package is gone; no vectors of new texts
           self._problems[f"Nothing is marked in {row.name}: {error}"] = None
       found.append(look)
     return found

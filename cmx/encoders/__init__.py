@@ -1,7 +1,7 @@
 """Frozen encoders: turn pixels or texts into vectors before any tower.
 
-`load(name, packages, kind)` is the one door. An encoder with weights reads them straight out of
-the package file as downloaded; nothing of a package is imported or run.
+`of(config, kind)` is the one door. An encoder with weights reads them straight out of the package
+file as downloaded, nothing of a package is imported or run; others read a file of the user's.
 """
 
 import functools
@@ -12,12 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cmx import config as config_lib
+from cmx import data as data_lib
 from cmx.encoders import efficientnet_lite
+from cmx.encoders import given
 from cmx.encoders import hashing
+from cmx.encoders import matrices
 from cmx.encoders import minilm
+from cmx.encoders import sentences
+from cmx.encoders import words
 
 _WITH_WEIGHTS = {module.NAME: module for module in (efficientnet_lite, minilm)}
-KINDS = {module.NAME: module.KIND for module in (hashing, efficientnet_lite, minilm)}
+_WITH_FILE = (words.NAME, given.NAME)
+LIGHT = (hashing.NAME, words.NAME)  # fast enough to encode an example each time it is read
+KINDS = {module.NAME: module.KIND for module in (hashing, efficientnet_lite, minilm, words, given)}
 
 
 class Encoder(NamedTuple):
@@ -30,6 +37,9 @@ class Encoder(NamedTuple):
     fingerprint: short hash of its weights, or the version of its rule.
     encode: pictures uint8 [H, W, 3] or texts to vectors float32 [N, E].
     cached: whether its vectors are worth keeping on disk.
+    said: what is to be said of what it has encoded since it was last asked; None for nothing.
+    source: (source of texts, what to call it) to the source of their vectors, for an encoder that
+      has the vectors of examples and can make no others; None for all others.
   """
 
   name: str
@@ -38,23 +48,29 @@ class Encoder(NamedTuple):
   fingerprint: str
   encode: Callable[[Sequence[Any]], np.ndarray]
   cached: bool = True
+  said: Callable[[], str] | None = None
+  source: Callable[[data_lib.Source, str], data_lib.Source] | None = None
 
 
-def load(name: str, packages: str | pathlib.Path, kind: str) -> Encoder:
+def load(name: str, packages: str | pathlib.Path, kind: str, file: str = "") -> Encoder:
   """The encoder of that name for inputs of that kind.
 
   Args:
     name: one of `KINDS`.
     packages: folder with the downloaded package files.
     kind: "pixels" or "text".
+    file: of vectors, for the encoders that read one.
 
   Raises:
-    ValueError: if there is no such encoder for this kind.
-    FileNotFoundError: if its package is not in the folder; the message says how to get it.
+    ValueError: if there is no such encoder for this kind, or its file is bad.
+    FileNotFoundError: if its package is not in the folder, or its file not there; the message says
+      how to get it.
   """
   if KINDS.get(name) != kind:
     known = [known for known, its in KINDS.items() if its == kind]
     raise ValueError(f"encoder {name!r} for {kind}; expected one of {', '.join(known) or 'none'}")
+  if name in _WITH_FILE:
+    return _from_file(name, file)
   if name == hashing.NAME:
     return Encoder(name, kind, hashing.WIDTH, hashing.FINGERPRINT, hashing.encode, cached=False)
   module = _WITH_WEIGHTS[name]
@@ -62,12 +78,43 @@ def load(name: str, packages: str | pathlib.Path, kind: str) -> Encoder:
   return Encoder(name, kind, module.WIDTH, fingerprint, functools.partial(module.encode, params))
 
 
+def _from_file(name: str, file: str) -> Encoder:
+  """The encoder whose vectors a file holds: of words, or of the examples themselves."""
+  path = pathlib.Path(file)
+  if not file or not path.exists():
+    raise FileNotFoundError(
+      f"encoder {name!r} reads config.encoders.file, and {file!r} is not there. "
+      f"{'Word vectors as text (GloVe), .npz or .npy' if name == words.NAME else given.FORM}. "
+      f"Encoders without a file: {hashing.NAME} (no download), {minilm.NAME} (a package)")
+  if name == words.NAME:
+    table = words.load(path)
+    return Encoder(name, words.KIND, table.width, table.fingerprint, table.encode,
+                   said=table.said)
+  matrix = matrices.read(path)
+  return Encoder(name, given.KIND, matrix.vectors.shape[1], matrices.fingerprint(matrix),
+                 functools.partial(given.encode, matrix),
+                 source=functools.partial(given.Given, matrix))
+
+
 def of(config: config_lib.Config, kind: str) -> Encoder | None:
   """The encoder through which runs of a config read a kind of input; None where they read it raw.
 
   Raises:
-    FileNotFoundError: if its package is not there; the message says how to get it.
+    ValueError: as `load`, or if the config names a file that the encoder does not read.
+    FileNotFoundError: as `load`.
   """
-  name = {"pixels": config.encoders.pixels, "text": config.encoders.text}.get(kind, "")
+  settings = config.encoders
+  name = {"pixels": settings.pixels, "text": settings.text}.get(kind, "")
+  if not name:
+    return None
   packages = config.data.everyday.packages or f"{config.data.root}/packages"
-  return load(name, packages, kind) if name else None
+  if kind != "text":
+    return load(name, packages, kind)
+  if settings.file and name not in _WITH_FILE:
+    raise ValueError(f"encoders.file {settings.file!r} with encoder {name!r}, which reads none; "
+                     f"expected encoders.text {' or '.join(_WITH_FILE)}")
+  encoder = load(name, packages, kind, settings.file)
+  if not settings.sentences or encoder.source:
+    return encoder
+  return encoder._replace(encode=sentences.mean_over(encoder.encode),
+                          fingerprint=f"{encoder.fingerprint}-{sentences.VERSION}")

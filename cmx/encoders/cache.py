@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import encoders
-from cmx import modalities as modalities_lib
 from cmx import progress
 
 CHUNK = 256  # examples encoded between two writes
@@ -56,28 +56,56 @@ class EncodedOnTheFly:
     return {**example, "input": self._encoder.encode([example["input"]])[0]}
 
 
-def encoded(dataset: data_lib.Dataset, names: Mapping[str, str], root: str | pathlib.Path,
-            packages: str | pathlib.Path) -> data_lib.Dataset:
-  """The data set as its encoders see it.
+class Varied:
+  """Source of vectors that can be read of a part of their texts, to train on."""
+
+  def __init__(self, plain: data_lib.Source, texts: data_lib.Source, encoder: encoders.Encoder):
+    self.labels = plain.labels
+    self._plain, self._texts, self._encoder = plain, texts, encoder
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  def __getitem__(self, index: int) -> data_lib.Example:
+    return self._plain[index]
+
+  def varied(self, index: int, rng: np.random.Generator, share: float) -> data_lib.Example:
+    """The example with a share of its words left out before it is encoded; one at least is kept."""
+    example = self._texts[index]
+    words = example["input"].split()
+    kept = rng.random(len(words)) >= share
+    if words and not kept.any():
+      kept[rng.integers(len(words))] = True
+    text = " ".join(word for word, its in zip(words, kept) if its)
+    return {**example, "input": self._encoder.encode([text])[0]}
+
+
+def encoded(dataset: data_lib.Dataset, config: config_lib.Config) -> data_lib.Dataset:
+  """The data set as the encoders of a config see it.
 
   Args:
     dataset: any data set; modalities of kind "vector" stay as they are.
-    names: encoder by kind of input, {"pixels": name, "text": name}; "" leaves that kind as it is.
-    root: folder of the cache; files go to `<root>/features/`.
-    packages: folder with the encoders' package files.
+    config: its `encoders`; vectors are kept in `<data.root>/features/`.
 
   Returns:
     The data set with vectors in place of examples and the rows' shape set to (E,); kinds are kept.
 
   Raises:
-    ValueError: if an encoder does not exist or does not read that kind.
-    FileNotFoundError: if an encoder's package is missing; the message says how to get it.
+    ValueError: if an encoder does not exist, does not read that kind, has no vector for an example
+      or cannot encode what `augment.word_dropout` leaves of a text.
+    FileNotFoundError: if an encoder's package or file is missing; the message says how to get it.
   """
-  kinds = {modality.kind for modality in dataset.modalities}
-  chosen = {kind: encoders.load(name, packages, kind)
-            for kind, name in names.items() if name and kind in kinds}
+  kinds = dict.fromkeys(modality.kind for modality in dataset.modalities)
+  dropout, name = config.augment.word_dropout, config.encoders.text
+  if dropout and "text" in kinds and name not in encoders.LIGHT:
+    raise ValueError(
+      f"augment.word_dropout {dropout} with encoders.text {name!r}, which does not encode texts "
+      f"anew in every batch; expected 0, or one of {', '.join(encoders.LIGHT)}. "
+      "augment.vector_dropout and vector_noise vary any vector")
+  chosen = {kind: encoder for kind in kinds if (encoder := encoders.of(config, kind))}
+  root = pathlib.Path(config.data.root) / "features"
   splits = {
-    split: {name: _encoded(dataset, name, split, source, chosen, pathlib.Path(root) / "features")
+    split: {name: _encoded(dataset, name, split, source, chosen, root)
             for name, source in sources.items()}
     for split, sources in dataset.splits.items()}
   rows = tuple(row._replace(shape=(chosen[row.kind].width,)) if row.kind in chosen else row
@@ -91,6 +119,14 @@ def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.
   if kind not in chosen:
     return source
   encoder = chosen[kind]
+  if encoder.source:
+    return encoder.source(source, f"{name} {split}")
+  found = _kept(dataset, name, split, source, encoder, folder)
+  return Varied(found, source, encoder) if encoder.name in encoders.LIGHT else found
+
+
+def _kept(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
+          encoder: encoders.Encoder, folder: pathlib.Path) -> data_lib.Source:
   if not encoder.cached:
     return EncodedOnTheFly(source, encoder)
   # A source may know its own content: an option of one modality leaves the others' caches be.
@@ -151,6 +187,8 @@ def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
   _save(path, lambda stream: np.save(stream, features))
   note = {**card, "shape": features.shape, "sha256": _sha256(path), "keys": keys}
   _save(path.with_suffix(".json"), lambda stream: stream.write(json.dumps(note).encode()))
+  if encoder.said:
+    logging.info("%s %s: %s", card["modality"], card["split"], encoder.said())
   for part in parts.iterdir():
     part.unlink()
   parts.rmdir()
