@@ -15,6 +15,14 @@ be had is left out with --config.data.modalities=natural,clipart,... or replaced
 classification set of TFDS, e.g. --config.data.cmplaces.natural=places365_small. Whoever has the
 archives' SHA-256 puts them into ARCHIVES/SHA256SUMS, as sha256sum writes it.
 
+Descriptions are read as skip-thought vectors, as in the paper, from data/skip_thoughts.npz: two
+arrays of any names, the vectors [N, 4800] and the descriptions' paths in their archive [N], such as
+text/abbey/000001.txt; several rows of one path, for its sentences, are averaged. Whoever has none
+takes MiniLM's vectors, out of a package, or GloVe's, averaged over words, and says so:
+
+  --config.encoders.text=minilm --config.encoders.file=
+  --config.encoders.text=words --config.encoders.file=data/glove.6B.300d.txt
+
 The same commands with configs/cmplaces_smoke.py try all of it in minutes. Nothing has been measured
 on CMPlaces itself: it was not at hand. The paper's means are 5.4 to 14.2, chance is 0.8 and 0.5.
 
@@ -32,7 +40,8 @@ def get_config() -> config_lib.Config:
     shift=14,  # as far as a crop of 227 out of 256 moves; such crops and mirrors trained Places-CNN
     brightness=0.0,  # Places-CNN's recipe has none
     vector_dropout=0.1)  # open
-  config.encoders.text = "minilm"  # the paper: skip-thought vectors of 4,800 values
+  config.encoders = config_lib.Encoders(  # skip-thoughts are the paper's, their mean is open
+    text="vectors", file="data/skip_thoughts.npz", sentences=True)
   config.network = config_lib.Network(
     tower="alexnet", trunk=4096, dropout=0.5,  # Places-CNN's
     hidden=(4096, 4096),  # of descriptions' tower; open

@@ -15,7 +15,7 @@ def get_config() -> config_lib.Config:
   config = cmplaces.get_config()
   config.data.cmplaces.image_size = 67  # the least that the tower's pools leave something of
   config.augment.shift = 4
-  config.encoders.text = "hashing"  # needs no weights
+  config.encoders.text, config.encoders.file = "hashing", ""  # needs no weights
   config.network.hidden = (41, 41)
   config.network.trunk = 41
   config.network.precision = "float32"  # faster than bfloat16 on CPUs

@@ -59,22 +59,25 @@ def test_the_smoke_network_has_a_hundredth_of_the_trunk():
   assert smoke["tower"]["natural"] == full["tower"]["natural"]  # the very tower
 
 
-def test_from_archives_to_the_table_of_205_categories(tmp_path):
+def test_from_archives_and_word_vectors_to_the_table_of_205_categories(tmp_path):
   manual, root = made_archives.all_of(tmp_path / "manual", [0, 13, 36]), tmp_path / "data"
+  (tmp_path / "glove.txt").write_text("there 0.1 -1\nstones 2 0.5\ndoors 1e-1 3\n")
   changes = {"data.root": str(root), "network.tower": "small", "network.channels": (2, 2, 2, 2),
              "data.cmplaces.image_size": 32, "network.hidden": (4,), "network.trunk": 4,
-             "data.modalities": ("clipart", "description"), "reference.steps": 1,
-             "reference.batch": 8, "optimizer.steps": 2, "optimizer.batch": 8,
-             "mixture.components": 1, "mixture.iterations": 1}
+             "encoders.text": "words", "encoders.file": str(tmp_path / "glove.txt"),
+             "augment.word_dropout": 0.1, "reference.steps": 1, "reference.batch": 8,
+             "optimizer.steps": 2, "optimizer.batch": 8, "mixture.components": 1,
+             "mixture.iterations": 1}
   config = config_lib.replace(cmplaces_smoke.get_config(), changes)
-  for name in config.data.modalities:
-    _build.parse(["build", f"cmplaces/{name}", f"--manual_dir={manual}", f"--data_dir={root}"])()
+  _build.parse(["build", "cmplaces", f"--manual_dir={manual}", f"--data_dir={root}"])()
   report = check.check(config.data)
   assert not report.problems and len(report.classes) == 205
   assert report.counts["clipart"]["train"]["bakery_shop"] == 2
-  text = experiment.reproduce(config, tmp_path / "runs", ["bl_shfinal"])
-  assert "BL-ShFinal" in text
-  folder = tmp_path / "runs" / "seed_0" / "bl_shfinal"
+  text = experiment.reproduce(config, tmp_path / "runs", ["b_gmm"])
+  assert "B: StatReg (GMM)" in text
+  folder = tmp_path / "runs" / "seed_0" / "b_gmm"
   result = json.loads((folder / "result.json").read_text())
-  assert result["tables"][0]["map"].keys() == {"CLP>CLP", "CLP>DSC", "DSC>CLP", "DSC>DSC"}
-  assert checkpoint.load_run(folder).classes == categories.NAMES
+  codes = [row.code for row in modalities.CMPLACES]
+  assert result["tables"][0]["map"].keys() == {f"{a}>{b}" for a in codes for b in codes}
+  run = checkpoint.load_run(folder)
+  assert run.classes == categories.NAMES and run.modalities[-1].shape == (2,)
