@@ -46,8 +46,8 @@ def _guarded(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]],
   def guarded(argv: Sequence[str]) -> None:
     if len(argv) > 1:
       raise app.UsageError(f"unexpected argument {argv[1]!r}; flags are written --name=value")
-    _set_up()
     try:
+      _set_up()
       main(argv)
     except (ValueError, OSError, FloatingPointError) as error:
       if logging.level_debug():
@@ -58,6 +58,11 @@ def _guarded(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]],
 
 def _set_up() -> None:
   import jax  # after the flags: importing it takes a second, and --help should not
+  from cmx import parallel
+  config = CONFIG.value
+  rows = [config, *(config_lib.for_method(config, row) for row in config.rows)]
+  parallel.use_cores([settings.batch // max(settings.accumulate, 1)
+                      for row in rows for settings in (row.reference, row.optimizer)])
   if COMPILATION_CACHE.value:
     folder = pathlib.Path(COMPILATION_CACHE.value).expanduser()
     jax.config.update("jax_compilation_cache_dir", os.fspath(folder))

@@ -100,3 +100,10 @@ class Device:
 def test_the_peak_is_the_given_one_or_the_known_device_s(monkeypatch, kind, given, expected):
   monkeypatch.setattr(jax, "local_devices", lambda: [Device(kind)])
   assert parallel.peak_flops(given) == expected
+
+
+@pytest.mark.parametrize("cores, batches, expected", [
+  (1, [32], 1), (2, [32, 64], 2), (3, [32], 2), (6, [32], 4), (64, [32], 8), (8, [12, 32], 4),
+  (8, [15], 1), (2, [], 2), (0, [32], 1)])
+def test_cores_become_devices_as_far_as_batches_divide(cores, batches, expected):
+  assert parallel.devices_of(cores, batches) == expected
