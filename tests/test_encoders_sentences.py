@@ -18,6 +18,7 @@ from cmx.encoders import sentences
    ["It has beds, chairs, etc.", "The walls are white."]),
   ("It has beds, chairs, etc. and a lamp.", ["It has beds, chairs, etc. and a lamp."]),
   ("It opens at 9 a.m. Then people come.", ["It opens at 9 a.m.", "Then people come."]),
+  ("Is it old? No. It stands at No. 5.", ["Is it old?", "No.", "It stands at No. 5."]),
   ("J. R. Smith sat here. So did I. Then we left.",
    ["J. R. Smith sat here.", "So did I.", "Then we left."]),
   ("It is 3.5 m high and cost $5.20. It was built in 1990. It is red.",

@@ -232,5 +232,5 @@ def test_a_file_that_is_not_there_or_not_read_is_refused(tmp_path):
   with pytest.raises(FileNotFoundError, match="'words' reads config.encoders.file, and '' is not"):
     encoded(tmp_path, **{"encoders.file": ""})
   with pytest.raises(ValueError, match="encoders.file '.*glove.txt' with encoder 'hashing', which "
-                     "reads none; expected encoders.text words or vectors"):
+                     "reads none; expected no file, or encoders.text words or vectors"):
     encoded(tmp_path, **{"encoders.text": "hashing"})

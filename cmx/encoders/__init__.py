@@ -112,7 +112,7 @@ def of(config: config_lib.Config, kind: str) -> Encoder | None:
     return load(name, packages, kind)
   if settings.file and name not in _WITH_FILE:
     raise ValueError(f"encoders.file {settings.file!r} with encoder {name!r}, which reads none; "
-                     f"expected encoders.text {' or '.join(_WITH_FILE)}")
+                     f"expected no file, or encoders.text {' or '.join(_WITH_FILE)}")
   encoder = load(name, packages, kind, settings.file)
   if not settings.sentences or encoder.source:
     return encoder

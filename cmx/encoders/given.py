@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmx import data as data_lib
+from cmx import progress
 from cmx.encoders import matrices
 
 NAME, KIND = "vectors", "text"
@@ -40,17 +41,21 @@ class Given:
   def __init__(self, matrix: matrices.Matrix, source: data_lib.Source, what: str):
     self.labels = source.labels
     self._matrix, rows = matrix, _rows(matrix)
-    examples = [source[index] for index in range(len(source))]
-    self._keys = [example["key"] for example in examples]
-    found = [rows.get(example["key"]) or rows.get(digest(example["input"])) for example in examples]
-    missing = [key for key, its in zip(self._keys, found) if its is None]
+    self._keys, self._rows, missing = [], [], []
+    with progress.Progress(f"rows of {what}", len(source), "examples") as line:
+      for index in range(len(source)):
+        example = source[index]
+        its = rows.get(example["key"]) or rows.get(digest(example["input"])) or []
+        missing += [] if its else [example["key"]]
+        self._keys.append(example["key"])
+        self._rows.append(its)
+        line.update(index + 1)
     if missing:
       raise ValueError(
-        f"{matrix.path} has no row for {len(missing)} of {len(found)} examples of {what}, the "
+        f"{matrix.path} has no row for {len(missing)} of {len(source)} examples of {what}, the "
         f"first {missing[0]!r}; its own rows are named as {matrix.names[:1]}. Expected the "
         "example's key, or the SHA-256 of its text")
-    self._rows = found
-    _check(matrix, sorted(row for its in found for row in its))
+    _check(matrix, sorted(row for its in self._rows for row in its))
 
   def __len__(self) -> int:
     return len(self.labels)

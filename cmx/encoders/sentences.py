@@ -19,9 +19,10 @@ _ENDS = re.compile(r"(?P<mark>[.!?…]+)(?P<closing>[\"'”’»)\]]*)(?=\s|$)"
                    r"|[。！？]+[”’」』）]*"  # no space follows these
                    r"|\n\s*\n")
 _OPENING = "\"'“‘«([„"
-# A full stop after these belongs to the word; after `_EITHER` it may end the sentence as well.
-_INSIDE = frozenset("mr mrs ms dr prof st mt e.g i.e eg ie vs cf ca approx fig no nr gen"
-                    " rev".split())
+# A full stop after these belongs to the word; after `_EITHER` it may end the sentence as well, and
+# after `_NUMBERED` it does unless a number follows.
+_INSIDE = frozenset("mr mrs ms dr prof st mt e.g i.e eg ie vs cf ca approx gen rev".split())
+_NUMBERED = frozenset("no nr fig".split())
 _EITHER = frozenset("etc a.m p.m u.s u.k ft sq jr sr inc co ltd".split())
 
 
@@ -46,6 +47,8 @@ def _ends(before: str, mark: str, closing: str, after: str) -> bool:
     return True
   if word.lower() in _EITHER:
     return not goes_on
+  if word.lower() in _NUMBERED:
+    return not after.isdecimal()
   initial = len(word) == 1 and word.isupper() and word != "I"
   return not (word.lower() in _INSIDE or initial or before.strip().isdecimal())
 
