@@ -266,6 +266,28 @@ def test_a_picture_that_does_not_decode_is_named_with_its_list_and_line(damaged,
     data.prepare(settings(tmp_path, archives=str(damaged), modalities=("clipart",)))
 
 
+def test_a_cut_photograph_in_a_stream_is_named_with_its_list_and_line(tmp_path):
+  made_archives.natural(tmp_path, [0])
+  with tarfile.open(tmp_path / "imagesPlaces205_resize.tar.gz", "w:gz") as archive:
+    for number in range(3):
+      content = made_archives.picture(number, 0)
+      made_archives.add(archive, f"{made_archives.PLACES_ROOT}/a/abbey/gsun_{number:04d}.jpg",
+                        content[:len(content) // 2] if number == 1 else content)
+  with pytest.raises(ValueError, match=r"1 files cannot be used:\n  .*trainvalsplit_places205.tar."
+                     r"gz:.*train_places205.csv line 2: data/.*/a/abbey/gsun_0001.jpg in .*tar.gz: "
+                     "does not decode as an image: "):
+    data.prepare(settings(tmp_path / "root", archives=str(tmp_path), modalities=("natural",)))
+
+
+def test_an_empty_description_is_named_with_its_list_and_line(damaged, tmp_path):
+  with zipfile.ZipFile(damaged / "descriptions.zip", "a") as archive:
+    archive.writestr("text/abbey/empty.txt", b" \n")
+  (damaged / "text_train.txt").write_text("text/abbey/000000.txt\n\ntext/abbey/empty.txt\n")
+  with pytest.raises(ValueError, match=r"1 files cannot be used:\n  .*text_train.txt line 3: "
+                     "text/abbey/empty.txt in .*descriptions.zip: empty text"):
+    data.prepare(settings(tmp_path, archives=str(damaged), modalities=("description",)))
+
+
 def test_as_many_damaged_files_as_the_config_says_are_left_out(damaged, tmp_path, monkeypatch):
   only = dict(archives=str(damaged), modalities=("clipart",))
   with pytest.raises(ValueError, match="1 files cannot be used"):
