@@ -45,13 +45,16 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
   if components is None:
     return {}
   em.check(components, settings.covariance, settings.restarts)
-  found = {}
-  for layer in settings.layers:
-    path = reference / "mixtures" / f"{layer}_k{components}_{settings.covariance}.npz"
-    found[layer] = fits.kept(
-      path, settings_of(config, run, dataset, components), layer_key(run, layer),
-      source(config, run, dataset, reference, layer), f"mixture of {layer}").fit
-  return found
+  return {layer: kept(config, run, dataset, reference, layer, components).fit
+          for layer in settings.layers}
+
+
+def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
+         reference: pathlib.Path, layer: str, components: int) -> fits.Kept:
+  """The fit of one layer with so many components: read, or made and kept; see `needed`."""
+  path = reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
+  return fits.kept(path, settings_of(config, run, dataset, components), layer_key(run, layer),
+                   source(config, run, dataset, reference, layer), f"mixture of {layer}")
 
 
 def settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,

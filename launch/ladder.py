@@ -1,0 +1,43 @@
+"""Fits mixtures of several K to a reference network and says which one describes new examples best.
+
+  python -m launch.ladder --reference=runs/world/seed_0/reference --components=1,4,16,64
+
+Layers and the way of fitting are the config's (--config.mixture.layers=fc6,fc7 ...). The weight of
+the penalty is another question, of how rows train: launch.sweep --vary=alignment.weight=0.01,0.1.
+Running the same command again reads the fits that are there.
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import checkpoint
+from cmx import experiment
+from cmx import ladder
+from cmx import progress
+from launch import common
+
+REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",
+                                required=True)
+COMPONENTS = flags.DEFINE_list("components", ["1", "2", "4", "8", "16", "32", "64", "128"],
+                               "Numbers of components, K.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, folder = time.monotonic(), pathlib.Path(REFERENCE.value)
+  if wrong := [word for word in COMPONENTS.value if not word.strip().isdigit()]:
+    raise ValueError(f"--components has {wrong[0]!r}; expected whole numbers, e.g. 1,4,16")
+  run = checkpoint.load_run(folder)
+  rungs = ladder.climb(common.CONFIG.value, run, experiment.open_data(run.config), folder,
+                       [int(word) for word in COMPONENTS.value])
+  print(ladder.write(folder, rungs))
+  logging.info("%d mixtures in %s. Written: %s/ladder/ladder.{txt,csv,json,png,pdf}", len(rungs),
+               progress.duration(time.monotonic() - started), folder)
+
+
+if __name__ == "__main__":
+  common.run(main)
