@@ -41,6 +41,14 @@ def test_both_forms_hold_the_same_matrix(tmp_path, suffix):
     matrices.read(saved(tmp_path, ".npz")))
 
 
+def test_names_end_with_their_line_alone(tmp_path):
+  names = ["a\u2028b", "c\x85", "d e", ""]
+  for end in ("\n", "\r\n"):
+    path = saved(tmp_path, ".npy")
+    path.with_suffix(".txt").write_bytes("".join(name + end for name in names).encode())
+    assert matrices.read(path).names == names
+
+
 def test_the_fingerprint_is_of_names_and_numbers(tmp_path):
   prints = {matrices.fingerprint(matrices.read(saved(tmp_path, **change))) for change in (
     {}, {"names": ["x", *NAMES[1:]]}, {"vectors": VECTORS + 1})}

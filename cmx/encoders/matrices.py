@@ -64,7 +64,8 @@ def _npy(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
     raise ValueError(f"it holds {vectors.dtype} {vectors.shape}")
   if not beside.exists():
     raise ValueError(f"there is no {beside.name}")
-  return vectors, beside.read_text(encoding="utf-8").splitlines()
+  lines = beside.read_bytes().decode().removesuffix("\n").split("\n")  # words may hold U+2028
+  return vectors, [line.removesuffix("\r") for line in lines]
 
 
 def fingerprint(matrix: Matrix) -> str:
