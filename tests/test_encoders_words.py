@@ -176,7 +176,9 @@ def test_vectors_are_kept_with_the_files_hash_and_the_missing_share_is_logged(tm
     encoded(tmp_path)
     assert caplog.messages.count(said) == 1  # read from disk
   written(tmp_path, b"the 1\nbed 2\n")
-  assert encoded(tmp_path).splits["train"]["description"][0]["input"].tolist() == [1.5]
+  other = encoded(tmp_path)
+  assert other.splits["train"]["description"][0]["input"].tolist() == [1.5]
+  assert other.fingerprint != dataset.fingerprint  # features of the one are not the other's
   assert len(list((tmp_path / "features").glob("toy-description-train-words-*.npy"))) == 2
 
 

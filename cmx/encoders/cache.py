@@ -110,7 +110,9 @@ def encoded(dataset: data_lib.Dataset, config: config_lib.Config) -> data_lib.Da
     for split, sources in dataset.splits.items()}
   rows = tuple(row._replace(shape=(chosen[row.kind].width,)) if row.kind in chosen else row
                for row in dataset.modalities)
-  return dataset._replace(modalities=rows, splits=splits)
+  # A user's file may change under its name, where a package's weights do not.
+  mark = f"-{chosen['text'].fingerprint}" if config.encoders.file and "text" in chosen else ""
+  return dataset._replace(modalities=rows, splits=splits, fingerprint=dataset.fingerprint + mark)
 
 
 def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
