@@ -90,7 +90,7 @@ def test_units_of_all_methods_stand_side_by_side_with_chance(experiment, drawn):
 def test_a_method_that_was_not_looked_at_is_named(experiment):
   write_units(experiment / "seed_0" / "c", "c", "C: Tune + StatReg (GMM)", 0.75)
   assert body(dissected.section, experiment).problems == [
-    "BL-Ind, seed 0, was not looked at: run launch.units"]
+    "Not looked at yet: BL-Ind (seed 0). Run launch.units"]
 
 
 def test_the_first_of_each_kind_are_shown_with_pictures_and_marked_words(experiment):

@@ -41,9 +41,11 @@ def section(report: opening.Report) -> section_lib.Section:
            if result["shown"]}
   if shown:
     body += section_lib.tabs("units", list(reversed(shown.items())))
-  missing = [f"{opened.name}, seed {opened.run.config.seed}, was not looked at: run launch.units"
-             for opened in report.runs if opened not in [one for one, _ in found]]
-  return section_lib.Section("Units", body, _CAREFUL, [*content["problems"], *missing])
+  known = [opened.workdir for opened, _ in found]
+  missing = [f"{opened.name} (seed {opened.run.config.seed})" for opened in report.runs
+             if opened.workdir not in known]
+  problems = [f"Not looked at yet: {', '.join(missing)}. Run launch.units"] if missing else []
+  return section_lib.Section("Units", body, _CAREFUL, [*content["problems"], *problems])
 
 
 def _result(workdir: pathlib.Path) -> dict[str, Any] | None:
