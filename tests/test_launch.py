@@ -1,0 +1,179 @@
+"""Entry points as a user types them: own folders to a table, mistakes answered before training."""
+
+import importlib
+import json
+import pathlib
+import sys
+
+from absl import app
+from absl import flags
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import made_folders
+from cmx import train
+
+# ml_collections reads a config file so.
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMALL = {
+  "data.folders.image_size": 32, "network.channels": (4, 4, 4, 4), "network.hidden": (8,),
+  "network.trunk": 16, "optimizer.steps": 4, "optimizer.batch": 8, "reference.steps": 2,
+  "reference.batch": 8, "mixture.components": 2, "mixture.iterations": 2, "evaluation.batch": 8}
+
+
+@pytest.fixture
+def launch(monkeypatch, capsys):
+  """`python -m launch.<name> *arguments` in this process -> (exit code, what it printed)."""
+  app.define_help_flags()
+  defined, kept = set(flags.FLAGS), jax.config.jax_compilation_cache_dir
+  monkeypatch.chdir(ROOT)
+
+  def call(name, *arguments):
+    monkeypatch.setattr(sys, "argv", [f"launch.{name}", *map(str, arguments)])
+    forget()
+    module = importlib.import_module(f"launch.{name}")
+    code = 0
+    try:
+      module.common.run(module.main)
+    except SystemExit as end:
+      code = end.code
+    printed = capsys.readouterr()
+    words = "" if code is None or isinstance(code, int) else code
+    return (1 if words else code or 0), printed.out + printed.err + words
+
+  def forget():
+    for module in [name for name in sys.modules if name.split(".")[0] == "launch"]:
+      del sys.modules[module]
+    for flag in set(flags.FLAGS) - defined:
+      delattr(flags.FLAGS, flag)
+
+  yield call
+  forget()
+  jax.config.update("jax_compilation_cache_dir", kept)
+
+
+@pytest.fixture
+def mine(tmp_path):
+  return made_folders.write(tmp_path / "mine")
+
+
+def own(root, tmp_path, **changes):
+  """Flags that train on own folders."""
+  fields = {**SMALL, "data.root": tmp_path / "data", "data.folders.path": root, **changes}
+  return ("--config=configs/folders.py", "--compilation_cache=",
+          *(f"--config.{name}={value}" for name, value in fields.items()))
+
+
+def test_own_folders_with_holes_go_through_check_train_and_table(launch, mine, tmp_path):
+  code, text = launch("check", f"--path={mine}")
+  assert code == 0 and "3 modalities, 5 classes" in text and "launch.reproduce" in text
+  workdir = tmp_path / "run"
+  code, text = launch("reproduce", *own(mine, tmp_path), f"--workdir={workdir}",
+                      "--rows=bl_shfinal")
+  assert code == 0, text
+  assert "BL-ShFinal" in text and "chance" in text and "paper" not in text
+  table = json.loads((workdir / "table.json").read_text())
+  assert len(table["groups"]["mean"]) == 6  # ordered pairs of three modalities
+  assert (workdir / "table.txt").read_text().startswith("Mean average precision")
+
+
+def one_class(root):
+  return made_folders.write(root.with_name("single"), classes=("bed",))
+
+
+def broken_picture(root):
+  (root / "photo" / "train" / "bed" / "1.png").write_bytes(b"\x89PNG cut off")
+  return root
+
+
+def empty_text(root):
+  (root / "note" / "train" / "bed" / "1.txt").write_text(" \n")
+  return root
+
+
+def empty_modality(root):
+  (root / "drawing" / "train" / "bed").mkdir(parents=True)
+  return root
+
+
+def label_out_of_range(root):
+  table = root / "sound" / "train.npz"
+  with np.load(table) as held:
+    members = dict(held)
+  members["y"][3] = 5
+  np.savez(table, **members)
+  return root
+
+
+def nothing_there(root):
+  return root / "elsewhere"
+
+
+def huge_picture(root):
+  Image.new("1", (20000, 20000)).save(root / "photo" / "train" / "bed" / "1.png")
+  return root
+
+
+@pytest.mark.parametrize("spoil, words", [
+  (one_class, ["class", "2 or more"]),
+  (broken_picture, ["photo/train/bed/1.png"]),
+  (empty_text, ["note/train/bed/1.txt", "empty"]),
+  (empty_modality, ["drawing"]),
+  (label_out_of_range, ["sound/train.npz", "5"]),
+  (nothing_there, ["elsewhere"]),
+  (huge_picture, ["photo/train/bed/1.png"])], ids=lambda case: getattr(case, "__name__", ""))
+def test_bad_files_are_named_before_training(launch, mine, tmp_path, monkeypatch, spoil, words):
+  refuse_to_train(monkeypatch)
+  root = spoil(mine)
+  code, text = launch("reproduce", *own(root, tmp_path), f"--workdir={tmp_path / 'run'}")
+  assert code == 1 and all(word in text for word in words), text
+  assert not (tmp_path / "run").exists()
+
+
+def refuse_to_train(monkeypatch):
+  def refuse(*args):
+    raise AssertionError("something is trained")
+  monkeypatch.setattr(train, "train", refuse)
+
+
+@pytest.mark.parametrize("flag, words", [
+  ("--rows=c,bl_nd", ["'bl_nd'", "bl_ind", "b_gmm"]),
+  ("--config.optimizer.batch=12", ["12", "8 devices"]),
+  ("--config.optimizer.batch=0", ["optimizer.batch 0", "1 or more"]),
+  ("--config.evaluation.layer=fc9", ["'fc9'", "fc7"]),
+  ("--config.optimizer.setps=4", ["setps", "steps"]),
+  ("--config.optimizer.steps=many", ["steps", "many"]),
+  ("--config=configs/nowhere.py", ["nowhere.py"]),
+  ("--seeds=0", ["seeds"]),
+  ("--sedes=1", ["sedes"]),
+  ("extra", ["unexpected argument 'extra'"])])
+def test_mistakes_on_the_command_line_are_answered(launch, mine, tmp_path, monkeypatch, flag,
+                                                   words):
+  refuse_to_train(monkeypatch)
+  code, text = launch("reproduce", *own(mine, tmp_path), f"--workdir={tmp_path / 'run'}", flag)
+  assert code == 1 and all(word in text for word in words), text
+  assert not (tmp_path / "run").exists()
+
+
+def test_a_method_without_mixtures_is_not_fitted(launch, mine, tmp_path):
+  code, text = launch("fit", *own(mine, tmp_path, method="bl_ind"), f"--reference={tmp_path}")
+  assert code == 1 and "needs no mixtures" in text and "b_gmm" in text
+
+
+def test_packages_that_are_not_there_are_listed_with_where_to_get_them(launch, tmp_path):
+  code, text = launch("prepare", "--config=configs/everyday.py", f"--config.data.root={tmp_path}",
+                      "--compilation_cache=")
+  assert code == 1 and "npm pack" in text and "apt-get download" in text, text
+
+
+@pytest.mark.parametrize("name", [
+  "check", "evaluate", "extract", "fit", "invert", "ladder", "map", "prepare", "report",
+  "reproduce", "sweep", "train", "units"])
+def test_each_command_explains_its_flags(launch, name):
+  _, text = launch(name, "--helpshort")
+  assert "--config" in text and "--compilation_cache" in text
+  assert f"python -m launch.{name}" in sys.modules[f"launch.{name}"].__doc__
