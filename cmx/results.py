@@ -163,6 +163,7 @@ def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict
             for key in ("chance", "balanced_chance")}
   table = {"layer": kind[0], "readout": kind[1], "rows": rows, **chance,
            **{key: every[0][key] for key in ("queries", "gallery", "relevant")}}
+  paper = any(x is not None for row in rows for x in row.get("paper", {}).values())
   return {"caption": _caption(table, first, paper), **table}
 
 

@@ -100,6 +100,11 @@ def test_caption_says_metric_layer_read_out_gallery_and_chance():
     assert part in caption
 
 
+def test_the_caption_speaks_of_the_paper_only_where_it_stands_beside_a_row():
+  caption = results.aggregate([run_of(0.1, "own", "my method")], paper=True)["tables"][0]["caption"]
+  assert "slides" not in caption
+
+
 def test_a_run_result_survives_json():
   run = run_of(grid())
   assert json.loads(json.dumps(run, allow_nan=False)) == run
