@@ -54,7 +54,7 @@ def samplers(dataset: data.Dataset) -> list[Sampler]:
 
 
 def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
-             augment: config_lib.Augment) -> Batch:
+             augment: config_lib.Augment, rows: slice = slice(None)) -> Batch:
   """The batch of a step: `size` examples of each modality, its classes as evenly as they go.
 
   Args:
@@ -63,17 +63,21 @@ def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
     step: counted from 0.
     size: examples of each modality.
     augment: how examples are varied.
+    rows: which of each modality's examples are wanted; they are the same whatever is left out.
 
   Returns:
-    {modality: {"input": uint8 [size, H, W, 3] or float32 [size, E], "label": int32 [size]}}.
+    {modality: {"input": uint8 [b, H, W, 3] or float32 [b, E], "label": int32 [b]}}; b is `size`, or
+    the number of `rows`.
   """
   batch = {}
   for sampler in samplers:
-    name = sampler.modality.name
-    rng = np.random.default_rng([seed, step, zlib.crc32(name.encode())])
-    examples = [_read(rng, sampler, i, augment) for i in _draw(rng, sampler.cells, size)]
-    batch[name] = {"input": _augmented(rng, sampler, [e["input"] for e in examples], augment),
-                   "label": np.array([e["label"] for e in examples], np.int32)}
+    entropy = [seed, step, zlib.crc32(sampler.modality.name.encode())]
+    rng = np.random.default_rng(entropy)
+    drawn = list(enumerate(_draw(rng, sampler.cells, size)))[rows]
+    examples = [_read([*entropy, place], sampler, index, augment) for place, index in drawn]
+    batch[sampler.modality.name] = {
+      "input": _augmented(rng, sampler, [e["input"] for e in examples], augment, size, rows),
+      "label": np.array([e["label"] for e in examples], np.int32)}
   return batch
 
 
@@ -84,48 +88,52 @@ def _draw(rng: np.random.Generator, cells: list[np.ndarray], size: int) -> list[
   return [int(cells[c][rng.integers(len(cells[c]))]) for c in classes]
 
 
-def _read(rng: np.random.Generator, sampler: Sampler, index: int,
+def _read(entropy: list[int], sampler: Sampler, index: int,
           augment: config_lib.Augment) -> data.Example:
   """An example; of a text, with words left out where that is asked for."""
   if augment.word_dropout and sampler.modality.kind == "text":
-    return sampler.source.varied(index, rng, augment.word_dropout)
+    return sampler.source.varied(index, np.random.default_rng(entropy), augment.word_dropout)
   return sampler.source[index]
 
 
 def _augmented(rng: np.random.Generator, sampler: Sampler, inputs: list[Any],
-               augment: config_lib.Augment) -> np.ndarray:
+               augment: config_lib.Augment, size: int, rows: slice) -> np.ndarray:
   if isinstance(inputs[0], str):
     raise ValueError(f"modality {sampler.modality.name!r} gives texts; expected vectors: name a "
                      "text encoder in config.encoders.text")
   x = np.stack(inputs)
   if x.ndim == 4:
-    return images(rng, x, sampler.modality.mirror, augment)
-  return vectors(rng, x, augment)
+    return images(rng, x, sampler.modality.mirror, augment, size, rows)
+  return vectors(rng, x, augment, size, rows)
 
 
-def images(rng: np.random.Generator, x: np.ndarray, mirror: bool,
-           augment: config_lib.Augment) -> np.ndarray:
-  """Shifted, mirrored and relit images; uint8 [B, H, W, 3] -> the same.
+def images(rng: np.random.Generator, x: np.ndarray, mirror: bool, augment: config_lib.Augment,
+           size: int | None = None, rows: slice = slice(None)) -> np.ndarray:
+  """Shifted, mirrored and relit images; uint8 [b, H, W, 3] -> the same.
 
   Args:
     rng: of the batch.
     x: images.
     mirror: whether a mirror image is still valid; never for written words.
     augment: shift in pixels, relative change of brightness and contrast.
+    size: B, examples of the whole batch, for which numbers are drawn; b where None is given.
+    rows: which of them `x` is.
   """
-  b, h, w, _ = x.shape
+  b, (_, h, w, _) = size or len(x), x.shape
   s = augment.shift
   out = np.array(x)
   if s:
     padded = np.pad(x, ((0, 0), (s, s), (s, s), (0, 0)), mode="edge")
-    for image, source, i, j in zip(out, padded, *rng.integers(0, 2 * s + 1, (2, b))):
+    shifts = rng.integers(0, 2 * s + 1, (2, b))[:, rows]
+    for image, source, i, j in zip(out, padded, *shifts):
       image[:] = source[i:i + h, j:j + w]
   if mirror:
-    for i in np.flatnonzero(rng.random(b) < 0.5):
+    for i in np.flatnonzero(rng.random(b)[rows] < 0.5):
       for channel in range(3):  # a third of the time of reversing whole pixels
         out[i, :, :, channel] = out[i, :, ::-1, channel].copy()
   if augment.brightness:
-    contrast, brightness = rng.uniform(-augment.brightness, augment.brightness, (2, b, 1, 1, 1))
+    contrast, brightness = rng.uniform(-augment.brightness, augment.brightness,
+                                       (2, b, 1, 1, 1))[:, rows]
     gain = (1 + contrast).astype(np.float32)
     offset = (127.5 * (brightness - contrast) + 0.5).astype(np.float32)  # + 0.5: astype cuts
     relit = out * gain
@@ -134,15 +142,17 @@ def images(rng: np.random.Generator, x: np.ndarray, mirror: bool,
   return out
 
 
-def vectors(rng: np.random.Generator, x: np.ndarray, augment: config_lib.Augment) -> np.ndarray:
-  """Vectors with entries dropped and noise added; float [B, E] -> float32 [B, E]."""
+def vectors(rng: np.random.Generator, x: np.ndarray, augment: config_lib.Augment,
+            size: int | None = None, rows: slice = slice(None)) -> np.ndarray:
+  """Vectors with entries dropped and noise added; float [b, E] -> float32; see `images`."""
   x = x.astype(np.float32)
+  whole = size or len(x), x.shape[1]
   if augment.vector_dropout:
-    kept = rng.random(x.shape, np.float32) >= augment.vector_dropout
+    kept = rng.random(whole, np.float32)[rows] >= augment.vector_dropout
     x = np.where(kept, x / (1 - augment.vector_dropout), 0).astype(np.float32)
   if augment.vector_noise:
     scale = augment.vector_noise * np.sqrt(np.mean(x * x, axis=1, keepdims=True))
-    x = x + scale * rng.standard_normal(x.shape, np.float32)
+    x = x + scale * rng.standard_normal(whole, np.float32)[rows]
   return x
 
 

@@ -49,6 +49,19 @@ def batch_of(seed=0, step=0, size=12, augment=config_lib.Augment(), **sources):
   return batches.batch_at(batches.samplers(dataset(**sources)), seed, step, size, augment=augment)
 
 
+def test_rows_of_a_batch_are_the_whole_batch_s():
+  sources = {"natural": Made([0, 1, 1, 3], lambda index: ramp(index) // (index + 1)),
+             "sound": Made([0, 2, 2, 2], vector)}
+  augment = config_lib.Augment(shift=2, brightness=0.2, vector_dropout=0.3, vector_noise=0.1)
+  whole = batch_of(augment=augment, **sources)
+  for rows in (slice(0, 4), slice(4, 12)):
+    part = batches.batch_at(batches.samplers(dataset(**sources)), 0, 0, 12, augment=augment,
+                            rows=rows)
+    for name in sources:
+      for key in ("input", "label"):
+        np.testing.assert_array_equal(part[name][key], whole[name][key][rows])
+
+
 def test_a_batch_is_a_function_of_seed_and_step():
   sources = {"natural": Made([0, 1, 1, 3], ramp), "sound": Made([0, 2, 2, 2], vector)}
   first = batch_of(seed=3, step=5, **sources)
