@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
+from cmx import processes
 from cmx import provenance
 from cmx import typed
 
@@ -94,9 +95,14 @@ def _recorded(record: pathlib.Path) -> config_lib.Config:
 def locked(workdir: pathlib.Path) -> Iterator[None]:
   """Holds a work directory while it is trained in; the lock ends with the process, however it ends.
 
+  Of processes that train together, the first holds it for all.
+
   Raises:
     ValueError: if another process holds it.
   """
+  if not processes.is_first():
+    yield
+    return
   with (workdir / "lock").open("w") as file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,13 +123,24 @@ class Checkpoints:
   """The checkpoints of a run: nested dicts of arrays, read back as numpy arrays.
 
   With `keep`, the number of newest ones that stay, it may write, and sweeps up what a killed save
-  has left; without, it only reads and can stand beside a run that is being trained.
+  has left; without, it only reads and can stand beside a run that is being trained. Of processes
+  that train together, the first writes and each reads for itself: what they hold is the same.
   """
 
   def __init__(self, workdir: pathlib.Path, keep: int | None = None):
+    keep = keep if processes.is_first() else None
+    alone = ocp.options.MultiprocessingOptions()
+    if processes.several():
+      index = jax.process_index()
+      alone = ocp.options.MultiprocessingOptions(
+        primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process_{index}")
     options = ocp.CheckpointManagerOptions(
-      max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None)
-    self._manager = ocp.CheckpointManager(workdir.absolute() / "checkpoints", options=options)
+      max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None,
+      multiprocessing_options=alone, create=False)
+    folder = workdir.absolute() / "checkpoints"
+    if keep is not None:
+      folder.mkdir(parents=True, exist_ok=True)
+    self._manager = ocp.CheckpointManager(folder, options=options)
 
   def __enter__(self):
     return self
@@ -137,7 +154,7 @@ class Checkpoints:
 
   def save(self, step: int, params: Any, optimizer: Any, card: Mapping[str, Any]) -> None:
     """Writes a checkpoint in the background; `card` is JSON that says what this is."""
-    if step == self.latest():
+    if not processes.is_first() or step == self.latest():
       return
     params, optimizer = jax.device_get((params, optimizer))
     self._manager.save(step, args=ocp.args.Composite(

@@ -26,6 +26,7 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import metrics as metrics_lib
 from cmx import parallel
+from cmx import processes
 from cmx import progress
 
 Metrics = Mapping[str, jax.Array]  # scalars by name
@@ -105,7 +106,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
     SystemExit: after SIGTERM, with the state saved; the message says how to go on.
   """
   first, saved, pending = int(state.step), time.monotonic(), None
-  with (metrics_lib.Writer(workdir, first, log.tensorboard) as writer,
+  with (_writer(workdir, first, log) as writer,
         batches.Prefetch(batch_at, first, last) as stream,
         progress.Progress(name, total, "steps", done=first) as line, _sigterm() as told_to_stop):
     meter = _Meter(stream, examples, parallel.peak_flops(log.peak_flops))
@@ -115,7 +116,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
       line.update(index, f"loss {float(metrics['loss']):.3f}")
       if index == first + 1:
         meter.begin(index)
-      if index % log.metrics_steps == 0 or index == last:
+      if writer and (index % log.metrics_steps == 0 or index == last):
         values = {key: float(value) for key, value in metrics.items()}
         writer.write(index, values | meter.rates(index))
 
@@ -135,6 +136,14 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         raise SystemExit(f"{name} was told to stop (SIGTERM); step {index:,} of {total:,} is saved "
                          f"in {workdir}. Run the same command again to go on.")
   return state
+
+
+def _writer(workdir: pathlib.Path, done: int,
+            log: config_lib.Log) -> contextlib.AbstractContextManager:
+  """Gives a writer of metrics; None in all processes but the first."""
+  if processes.is_first():
+    return metrics_lib.Writer(workdir, done, log.tensorboard)
+  return contextlib.nullcontext()
 
 
 class _Meter:
@@ -173,6 +182,9 @@ class _Meter:
 @contextlib.contextmanager
 def _sigterm() -> Iterator[Callable[[], bool]]:
   """Gives a function that says whether SIGTERM has come, which does nothing else meanwhile."""
+  if processes.several():  # to be asked after each step
+    yield processes.agreed_to_stop
+    return
   came = threading.Event()
   if threading.current_thread() is not threading.main_thread():
     yield came.is_set  # only the main thread may receive signals

@@ -1,6 +1,7 @@
-"""Devices and processes: the one home of pmap, of every collective and of where arrays lie.
+"""Devices: the one home of pmap, of collectives between devices and of where arrays lie.
 
 Outside this room nothing has a device axis, but for the batch on its way into a pmapped function.
+How processes share work and wait for each other is in `cmx.processes`.
 """
 
 import math
@@ -27,12 +28,15 @@ def pmap(function: Callable, batch_argnum: int, arguments: int, *, gathered: boo
     function: pure; its results are equal on all devices, unless `gathered`.
     batch_argnum: which argument carries a leading device axis (see `shard`).
     arguments: number of arguments.
-    gathered: results differ and come back with a leading device axis.
+    gathered: results differ and come back with a leading device axis; each process then runs it on
+      its own devices, for itself. Otherwise it is one program over the devices of all processes.
     donate: arguments whose buffers the results may take over; place them with `replicate`.
   """
   in_axes = tuple(0 if i == batch_argnum else None for i in range(arguments))
+  devices = jax.local_devices() if gathered else sorted(  # as `processes.part` cuts batches
+    jax.devices(), key=lambda device: (device.process_index, device.id))
   return jax.pmap(function, AXIS, in_axes=in_axes, out_axes=0 if gathered else None,
-                  donate_argnums=donate)
+                  donate_argnums=donate, devices=devices)
 
 
 def by_rows(function: Callable, batch: int) -> Callable:
@@ -40,7 +44,7 @@ def by_rows(function: Callable, batch: int) -> Callable:
 
   Args:
     function: pure, (params, x [B, ...]) -> tree of arrays [B, ...]; example by example.
-    batch: examples a call, over all devices; divisible by them.
+    batch: examples a call, over this process' devices; divisible by them.
 
   Returns:
     (params, x [N, ...]) -> tree of numpy arrays [N, ...], with N <= batch.
@@ -144,8 +148,8 @@ def devices_of(cores: int, batches: Sequence[int]) -> int:
 
 
 def rounded_up(size: int) -> int:
-  """The smallest batch of `size` examples or more that splits evenly over devices."""
-  return size + -size % jax.device_count()
+  """The smallest batch of `size` examples or more that splits evenly over this process' devices."""
+  return size + -size % jax.local_device_count()
 
 
 def shard(batch: Any) -> Any:

@@ -19,6 +19,7 @@ from cmx import losses
 from cmx import methods as methods_lib
 from cmx import model
 from cmx import parallel
+from cmx import processes
 from cmx.weights import start
 
 
@@ -208,7 +209,8 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     key, modalities, method, config.network, len(dataset.classes)))(key)
   if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
     params = start.from_file(params, config, method, modalities[0], dataset.classes)
-  checkpoint.claim(workdir, config)  # only now: what is refused leaves no trace
+  with processes.first_alone("claim"):
+    checkpoint.claim(workdir, config)  # only now: what is refused leaves no trace
   warm: dict[str, set[str]] = {}
   if reference is not None:
     params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
@@ -216,10 +218,11 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   samplers = batches.samplers(dataset._replace(modalities=modalities))
   constants = parallel.replicate((dict(mixtures or {}), key))
   card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
+  rows = processes.part(settings.batch)
 
   def batch_at(index):
     return parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
-                                           augment=config.augment))
+                                           augment=config.augment, rows=rows))
 
   with (checkpoint.locked(workdir),
         checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
@@ -245,5 +248,6 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     if not settings.steps:  # weights from outside, kept as they are
       loop.save(loop.begin(0, params, {}, optimizer(settings, 0, {})), checkpoints, card)
     checkpoints.wait()
+  processes.wait("saved")
   return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
                         card["provenance"])

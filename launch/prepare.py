@@ -14,6 +14,7 @@ from absl import logging
 from cmx import data
 from cmx import experiment
 from cmx import pictures
+from cmx import processes
 from cmx import progress
 from launch import common
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
   del argv
   started, config = time.monotonic(), common.CONFIG.value
   data.prepare(config.data)
-  if PICTURE.value:
+  if PICTURE.value and processes.is_first():
     pictures.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
   dataset = experiment.open_data(config)
   for modality in dataset.modalities:
@@ -38,4 +39,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  common.run(main)
+  common.run(main, together=True)

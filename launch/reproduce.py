@@ -41,4 +41,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-  common.run(main)
+  common.run(main, together=True)

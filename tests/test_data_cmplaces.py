@@ -386,10 +386,9 @@ def test_beam_goes_on_where_one_process_stopped(made, tmp_path, root, small_shar
 def test_beam_refuses_a_compressed_stream(made, tmp_path):
   work = _cmplaces_shards.planned(tmp_path, made, "natural", "1.0.0",
                                   tfds.core.FileFormat.ARRAY_RECORD, None)
-  plan = json.loads((work / "plan.json").read_text())
   with pytest.raises(ValueError, match="imagesPlaces205_resize.tar.gz is one compressed stream.*"
                      "gunzip makes imagesPlaces205_resize.tar of it"):
-    _cmplaces_shards.write(work, plan, object(), None)
+    _cmplaces_shards.write(work, beam_options=object())
   assert archives.is_stream(made / "imagesPlaces205_resize.tar.gz")
 
 

@@ -5,7 +5,9 @@ A file `cmx/data/<name>.py` is a data set. It defines
   prepare(data: config.Data) -> None     make the records on disk; returns at once if they are there
   load(data: config.Data) -> Dataset     open them; FileNotFoundError that says how to prepare them
 
-and nothing else has to be touched to add one. Files whose name begins with _ are what they share.
+and nothing else has to be touched to add one. If it also defines `share(data)`, several processes
+call that first, all at once, to do what can be done in pieces; `prepare` is called by one of them.
+Files whose name begins with _ are what they share.
 """
 
 import importlib
@@ -17,6 +19,7 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
+from cmx import processes
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -82,7 +85,12 @@ def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:
 
 def prepare(data: config_lib.Data) -> None:
   """Makes the records of a data set on disk unless they are there already."""
-  _module(data.name).prepare(data)
+  module = _module(data.name)
+  if processes.several() and hasattr(module, "share"):
+    module.share(data)
+    processes.wait("shares")
+  with processes.first_alone("preparing"):
+    module.prepare(data)
 
 
 def load(data: config_lib.Data) -> Dataset:

@@ -13,7 +13,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,19 +86,32 @@ def planned(home: pathlib.Path, manual: pathlib.Path, modality: str, version: st
   return work
 
 
-def write(work: pathlib.Path, plan: dict[str, Any], beam_options: Any, beam_runner: Any) -> None:
+def plan_of(work: pathlib.Path) -> dict[str, Any]:
+  """The plan of a folder of shards."""
+  return json.loads((work / PLAN).read_text())
+
+
+def write(work: pathlib.Path, chosen: Callable[[Sequence[str]], Sequence[str]] = list, *,
+          beam_options: Any = None, beam_runner: Any = None) -> None:
   """Writes all shards that are not there, here or on Beam.
+
+  Args:
+    work: folder with a plan.
+    chosen: picks, of the names of all shards, those to write.
+    beam_options: see `_shards.run`.
+    beam_runner: likewise.
 
   Raises:
     ValueError: if Beam is asked for and the archive is one compressed stream.
   """
+  plan = plan_of(work)
   archive = pathlib.Path(plan["archive"])
   on_beam = beam_options is not None or beam_runner is not None
   if on_beam and archives.is_stream(archive):
     raise ValueError(f"{archive} is one compressed stream, which Beam's workers cannot share; "
                      f"uncompress it first (gunzip makes {archive.stem} of it), or leave Beam out")
   with archives.Reader(archive) as reader:  # one for all shards: a stream is read once through
-    _shards.run(work, plan["sizes"],
+    _shards.run(work, {name: plan["sizes"][name] for name in chosen(list(plan["sizes"]))},
                 functools.partial(write_shard, str(work), None if on_beam else reader),
                 f"{plan['modality']} of CMPlaces", beam_options, beam_runner)
 
@@ -114,7 +127,7 @@ def write_shard(work: str, reader: archives.Reader | None, name: str,
     count: gets the number of examples worked off since its last call.
   """
   folder = pathlib.Path(work)
-  plan = json.loads((folder / PLAN).read_text())
+  plan = plan_of(folder)
   if reader is None:
     with archives.Reader(pathlib.Path(plan["archive"])) as reader:
       return write_shard(work, reader, name, count)

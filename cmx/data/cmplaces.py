@@ -27,6 +27,7 @@ from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import locks
 from cmx import modalities as modalities_lib
+from cmx import processes
 from cmx.cmplaces import categories
 from cmx.cmplaces import contents
 from cmx.cmplaces import layout
@@ -70,18 +71,22 @@ class Cmplaces(tfds.core.dataset_builder.FileReaderBuilder):
     limit = settings.max_examples_per_split
     if limit == 0:
       return
-    name = self.builder_config.name
-    manual = pathlib.Path(dl_manager.manual_dir)
-    home = pathlib.Path(self.data_dir_root) / self.name / name
-    work = _cmplaces_shards.planned(home, manual, name, VERSION, self.info.file_format, limit)
-    plan = json.loads((work / _cmplaces_shards.PLAN).read_text())
+    work = self.planned(pathlib.Path(dl_manager.manual_dir), limit)
+    plan = _cmplaces_shards.plan_of(work)
     for remark in plan["remarks"]:
-      logging.info("%s: %s", name, remark)
-    _cmplaces_shards.write(work, plan, settings.beam_options, settings.beam_runner)
+      logging.info("%s: %s", self.builder_config.name, remark)
+    _cmplaces_shards.write(work, beam_options=settings.beam_options,
+                           beam_runner=settings.beam_runner)
     card = _cmplaces_shards.card(work, plan, self._damaged)
     self.info.set_splits(tfds.core.SplitDict([
       self._collected(work, split, names) for split, names in plan["shards"].items()]))
     (pathlib.Path(self.data_dir) / _CARD).write_text(json.dumps(card, indent=1))
+
+  def planned(self, manual: pathlib.Path, limit: int | None = None) -> pathlib.Path:
+    """The folder of the shards with their plan; see `_cmplaces_shards.planned`."""
+    name = self.builder_config.name
+    home = pathlib.Path(self.data_dir_root) / self.name / name
+    return _cmplaces_shards.planned(home, manual, name, VERSION, self.info.file_format, limit)
 
   def _collected(self, work: pathlib.Path, split: str, names: Sequence[str]) -> Any:
     """Moves a split's shards to where TFDS expects them; its labels beside them."""
@@ -114,22 +119,39 @@ def prepare(data: config_lib.Data) -> None:
     FileNotFoundError: if archives are missing; the message says which, where from, where to.
     ValueError: if archives or lists are bad; the message names file and line.
   """
-  ours = [row.name for row in _rows(data) if not getattr(data.cmplaces, row.name)]
-  folder = manual_folder(data)
-  left = [name for name in ours if not _folder(data, name).exists()]
-  if missing := layout.missing(folder, left):
-    raise FileNotFoundError(f"{missing}\nOr leave modalities out with --config.data.modalities; "
-                            "any TFDS classification set can stand in for one, e.g. "
-                            "--config.data.cmplaces.natural=places365_small")
-  settings = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False,
+  settings = tfds.download.DownloadConfig(manual_dir=manual_folder(data), try_download_gcs=False,
                                           beam_options=_shards.options(data.cmplaces.beam))
-  for name in left:
+  for name in _left(data):
     with locks.held(_folder(data, name)), _records.quiet():
       _builder(data, name).download_and_prepare(download_config=settings)
     logging.info("%s prepared. Written: %s", name, _folder(data, name))
   for row in _rows(data):
     if getattr(data.cmplaces, row.name):
       _classification.prepare(_other(data, row))
+
+
+def share(data: config_lib.Data) -> None:
+  """Writes this process' share of the shards of what is not prepared; Beam shares by itself.
+
+  Raises:
+    As `prepare`.
+  """
+  for name in () if data.cmplaces.beam else _left(data):
+    builder = _builder(data, name)
+    with processes.first_alone(name):
+      work = builder.planned(manual_folder(data))
+    _cmplaces_shards.write(work, processes.share)
+
+
+def _left(data: config_lib.Data) -> list[str]:
+  """Modalities from archives that are not prepared; FileNotFoundError if archives are missing."""
+  ours = [row.name for row in _rows(data) if not getattr(data.cmplaces, row.name)]
+  left = [name for name in ours if not _folder(data, name).exists()]
+  if missing := layout.missing(manual_folder(data), left):
+    raise FileNotFoundError(f"{missing}\nOr leave modalities out with --config.data.modalities; "
+                            "any TFDS classification set can stand in for one, e.g. "
+                            "--config.data.cmplaces.natural=places365_small")
+  return left
 
 
 def load(data: config_lib.Data) -> data_lib.Dataset:

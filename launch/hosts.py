@@ -1,0 +1,24 @@
+"""Flags by which the processes of a pod find each other, and what each shows."""
+
+import os
+import sys
+
+from absl import flags
+from absl import logging
+
+COORDINATOR = flags.DEFINE_string(
+  "coordinator", "", "host:port of the first of several processes that work together, which all "
+  "run this command. Found out where SLURM, Open MPI or a TPU pod starts them.")
+PROCESSES = flags.DEFINE_integer("processes", None, "Their number.", lower_bound=1)
+PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0.", lower_bound=0)
+FLAGS = (COORDINATOR, PROCESSES, PROCESS)
+
+
+def join() -> int:
+  """Joins the other processes, if there are any; the first alone speaks. Returns their number."""
+  from cmx import processes  # after the flags: importing JAX takes a second, and --help should not
+  count = processes.join(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+  if count > 1 and not processes.is_first():
+    logging.set_verbosity(logging.WARNING)
+    sys.stdout = open(os.devnull, "w")
+  return count
