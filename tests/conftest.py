@@ -1,6 +1,7 @@
 """Test set-up: the CPU backend with eight simulated devices, set before JAX is imported."""
 
 import os
+import pathlib
 import tempfile
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -8,7 +9,13 @@ os.environ["XLA_FLAGS"] = ("--xla_force_host_platform_device_count=8 "
                            "--xla_cpu_use_fusion_emitters=false")  # compiles in two thirds the time
 os.environ["NPROC"] = "32"  # fewer threads than devices deadlock in a collective
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling is most of the tests' time
-# Tests and the processes that they start compile the same small networks again and again.
-COMPILED = tempfile.TemporaryDirectory(prefix="cmx_compiled_")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+# Tests and the processes that they start compile the same small networks again and again, and what
+# writes a PDF would embed fonts most of its time. Workers inherit both from the process above them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+  FOLDER = tempfile.TemporaryDirectory(prefix="cmx_tests_")
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = FOLDER.name
+  os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+  SETTINGS = pathlib.Path(FOLDER.name) / "matplotlibrc"
+  SETTINGS.write_text("pdf.use14corefonts: True\n")
+  os.environ["MATPLOTLIBRC"] = str(SETTINGS)
