@@ -6,6 +6,7 @@ examples that it would have read without the interruption, with the same augment
 
 import collections
 import concurrent.futures
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -163,10 +164,13 @@ class Prefetch:
     waited_s: seconds that the consumer has waited for input.
   """
 
-  def __init__(self, make: Callable[[int], Any], first: int, last: int, *, depth: int = 3,
-               workers: int = 1):
+  def __init__(self, make: Callable[[int], Any], first: int, last: int, *,
+               workers: int | None = None):
+    """Args: make: of a step; first, last: steps; workers: threads, half the cores up to 16 if None.
+    """
+    workers = workers or max(1, min(16, (os.cpu_count() or 1) // 2))
     self.waited_s = 0.0
-    self._make, self._steps, self._depth = make, iter(range(first, last)), depth
+    self._make, self._steps, self._depth = make, iter(range(first, last)), workers + 2
     self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="input")
     self._queue: collections.deque = collections.deque()
 

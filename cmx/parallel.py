@@ -88,6 +88,24 @@ def flops(function: Callable, batch_argnum: int, *arguments: Any) -> float:
     return traced.lower(lowering_platforms=("tpu",)).cost_analysis()["flops"]
 
 
+def compiled_bytes(function: Callable, batch_argnum: int, *arguments: Any,
+                   donate: tuple[int, ...] = ()) -> int:
+  """Memory of a call of `pmap`'s function on one device of this backend, as its compiler says.
+
+  Args:
+    function: as given to `pmap`.
+    batch_argnum: which argument carries a leading device axis, here of one device.
+    arguments: arrays or their shapes.
+    donate: as given to `pmap`.
+  """
+  in_axes = tuple(0 if i == batch_argnum else None for i in range(len(arguments)))
+  mapped = jax.pmap(function, AXIS, in_axes=in_axes, out_axes=None, donate_argnums=donate,
+                    devices=jax.local_devices()[:1])
+  found = mapped.lower(*arguments).compile().memory_analysis()
+  return (found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes
+          - found.alias_size_in_bytes)
+
+
 def peak_flops(given: float) -> float:
   """FLOP/s of one device at its best: `given`, or that of a device in `PEAK_FLOPS`, or else 0."""
   kind = jax.local_devices()[0].device_kind

@@ -120,11 +120,32 @@ def step_of_device(config: config_lib.Config, method: methods_lib.Method,
   terms, and loss and accuracy of each modality.
   """
   settings, reference = settings_of(config), modalities[0].name
+  loss = loss_of_device(config, method, modalities)
+
+  def step(state, batch, mixtures, key):
+    size = len(batch[reference]["label"])
+    keys = parallel.example_keys(jax.random.fold_in(key, state.step), size)
+    gradient, metrics = _accumulated(
+      lambda part: jax.grad(loss, has_aux=True)(state.trainable, state.frozen, mixtures, *part),
+      (batch, keys), settings.accumulate)
+    gradient, metrics = parallel.mean((gradient, metrics))
+    updates, new = transform.update(gradient, state.optimizer, state.trainable)
+    metrics["gradient_norm"] = optax.tree.norm(gradient)
+    trainable = optax.apply_updates(state.trainable, updates)
+    return loop.State(state.step + 1, trainable, state.frozen, new), metrics
+
+  return step
+
+
+def loss_of_device(config: config_lib.Config, method: methods_lib.Method,
+                   modalities: model.Modalities) -> Callable:
+  """What is differentiated: (trainable, frozen, mixtures, batch, keys) -> (loss [], metrics)."""
+  reference = modalities[0].name
 
   def outputs(params, x, keys, modality):
     return model.apply(params, x, modality, method, config.network, dropout_keys=keys)
 
-  if settings.recompute:
+  if settings_of(config).recompute:
     outputs = jax.checkpoint(outputs, static_argnums=3)
 
   def loss(trainable, frozen, mixtures, batch, keys):
@@ -145,19 +166,7 @@ def step_of_device(config: config_lib.Config, method: methods_lib.Method,
       total = total + metrics["loss/alignment"]
     return total, {"loss": total, **metrics}
 
-  def step(state, batch, mixtures, key):
-    size = len(batch[reference]["label"])
-    keys = parallel.example_keys(jax.random.fold_in(key, state.step), size)
-    gradient, metrics = _accumulated(
-      lambda part: jax.grad(loss, has_aux=True)(state.trainable, state.frozen, mixtures, *part),
-      (batch, keys), settings.accumulate)
-    gradient, metrics = parallel.mean((gradient, metrics))
-    updates, new = transform.update(gradient, state.optimizer, state.trainable)
-    metrics["gradient_norm"] = optax.tree.norm(gradient)
-    trainable = optax.apply_updates(state.trainable, updates)
-    return loop.State(state.step + 1, trainable, state.frozen, new), metrics
-
-  return step
+  return loss
 
 
 def _fold(keys: jax.Array, number: int) -> jax.Array:

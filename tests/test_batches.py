@@ -209,13 +209,13 @@ def test_prefetch_names_the_step_that_failed():
 
 def test_prefetch_stops_its_threads_when_left_early():
   made = []
-  with batches.Prefetch(lambda step: made.append(step), 0, 10_000, depth=2, workers=2) as stream:
+  with batches.Prefetch(lambda step: made.append(step), 0, 10_000, workers=2) as stream:
     next(iter(stream))
   assert not [t for t in threading.enumerate() if t.name.startswith("input")]
   assert len(made) < 10  # it ran ahead by its depth, not to the end
 
 
 def test_prefetch_tells_how_long_it_kept_the_consumer_waiting():
-  with batches.Prefetch(lambda step: time.sleep(0.02), 0, 5, depth=1) as stream:
+  with batches.Prefetch(lambda step: time.sleep(0.02), 0, 5) as stream:
     list(stream)
   assert 0.09 < stream.waited_s < 1.0

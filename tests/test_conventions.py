@@ -16,7 +16,7 @@ COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
 TABLES = {"config", "methods", "modalities", "paper", "typed"}
 MATHS = {"convolution", "fidelity", "generator", "gmm", "inversion", "losses", "model", "ranking",
          "results", "retrieval", "towers", "tsne", "units"}
-WIRING = {"experiment", "invert", "loop", "sweep", "train"}
+WIRING = {"budget", "cost", "experiment", "invert", "loop", "sweep", "train"}
 PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", "math", "operator",
         "statistics", "types", "typing", "warnings", "zlib", "flax", "jax", "numpy", "optax",
         "scipy", "sklearn", "threadpoolctl"}

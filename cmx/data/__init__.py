@@ -7,6 +7,7 @@ A file `cmx/data/<name>.py` is a data set. It defines
 
 and nothing else has to be touched to add one. If it also defines `share(data)`, several processes
 call that first, all at once, to do what can be done in pieces; `prepare` is called by one of them.
+If it defines `outline(data)`, classes and modalities are known before anything is prepared.
 Files whose name begins with _ are what they share.
 """
 
@@ -91,6 +92,20 @@ def prepare(data: config_lib.Data) -> None:
     processes.wait("shares")
   with processes.first_alone("preparing"):
     module.prepare(data)
+
+
+def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:
+  """Classes and chosen modalities; of a data set that says them beforehand, before it is prepared.
+
+  Raises:
+    FileNotFoundError: if only its records say them and it is not prepared.
+  """
+  module = _module(data.name)
+  if not hasattr(module, "outline"):
+    found = load(data)
+    return found.classes, found.modalities
+  classes, rows = module.outline(data)
+  return classes, modalities_lib.select(rows, data.modalities)
 
 
 def load(data: config_lib.Data) -> Dataset:

@@ -154,6 +154,11 @@ def _left(data: config_lib.Data) -> list[str]:
   return left
 
 
+def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:
+  """Classes and modalities, with the shapes of pictures."""
+  return categories.NAMES, _rows(data)
+
+
 def load(data: config_lib.Data) -> data_lib.Dataset:
   """Opens the records of the modalities that the config names.
 

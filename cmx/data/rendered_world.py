@@ -100,6 +100,12 @@ def prepare(data: config_lib.Data) -> None:
     part.rename(folder / _CARD)
 
 
+def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:
+  """Classes and modalities, with the shapes of pictures."""
+  return categories.NAMES, tuple(_sized(row, data.world.image_size)
+                                 for row in modalities_lib.CMPLACES)
+
+
 def load(data: config_lib.Data) -> data_lib.Dataset:
   """Opens the records.
 
@@ -113,7 +119,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
     raise FileNotFoundError(f"the rendered world of this config is not prepared in {folder}; run "
                             f"python -m launch.prepare --config.data.root={data.root} with the "
                             "same --config.data.world fields")
-  rows = tuple(_sized(row, data.world.image_size) for row in modalities_lib.CMPLACES)
+  _, rows = outline(data)
   splits = {split: {row.name: _source(folder, data.world, row, split) for row in rows}
             for split in _SPLITS}
   return data_lib.Dataset("rendered_world", categories.NAMES, rows, splits, fingerprint(data.world))

@@ -1,0 +1,228 @@
+"""What training costs, on paper: memory, operations, hours and input, from shapes alone.
+
+A device holds parameters and the optimiser's state, its share of a batch, the gradient, and in turn
+what the backward pass keeps of the forward pass and the gradient's mean over devices. Nothing is
+trained, no data are read.
+"""
+
+import collections
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import encoders
+from cmx import gmm
+from cmx import loop
+from cmx import methods as methods_lib
+from cmx import mixtures as mixtures_lib
+from cmx import model
+from cmx import parallel
+from cmx import train
+
+# Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.
+USUAL_WIDTHS = {"vectors": 4_800, "words": 300, "minilm": 384, "efficientnet_lite0": 1_280}
+
+
+class Phase(NamedTuple):
+  """A phase of a row on one of several devices; memory in bytes.
+
+  Attributes:
+    frozen: layers that are not trained.
+    steps: number of steps.
+    trained: number of parameters that are trained.
+    state: memory of parameters and optimiser.
+    batch: memory of a share of a batch, and of the mixtures.
+    activations: memory of what the backward pass keeps.
+    gradient: memory of the gradient of what is trained.
+    sums: memory of gradients of several modalities, or of several parts, that are being added.
+    flops: floating point operations of a step on one device.
+    compiled: memory as this backend's compiler says; None where it was not asked.
+  """
+
+  frozen: tuple[str, ...]
+  steps: int
+  trained: int
+  state: int
+  batch: int
+  activations: int
+  gradient: int
+  sums: int
+  flops: float
+  compiled: int | None = None
+
+  @property
+  def memory(self) -> int:
+    return (self.state + self.batch + self.gradient + self.sums
+            + max(self.activations, self.gradient))
+
+
+class Row(NamedTuple):
+  """A row of the table, or the reference network.
+
+  Attributes:
+    method: its key.
+    name: as printed.
+    parameters: their number.
+    examples: a step, over all devices and modalities.
+    input: bytes of the examples of a step, decoded.
+    phases: in turn.
+  """
+
+  method: str
+  name: str
+  parameters: int
+  examples: int
+  input: int
+  phases: tuple[Phase, ...]
+
+  @property
+  def flops(self) -> float:
+    """Of all steps on one device."""
+    return sum(phase.flops * phase.steps for phase in self.phases)
+
+  @property
+  def steps(self) -> int:
+    return sum(phase.steps for phase in self.phases)
+
+  @property
+  def memory(self) -> int:
+    return max(phase.memory for phase in self.phases)
+
+  @property
+  def checkpoint(self) -> int:
+    """Bytes of the largest one."""
+    return max(phase.state for phase in self.phases)
+
+
+def modalities_of(config: config_lib.Config) -> tuple[model.Modalities, int, list[str]]:
+  """Modalities as the network sees them, number of classes, and what was taken for granted.
+
+  Raises:
+    FileNotFoundError: if only prepared records say what there is.
+  """
+  classes, rows = data.outline(config.data)
+  found, assumed = [], []
+  for row in rows:
+    name = {"pixels": config.encoders.pixels, "text": config.encoders.text}.get(row.kind, "")
+    if name:
+      try:
+        width = encoders.of(config, row.kind).width
+      except FileNotFoundError:
+        width = USUAL_WIDTHS[name]
+        assumed.append(f"{row.code} as {width:,} numbers, as encoder {name!r} usually gives: its "
+                       "file is not at hand")
+      row = row._replace(shape=(width,))
+    found.append(row)
+  return tuple(found), len(classes), assumed
+
+
+def row(config: config_lib.Config, modalities: model.Modalities, classes: int, devices: int, *,
+        compiled: bool = False) -> Row:
+  """The cost of the config's method.
+
+  Args:
+    config: of the row.
+    modalities: with shapes.
+    classes: C.
+    devices: that divide a batch.
+    compiled: ask this backend's compiler for its figure of memory, which takes it a minute or so
+      at full size.
+
+  Raises:
+    ValueError: if the devices do not divide a batch.
+  """
+  method, settings = methods_lib.named(config.method), train.settings_of(config)
+  modalities = modalities[:1] if method.reference else modalities
+  if settings.batch % (devices * settings.accumulate):
+    raise ValueError(f"batch size {settings.batch} is not divisible by {devices} devices times "
+                     f"{settings.accumulate} parts")
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  params = jax.eval_shape(
+    lambda key: model.init(key, modalities, method, config.network, classes), key)
+  batch = {m.name: {"input": jax.ShapeDtypeStruct(
+    (settings.batch // devices, *m.shape), jnp.uint8 if len(m.shape) == 3 else jnp.float32),
+    "label": jax.ShapeDtypeStruct((settings.batch // devices,), jnp.int32)} for m in modalities}
+  phases = tuple(_phase(config, method, modalities, params, batch, key, phase, compiled)
+                 for phase in train.phases(method, settings) if phase.last > phase.first)
+  return Row(config.method, method.name, _count(params), settings.batch * len(modalities),
+             devices * _bytes(batch), phases)
+
+
+def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
+           params: model.Params, batch: Any, key: Any, phase: train.Phase,
+           compiled: bool) -> Phase:
+  settings = train.settings_of(config)
+  transform = train.optimizer(settings, phase.last - phase.first, {})
+  trainable = {layer: tree for layer, tree in params.items() if layer not in phase.frozen}
+  frozen = {layer: tree for layer, tree in params.items() if layer in phase.frozen}
+  optimizer = jax.eval_shape(transform.init, trainable)
+  state = loop.State(jax.ShapeDtypeStruct((), jnp.int32), trainable, frozen, optimizer)
+  mixtures = _mixtures(config)
+  kept = _kept(config, method, modalities, trainable, frozen, mixtures, batch)
+  if settings.recompute:  # of one modality after the other, on top of what they start from
+    kept += max(_kept(_with(config, recompute=False), method, (m,), trainable, frozen, mixtures,
+                      {m.name: batch[m.name]}) for m in modalities)
+  arguments = (state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch),
+               mixtures, key)
+  step = train.step_of_device(config, method, modalities, transform)
+  uses = collections.Counter((layer, model.owner(layer, m, method)) for m in modalities
+                             for layer in trainable)
+  added = [trainable[layer][name] for (layer, name), count in uses.items() if count > 1]
+  return Phase(
+    phase.frozen, phase.last - phase.first, _count(trainable), _bytes(state),
+    _bytes((batch, mixtures)), kept, _bytes(trainable),
+    _bytes(added) + (_bytes(trainable) if settings.accumulate > 1 else 0),
+    train.flops(config, method, modalities, transform, *arguments),
+    parallel.compiled_bytes(step, 1, *arguments, donate=(0,)) if compiled else None)
+
+
+def _mixtures(config: config_lib.Config) -> dict[str, gmm.Mixture]:
+  """Shapes of the mixtures that the config's method needs, diagonal."""
+  components, width = mixtures_lib.components_of(config), config.network.trunk
+  if components is None:
+    return {}
+  shapes = ((components,), (components, width), (components, width))
+  return {layer: gmm.Mixture(*(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes))
+          for layer in config.mixture.layers}
+
+
+def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
+          trainable: Any, frozen: Any, mixtures: Any, batch: Any) -> int:
+  """Bytes that the backward pass keeps of the forward pass, without the parameters themselves."""
+  loss, parts = (train.loss_of_device(config, method, modalities),
+                 train.settings_of(config).accumulate)
+  batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((x.shape[0] // parts, *x.shape[1:]), x.dtype),
+                       batch)
+  size = jax.tree.leaves(batch)[0].shape[0]
+
+  def backward(trainable, frozen, mixtures, batch):
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), jnp.arange(size))
+    return jax.vjp(lambda trained: loss(trained, frozen, mixtures, batch, keys)[0], trainable)[1]
+
+  residuals = jax.tree.leaves(jax.eval_shape(backward, trainable, frozen, mixtures, batch))
+  given = jax.tree.leaves((trainable, frozen, mixtures))
+  same = {(x.shape, x.dtype) for x in given}  # the parameters themselves
+  copies = {x.shape for x in given if x.ndim > 1}  # in lower precision: once, whoever uses them
+  kept = [x for x in residuals if (x.shape, x.dtype) not in same]
+  once = {(x.shape, x.dtype): x for x in kept if x.shape in copies}
+  return _bytes([*once.values(), *(x for x in kept if x.shape not in copies)])
+
+
+def _with(config: config_lib.Config, **changes: Any) -> config_lib.Config:
+  """The config with other settings of whichever optimiser trains its method."""
+  settings = dataclasses.replace(train.settings_of(config), **changes)
+  return dataclasses.replace(config, reference=settings, optimizer=settings)
+
+
+def _bytes(tree: Any) -> int:
+  return sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(tree)
+             if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key))
+
+
+def _count(tree: Any) -> int:
+  return sum(math.prod(x.shape) for x in jax.tree.leaves(tree))
