@@ -103,7 +103,7 @@ class Encoders:
 class Network:
   """Shapes of towers and trunk."""
 
-  tower: str = "small"  # convolutional tower for pixels: an entry of cmx.towers.TOWERS
+  tower: str = "small"  # for pixels: or "resnet_small", "resnet18", "alexnet", "alexnet_torch"
   channels: tuple[int, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
   hidden: tuple[int, ...] = (256,)  # widths of a vector tower before pool5
   pool5: int = 512  # width of pool5 where no modality is read as pixels; else convolutions fix it

@@ -11,6 +11,7 @@ from jax import lax
 from cmx import config as config_lib
 from cmx import convolution
 from cmx import modalities as modalities_lib
+from cmx import residual
 
 # Of photographs' channels red, green, blue, from 0 to 1, as torchvision normalises by.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -167,6 +168,25 @@ def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4) -> j
   return (x * root * jnp.sqrt(root)).astype(x.dtype)  # roots: a power costs ten times as much
 
 
+class ResidualTower(nn.Module):
+  """A residual network up to pool5: [B, H, W, 3] -> [B, width], >= 0; see `cmx.residual`."""
+
+  plan: residual.Plan
+  dtype: jnp.dtype = jnp.dtype("float32")  # of activations
+
+  @property
+  def field(self) -> Field:
+    return Field(*residual.reach(self.plan))
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return _flat(self.maps(x))
+
+  @nn.compact
+  def maps(self, x: jax.Array) -> jax.Array:
+    """pool5 before it is flattened [B, h, w, channels of the last stage]."""
+    return residual.Network(self.plan, self.dtype, name="network")(scale_pixels(x))
+
+
 class VectorTower(nn.Module):
   """A multilayer perceptron on vectors [B, E] whose output stands in for pool5 [B, width], >= 0."""
 
@@ -185,6 +205,8 @@ TOWERS = {
   "small": lambda network: SmallTower(tuple(network.channels), precision(network)),
   "alexnet": lambda network: AlexNetTower(precision(network)),
   "alexnet_torch": lambda network: TorchAlexNetTower(precision(network)),
+  "resnet18": lambda network: ResidualTower(residual.RESNET18, precision(network)),
+  "resnet_small": lambda network: ResidualTower(residual.SMALL, precision(network)),
 }
 
 

@@ -43,7 +43,7 @@ def get_config() -> config_lib.Config:
   config.encoders = config_lib.Encoders(  # skip-thoughts are the paper's, their mean is open
     text="vectors", file="data/skip_thoughts.npz", sentences=True)
   config.network = config_lib.Network(
-    tower="alexnet", trunk=4096, dropout=0.5,  # Places-CNN's
+    tower="alexnet", trunk=4096, dropout=0.5,  # Places-CNN's; "resnet18" is a later one
     hidden=(4096, 4096),  # of descriptions' tower; open
     precision="bfloat16")
   config.reference = config_lib.Optimizer(

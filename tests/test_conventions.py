@@ -15,7 +15,7 @@ COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
 # edges to MATHS and TABLES. A room that is on no list is an edge: it may touch files and clocks.
 TABLES = {"config", "methods", "modalities", "paper", "typed"}
 MATHS = {"convolution", "fidelity", "generator", "gmm", "inversion", "losses", "model", "ranking",
-         "results", "retrieval", "towers", "tsne", "units"}
+         "residual", "results", "retrieval", "towers", "tsne", "units"}
 WIRING = {"budget", "cost", "experiment", "invert", "loop", "sweep", "train"}
 PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", "math", "operator",
         "statistics", "types", "typing", "warnings", "zlib", "flax", "jax", "numpy", "optax",

@@ -7,7 +7,7 @@ from cmx import config
 from cmx import modalities
 from cmx import towers
 
-SIZES = {"small": 64, "alexnet": 227}
+SIZES = {"small": 64, "alexnet": 227, "resnet_small": 160}
 
 
 def images(size):
@@ -18,6 +18,7 @@ def seen_rows(network, size, rows):
   """bool [rows, places]: whether a place of pool5's first column changes with a row of pixels."""
   module = towers.tower(images(size), network, 0)
   params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, size, size, 3)))
+  params = jax.tree.map(lambda x: np.where(x == 0, 0.1, x), params)  # no branch is switched off
   maps = jax.jit(lambda x: module.apply(params, x, method="maps"))
   rng, nothing = np.random.default_rng(0), np.zeros((1, size, size, 3), np.float32)
   base, found = np.asarray(maps(nothing)), []
