@@ -24,6 +24,7 @@ import jax
 
 from benchmarks import cases
 from benchmarks import harness
+from cmx import parallel
 
 PACKAGES = ("cmx", "jax", "jaxlib", "flax", "numpy", "scikit-learn", "torch", "ranx")
 
@@ -117,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   if options.list:
     print("\n".join(f"{name:24} {title(name)}" for name in known))
     return 0
+  parallel.use_cores([])  # as the entry points do
   wrong = False
   for name in options.cases or known:
     content = {"case": name, "quick": options.quick,
