@@ -54,8 +54,9 @@ def survey(chunks: sums.Chunks, components: int, key: jax.Array,
   for block in sums.blocks(_checked(chunks, name), _BLOCK):
     # Chan's update: exact for constant units, where a difference of sums leaves rounding noise.
     n, here = len(block), block.mean(0, dtype=np.float64)
-    delta = here - mean
-    square = square + ((block - here) ** 2).sum(0) + delta**2 * (count * n / (count + n))
+    delta, apart = here - mean, block - here.astype(np.float32)  # 0 where a unit is constant
+    within = np.einsum("nd,nd->d", apart, apart)
+    square = square + within + delta**2 * (count * n / (count + n))
     mean = mean + delta * (n / (count + n))
     count += n
     # The sample is whatever drew the smallest numbers: one pass is enough to give all one chance.
