@@ -30,12 +30,12 @@ ROWS = ("bl_ind", "c")
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
   root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root)
+  tiny.dataset(root, **tiny.TWO)
   return root
 
 
 def settings(root, **changes):
-  return tiny.config(root, "c", **changes)
+  return tiny.config(root, "c", **{**tiny.TWO, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_row_can_be_added_to_a_finished_experiment(whole, root, tmp_path, no_t
 
 def launch(root, folder):
   command = [sys.executable, "-m", "launch.reproduce", f"--workdir={folder}",
-             f"--rows={','.join(ROWS)}", "--compilation_cache=", *tiny.flags(root, "c")]
+             f"--rows={','.join(ROWS)}", "--compilation_cache=", *tiny.flags(root, "c", **tiny.TWO)]
   return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True)
 

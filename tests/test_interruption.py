@@ -18,7 +18,8 @@ import tiny
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Every step is saved, so that a kill may fall into a save; 16 steps a phase leave time for it.
-FIELDS = {"log__checkpoint_seconds": 0.0, "optimizer__steps": 32, "optimizer__tune_share": 0.5}
+FIELDS = {**tiny.TWO, "log__checkpoint_seconds": 0.0, "optimizer__steps": 32,
+          "optimizer__tune_share": 0.5}
 
 
 def launch(folder, workdir):
@@ -60,7 +61,7 @@ def digest(workdir):
 def whole(tmp_path_factory):
   """The folder of a run that nothing has interrupted, its data and its reference network."""
   folder = tmp_path_factory.mktemp("experiment")
-  dataset = tiny.dataset(folder / "data")
+  dataset = tiny.dataset(folder / "data", **tiny.TWO)
   config = tiny.config(folder / "data", "c", **FIELDS)
   experiment.train_row(config, dataset, folder / "c", folder / "reference")
   return folder

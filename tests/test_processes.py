@@ -24,10 +24,11 @@ from configs import cmplaces_smoke
 ROOT = pathlib.Path(__file__).parents[1]
 DEVICES = 8  # of all processes together, as of the tests' own
 ROWS = ("bl_shfinal",)
-FIELDS = {"data.modalities": ("natural", "drawing"), "data.cmplaces.image_size": 32,
+FIELDS = {"data.modalities": ("natural", "description"), "data.cmplaces.image_size": 32,
           "augment.shift": 2, "network.tower": "small", "network.channels": (2, 2, 2, 2),
-          "network.trunk": 4, "reference.steps": 2, "reference.batch": 8, "optimizer.steps": 24,
-          "optimizer.batch": 8, "log.metrics_steps": 1, "log.checkpoint_seconds": 0.0}
+          "network.hidden": (4,), "network.trunk": 4, "reference.steps": 2, "reference.batch": 8,
+          "optimizer.steps": 24, "optimizer.batch": 8, "log.metrics_steps": 1,
+          "log.checkpoint_seconds": 0.0}
 
 
 def fields(folder, where):

@@ -27,8 +27,15 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def dataset(root):
+def three(root):
+  """Three modalities."""
   return tiny.dataset(root)
+
+
+@pytest.fixture(scope="module")
+def dataset(three):
+  """A modality of each kind, which compile in two thirds of the time."""
+  return three._replace(modalities=(three.modalities[0], three.modalities[2]))
 
 
 @pytest.fixture(scope="module")
@@ -205,23 +212,23 @@ def test_an_unknown_precision_is_refused(root, dataset):
              params=parameters(tiny.config(root, "c"), dataset))
 
 
-def test_only_its_own_modality_moves_a_tower(root, dataset):
+def test_only_its_own_modality_moves_a_tower(root, three):
   config = tiny.config(root, "bl_ind")
-  changed = dataset.splits["train"] | {"drawing": dataset.splits["train"]["natural"]}
+  changed = three.splits["train"] | {"drawing": three.splits["train"]["natural"]}
   ours, theirs = (gradient(config, data, devices=1)[0]["tower"]
-                  for data in (dataset, dataset._replace(splits={"train": changed})))
+                  for data in (three, three._replace(splits={"train": changed})))
   for name in ours:
     pairs = zip(jax.tree.leaves(ours[name]), jax.tree.leaves(theirs[name]))
     assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs) == (name != "drawing")
 
 
-def test_a_golden_step(root, dataset):
+def test_a_golden_step(root, three):
   """One step of the full method, to the last digits that platforms agree on.
 
   The step is plain gradient descent: Adam's first step is the sign of the gradient, and where that
   is near zero platforms disagree about it.
   """
-  _, state, metrics = one_step(tiny.config(root, "c"), dataset, devices=1, transform=optax.sgd(0.1))
+  _, state, metrics = one_step(tiny.config(root, "c"), three, devices=1, transform=optax.sgd(0.1))
   names = ("loss", "loss/cross_entropy", "loss/alignment", "gradient_norm")
   found = [float(metrics[name]) for name in names]
   found.append(float(sum(np.abs(leaf).sum() for leaf in jax.tree.leaves(state.params))))
