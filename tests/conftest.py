@@ -6,6 +6,7 @@ import tempfile
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = ("--xla_force_host_platform_device_count=8 "
+                           "--xla_cpu_parallel_codegen_split_count=1 "  # cores have other tests
                            "--xla_cpu_use_fusion_emitters=false")  # compiles in two thirds the time
 os.environ["NPROC"] = "32"  # fewer threads than devices deadlock in a collective
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling is most of the tests' time

@@ -27,8 +27,7 @@ ROWS = ("bl_shfinal",)
 FIELDS = {"data.modalities": ("natural", "description"), "data.cmplaces.image_size": 32,
           "augment.shift": 2, "network.tower": "small", "network.channels": (2, 2, 2, 2),
           "network.hidden": (4,), "network.trunk": 4, "reference.steps": 2, "reference.batch": 8,
-          "optimizer.steps": 24, "optimizer.batch": 8, "log.metrics_steps": 1,
-          "log.checkpoint_seconds": 0.0}
+          "optimizer.steps": 60, "optimizer.batch": 8, "log.metrics_steps": 1}
 
 
 def fields(folder, where):
@@ -89,8 +88,8 @@ def test_two_processes_are_stopped_and_four_go_on_to_the_table_of_one(folder, al
   started[1].send_signal(signal.SIGTERM)  # which tells the other
   results = ended(started)
   done = checkpoint.latest_step(row)
-  assert [code for code, *_ in results] == [1, 1] and 5 <= done < 24, results
-  assert all(f"(SIGTERM); step {done} of 24 is saved" in logged for *_, logged in results)
+  assert [code for code, *_ in results] == [1, 1] and 5 <= done < 60, results
+  assert all(f"(SIGTERM); step {done} of 60 is saved" in logged for *_, logged in results)
 
   results = ended(start(folder, "pod", 4))
   assert [code for code, *_ in results] == [0] * 4, results
