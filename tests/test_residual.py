@@ -1,5 +1,7 @@
 """Residual networks: the parameters of ResNet-18, and every place against plain numpy."""
 
+import functools
+
 import caffenet
 import jax
 import jax.numpy as jnp
@@ -78,9 +80,14 @@ def params():
   return jax.tree.map(lambda x: rng.normal(0.3, 0.5, x.shape).astype(np.float32), shapes(PLAN, 29))
 
 
+@functools.partial(jax.jit, static_argnums=2)
+def apply(params, x, dtype="float32"):
+  return residual.Network(PLAN, jnp.dtype(dtype)).apply({"params": params}, x)
+
+
 def test_every_place_is_what_plain_numpy_gives(params):
   x = np.random.default_rng(1).normal(size=(2, 29, 29, 3)).astype(np.float32)
-  found = residual.Network(PLAN).apply({"params": params}, x)
+  found = apply(params, x)
   double = jax.tree.map(np.float64, params)
   np.testing.assert_allclose(found, [plain(image, double) for image in np.float64(x)], rtol=1e-4,
                              atol=1e-4)
@@ -88,8 +95,7 @@ def test_every_place_is_what_plain_numpy_gives(params):
 
 def test_bfloat16_computes_near_it_with_float32_parameters(params):
   x = np.random.default_rng(1).normal(size=(1, 29, 29, 3)).astype(np.float32)
-  exact = residual.Network(PLAN).apply({"params": params}, x)
-  near = residual.Network(PLAN, jnp.dtype("bfloat16")).apply({"params": params}, x)
+  exact, near = (apply(params, x, dtype) for dtype in ("float32", "bfloat16"))
   assert near.dtype == jnp.bfloat16
   assert np.abs(near - exact).max() < 0.05 * np.abs(exact).max()
 
@@ -102,5 +108,4 @@ def test_a_fresh_block_hands_on_its_shortcut():
 
 def test_an_example_does_not_depend_on_the_others(params):
   x = np.random.default_rng(3).normal(size=(3, 29, 29, 3)).astype(np.float32)
-  apply = jax.jit(lambda x: residual.Network(PLAN).apply({"params": params}, x))
-  np.testing.assert_allclose(apply(x)[1:2], apply(x[1:2]), rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(apply(params, x)[1:2], apply(params, x[1:2]), rtol=1e-5, atol=1e-6)
