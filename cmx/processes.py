@@ -84,14 +84,18 @@ def wait(what: str) -> None:
 def first_alone(what: str) -> Iterator[None]:
   """The first process runs the body before the others, which then find on disk what it has done.
 
+  Where it fails, the others fail likewise and say why, instead of waiting for what never comes.
+
   Args:
     what: names the body.
   """
   if not is_first():
     wait(what)
-  yield
-  if is_first():
-    wait(what)
+  try:
+    yield
+  finally:
+    if is_first():
+      wait(what)
 
 
 def agreed_to_stop() -> bool:
