@@ -1,4 +1,4 @@
-"""The small network and its PyTorch twin, with the same weights and the same examples."""
+"""Networks and their PyTorch twins, with the same weights and the same examples."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from cmx import config as config_lib
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import model
+from configs import cmplaces
 from configs import world
 
 CLASSES, TEXT = 24, 2_048
@@ -37,7 +38,18 @@ class Setting(NamedTuple):
 
 def setting(method: str, batch: int, size: int) -> Setting:
   """The embedded default's network of a method, for pictures of `size` pixels and texts."""
-  config = config_lib.replace(world.get_config(), {
+  return _setting(world.get_config(), method, batch, size)
+
+
+def full_setting(method: str, batch: int, size: int, width: int) -> Setting:
+  """The paper's network in float32, for pictures of `size` pixels; `width` of its trunk."""
+  config = config_lib.replace(cmplaces.get_config(), {
+    "network.precision": "float32", "network.trunk": width, "network.hidden": (width, width)})
+  return _setting(config, method, batch, size)
+
+
+def _setting(config: config_lib.Config, method: str, batch: int, size: int) -> Setting:
+  config = config_lib.replace(config, {
     "method": method, "network.dropout": 0.0, "optimizer.batch": batch})
   rows = tuple(row._replace(shape=(size, size, 3) if row.kind == "pixels" else (TEXT,))
                for row in ROWS)
@@ -71,10 +83,20 @@ def torch_apply(made: Setting) -> Callable[[Mapping[str, Any], Any, Any], dict[s
   import torch
   from torch.nn import functional
 
-  def convolved(x, part, stride):
-    return functional.relu(functional.conv2d(x, part["kernel"], part["bias"], stride, 1))
+  def convolved(x, part, stride, padding=1, groups=1):
+    return functional.relu(functional.conv2d(x, part["kernel"], part["bias"], stride, padding,
+                                             groups=groups))
 
-  def tower(x, part):
+  def alexnet(x, part):
+    x = (x.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+    for name, stride, padding, groups in (("conv1", 4, 0, 1), ("conv2", 1, 2, 2)):
+      x = functional.max_pool2d(convolved(x, part[name], stride, padding, groups), 3, 2)
+      x = functional.local_response_norm(x, 5, 1e-4, 0.75, 1.0)
+    x = convolved(convolved(x, part["conv3"], 1), part["conv4"], 1, groups=2)
+    x = functional.max_pool2d(convolved(x, part["conv5"], 1, groups=2), 3, 2)
+    return x.permute(0, 2, 3, 1).flatten(1)
+
+  def small(x, part):
     x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
     b, d, h, w = x.shape
     x = x.reshape(b, d, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(
@@ -92,6 +114,8 @@ def torch_apply(made: Setting) -> Callable[[Mapping[str, Any], Any, Any], dict[s
     for name in sorted(part):
       x = functional.relu(dense(x, part[name]))
     return x
+
+  tower = alexnet if made.config.network.tower == "alexnet" else small
 
   def apply(weights, x, row):
     part = weights["tower"][model.owner("tower", row, made.method)]

@@ -18,20 +18,26 @@ _WHY = ("XLA's convolutions on CPUs reach less of a core's peak than oneDNN's, t
 
 def comparisons(quick: bool) -> list[harness.Comparison]:
   batch, size = (4, 32) if quick else (32, 64)
+  return of(lambda method: networks.setting(method, batch, size), batch, size)
+
+
+def of(setting: Callable[[str], networks.Setting], batch: int,
+       size: int) -> list[harness.Comparison]:
+  """A step of the network of a method, all free and with the trunk frozen, beside PyTorch's."""
   what = f"step with 4 x {batch} pictures of {size} pixels and {batch} texts"
   return [
     harness.Comparison(f"{what}, {words}", [
-      harness.Contender("cmx", functools.partial(_cmx, method, batch, size)),
-      harness.Contender("PyTorch", functools.partial(_torch, method, batch, size, False),
+      harness.Contender("cmx", functools.partial(_cmx, setting, method)),
+      harness.Contender("PyTorch", functools.partial(_torch, setting, method, False),
                         at_least=1, reason=_WHY),
-      harness.Contender("PyTorch, compiled", functools.partial(_torch, method, batch, size, True),
+      harness.Contender("PyTorch, compiled", functools.partial(_torch, setting, method, True),
                         at_least=1, reason=_WHY)],
       tolerance=2e-3, seconds=60.0)
     for method, words in (("bl_shfinal", "all free"), ("a_tune", "trunk frozen"))]
 
 
-def _cmx(method: str, batch: int, size: int) -> Callable[[], Any]:
-  made = networks.setting(method, batch, size)
+def _cmx(setting: Callable[[str], networks.Setting], method: str) -> Callable[[], Any]:
+  made = setting(method)
   settings = made.config.optimizer
   phase = train.phases(made.method, settings)[0]
   transform = train.optimizer(settings, settings.steps, {})
@@ -47,10 +53,11 @@ def _cmx(method: str, batch: int, size: int) -> Callable[[], Any]:
   return run
 
 
-def _torch(method: str, batch: int, size: int, compiled: bool) -> Callable[[], Any]:
+def _torch(setting: Callable[[str], networks.Setting], method: str,
+           compiled: bool) -> Callable[[], Any]:
   import torch
   from torch.nn import functional
-  made = networks.setting(method, batch, size)
+  made = setting(method)
   settings = made.config.optimizer
   weights = networks.tensors(made.params, train.phases(made.method, settings)[0].frozen)
   free = [leaf for leaf in jax.tree.leaves(weights) if leaf.requires_grad]
