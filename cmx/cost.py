@@ -138,9 +138,7 @@ def row(config: config_lib.Config, modalities: model.Modalities, classes: int, d
   """
   method, settings = methods_lib.named(config.method), train.settings_of(config)
   modalities = modalities[:1] if method.reference else modalities
-  if settings.batch % (devices * settings.accumulate):
-    raise ValueError(f"batch size {settings.batch} is not divisible by {devices} devices times "
-                     f"{settings.accumulate} parts")
+  parallel.check_batch(settings.batch, settings.accumulate, devices)
   key = jax.eval_shape(lambda: jax.random.key(0))
   params = jax.eval_shape(
     lambda key: model.init(key, modalities, method, config.network, classes), key)

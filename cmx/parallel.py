@@ -136,9 +136,12 @@ def gather(x: jax.Array) -> jax.Array:
   return jax.lax.all_gather(x, AXIS, tiled=True)
 
 
-def check_batch(size: int, parts: int = 1) -> None:
-  """Raises ValueError unless `size` examples split evenly over devices, and each's over `parts`."""
-  devices = jax.device_count()
+def check_batch(size: int, parts: int = 1, devices: int | None = None) -> None:
+  """Raises ValueError unless `size` examples split evenly over devices, and each's over `parts`.
+
+  The devices are those at hand where no number is given.
+  """
+  devices = devices or jax.device_count()
   if size % (devices * parts):
     several = f" times {parts} parts" if parts > 1 else ""
     raise ValueError(f"batch size {size} is not divisible by {devices} devices{several}")
