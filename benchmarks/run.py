@@ -24,6 +24,7 @@ import jax
 
 from benchmarks import cases
 from benchmarks import harness
+from cmx import cores
 from cmx import parallel
 
 PACKAGES = ("cmx", "jax", "jaxlib", "flax", "numpy", "scikit-learn", "torch", "ranx")
@@ -44,8 +45,7 @@ def machine() -> dict[str, Any]:
   info = pathlib.Path("/proc/cpuinfo")
   lines = info.read_text().splitlines() if info.exists() else []
   model = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-  allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
-  return {"processor": model[0] if model else platform.processor(), "cores": len(allowed),
+  return {"processor": model[0] if model else platform.processor(), "cores": cores.count(),
           "system": platform.platform(), "load": round(os.getloadavg()[0], 2),
           "devices": [device.device_kind for device in jax.devices()]}
 

@@ -6,7 +6,6 @@ examples that it would have read without the interruption, with the same augment
 
 import collections
 import concurrent.futures
-import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cmx import config as config_lib
+from cmx import cores
 from cmx import data
 from cmx import modalities as modalities_lib
 
@@ -168,7 +168,7 @@ class Prefetch:
                workers: int | None = None):
     """Args: make: of a step; first, last: steps; workers: threads, half the cores up to 16 if None.
     """
-    workers = workers or max(1, min(16, (os.cpu_count() or 1) // 2))
+    workers = workers or max(1, min(16, cores.count() // 2))
     self.waited_s = 0.0
     self._make, self._steps, self._depth = make, iter(range(first, last)), workers + 2
     self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="input")

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cmx import cores
+
 AXIS = "devices"
 
 # Dense bfloat16 FLOP/s of a device by the beginning of its kind's name; from makers' data sheets.
@@ -157,15 +159,13 @@ def use_cores(batches: Sequence[int]) -> None:
     batches: examples a step, all that are going to be split over devices.
   """
   if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-    cores = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
-             else os.cpu_count() or 1)
-    jax.config.update("jax_num_cpu_devices", devices_of(cores, batches))
+    jax.config.update("jax_num_cpu_devices", devices_of(cores.count(), batches))
 
 
-def devices_of(cores: int, batches: Sequence[int]) -> int:
-  """The largest power of two up to the number of cores, and 8, that divides all batches."""
+def devices_of(available: int, batches: Sequence[int]) -> int:
+  """The largest power of two up to the available number, and 8, that divides all batches."""
   return max(count for count in (1, 2, 4, 8)
-             if count <= max(cores, 1) and not any(batch % count for batch in batches))
+             if count <= max(available, 1) and not any(batch % count for batch in batches))
 
 
 def rounded_up(size: int) -> int:

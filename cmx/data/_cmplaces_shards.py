@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer
 
+from cmx import cores
 from cmx import modalities as modalities_lib
 from cmx.cmplaces import archives
 from cmx.cmplaces import categories
@@ -170,7 +171,7 @@ def _contents(entries: list[planning.Entry], reader: archives.Reader, modality: 
     except reading.Unusable as error:
       return error
 
-  with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+  with concurrent.futures.ThreadPoolExecutor(min(8, cores.count())) as pool:
     for start in range(0, len(entries), _CHUNK):
       part = entries[start:start + _CHUNK]
       yield from zip(part, pool.map(made, [reader.read(entry.member) for entry in part]))

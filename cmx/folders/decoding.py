@@ -1,13 +1,13 @@
 """Decodes the items of a listing, in threads; what cannot be used comes back with the reason."""
 
 import concurrent.futures
-import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from cmx import cores
 from cmx import data as data_lib
 from cmx import progress
 from cmx.folders import judgement
@@ -44,7 +44,7 @@ def decode(items: Sequence[listing_lib.Item], size: int, widths: dict[str, int]
     return
   tables: dict[pathlib.Path, np.ndarray | listing_lib.Bad] = {}
   what = f"{items[0].modality}, {items[0].split}"
-  with (concurrent.futures.ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool,
+  with (concurrent.futures.ThreadPoolExecutor(min(_THREADS, cores.count())) as pool,
         progress.Progress(what, len(items), "examples") as line):
     for start in range(0, len(items), _CHUNK):
       part = items[start:start + _CHUNK]

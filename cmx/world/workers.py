@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from cmx import cores
 from cmx import progress
 from cmx.world import examples
 
@@ -25,7 +26,7 @@ class Pool:
     self._workers = None
     if total - done > _ALONE:
       self._workers = concurrent.futures.ProcessPoolExecutor(
-        len(os.sched_getaffinity(0)), multiprocessing.get_context("spawn"), _end_with_parent)
+        cores.count(), multiprocessing.get_context("spawn"), _end_with_parent)
 
   def __enter__(self) -> "Pool":
     self._line.__enter__()
@@ -53,7 +54,7 @@ class Pool:
       return
     ahead: collections.deque[concurrent.futures.Future] = collections.deque()
     while True:
-      while len(ahead) < 3 * len(os.sched_getaffinity(0)) and (task := next(tasks, None)):
+      while len(ahead) < 3 * cores.count() and (task := next(tasks, None)):
         ahead.append(self._workers.submit(examples.chunk, *task))
       if not ahead:
         return
