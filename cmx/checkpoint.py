@@ -6,7 +6,6 @@ other file.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
+from cmx import locks
 from cmx import modalities as modalities_lib
 from cmx import processes
 from cmx import provenance
@@ -105,7 +105,7 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
     return
   with (workdir / "lock").open("w") as file:
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      locks.take(file, wait=False)
     except BlockingIOError as error:
       raise ValueError(f"{workdir} is in use: another process trains in it. Wait for its end or "
                        "stop it, or choose another --workdir") from error

@@ -1,9 +1,14 @@
 """Locks between processes: who comes second waits, and then finds the work done."""
 
 import contextlib
-import fcntl
 import pathlib
 from collections.abc import Iterator
+from typing import IO
+
+try:
+  import fcntl
+except ImportError:  # Linux and macOS have it
+  fcntl = None
 
 
 @contextlib.contextmanager
@@ -11,5 +16,18 @@ def held(path: pathlib.Path) -> Iterator[None]:
   """Holds the lock of a file or folder; the lock is the file `<path>.lock` beside it."""
   path.parent.mkdir(parents=True, exist_ok=True)
   with path.with_name(f"{path.name}.lock").open("a") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
+    take(file)
     yield
+
+
+def take(file: IO, wait: bool = True) -> None:
+  """Locks an open file until it is closed, which it is at the end of its process, however it ends.
+
+  Raises:
+    BlockingIOError: if another process holds it and `wait` is false.
+    OSError: where the system has no such locks.
+  """
+  if fcntl is None:
+    raise OSError("this system has no locks between processes (fcntl); expected Linux or macOS. On "
+                  "Windows run cmx in WSL")
+  fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -22,10 +22,11 @@ PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", 
 # One home each: module imported -> file or folder that may.
 HOMES = {"absl.flags": "launch/", "absl.app": "launch/", "ml_collections": "launch/",
          "orbax": "cmx/checkpoint.py", "tensorflow_datasets": "cmx/data/",
-         "pickle": "cmx/weights/state_dict.py"}
+         "pickle": "cmx/weights/state_dict.py", "fcntl": "cmx/locks.py"}
 FOREIGN = {"tensorflow", "torch", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 COLLECTIVES = {"pmap", "shard_map", "pmean", "psum", "pmax", "pmin", "all_gather", "all_to_all",
                "ppermute", "psum_scatter", "axis_index"}  # of jax; cmx/parallel.py alone uses them
+FORKING = {"os.fork", "os.forkpty", "multiprocessing.Process", "multiprocessing.Pool"}
 
 # What is older than these rules; the lists only shrink.
 LONG = {"tests/test_weights.py"}
@@ -156,6 +157,29 @@ def test_nothing_that_is_read_is_run(path):
     found += [(path, node.lineno, "allows pickles") for word in node.keywords
               if word.arg == "allow_pickle" and ast.unparse(word.value) != "False"]
   refuse(found, "Read data as data: json, csv, npy without pickles, or a parser.")
+
+
+@every([*PROGRAM, *python_files("benchmarks")])
+def test_processes_are_spawned_not_forked(path):
+  found = [(path, node.lineno, f"uses {node.attr}") for node in ast.walk(TREES[path])
+           if isinstance(node, ast.Attribute) and ast.unparse(node) in FORKING]
+  found += [(path, node.lineno, ast.unparse(node)) for node in ast.walk(TREES[path])
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("get_context", "ProcessPoolExecutor")
+            and "get_context('spawn')" not in ast.unparse(node)]
+  refuse(found, "A fork of a process that runs JAX hangs or aborts, and not every system forks: "
+         "start processes by multiprocessing.get_context('spawn').")
+
+
+@every([*LAUNCH, ROOT / "benchmarks" / "run.py"])
+def test_importing_an_entry_point_runs_nothing(path):
+  """A spawned process imports the module that its parent runs."""
+  define = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+  found = [(path, node.lineno, ast.unparse(node).splitlines()[0]) for node in TREES[path].body
+           if not isinstance(node, define) and not (
+             isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'")
+           and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+  refuse(found, "Put it below if __name__ == '__main__', or into a function.")
 
 
 @every(PROGRAM)
