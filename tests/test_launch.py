@@ -3,6 +3,7 @@
 import importlib
 import json
 import pathlib
+import runpy
 import sys
 
 from absl import app
@@ -26,10 +27,25 @@ SMALL = {
 
 
 @pytest.fixture
-def launch(monkeypatch, capsys):
-  """`python -m launch.<name> *arguments` in this process -> (exit code, what it printed)."""
+def forget():
+  """Makes the next import of an entry point the first, as in a process of its own."""
   app.define_help_flags()
-  defined, kept = set(flags.FLAGS), jax.config.jax_compilation_cache_dir
+  defined = set(flags.FLAGS)
+
+  def forget():
+    for module in [name for name in sys.modules if name.split(".")[0] == "launch"]:
+      del sys.modules[module]
+    for flag in set(flags.FLAGS) - defined:
+      delattr(flags.FLAGS, flag)
+
+  yield forget
+  forget()
+
+
+@pytest.fixture
+def launch(monkeypatch, capsys, forget):
+  """`python -m launch.<name> *arguments` in this process -> (exit code, what it printed)."""
+  kept = jax.config.jax_compilation_cache_dir
   monkeypatch.chdir(ROOT)
 
   def call(name, *arguments):
@@ -45,14 +61,7 @@ def launch(monkeypatch, capsys):
     words = "" if code is None or isinstance(code, int) else code
     return (1 if words else code or 0), printed.out + printed.err + words
 
-  def forget():
-    for module in [name for name in sys.modules if name.split(".")[0] == "launch"]:
-      del sys.modules[module]
-    for flag in set(flags.FLAGS) - defined:
-      delattr(flags.FLAGS, flag)
-
   yield call
-  forget()
   jax.config.update("jax_compilation_cache_dir", kept)
 
 
@@ -177,3 +186,12 @@ def test_each_command_explains_its_flags(launch, name):
   _, text = launch(name, "--helpshort")
   assert "--config" in text and "--compilation_cache" in text
   assert f"python -m launch.{name}" in sys.modules[f"launch.{name}"].__doc__
+
+
+def test_spawned_processes_import_what_their_parent_runs_and_run_nothing(forget, monkeypatch):
+  def refuse(*args, **kwargs):
+    raise AssertionError("an entry point runs")
+  monkeypatch.setattr(app, "run", refuse)
+  for path in sorted((ROOT / "launch").glob("*.py")):
+    forget()
+    runpy.run_module(f"launch.{path.stem}", run_name="__mp_main__")  # what multiprocessing does
