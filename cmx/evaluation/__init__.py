@@ -1,0 +1,1 @@
+"""Evaluation: activations -> read-outs -> rankings -> tables."""
