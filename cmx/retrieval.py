@@ -1,7 +1,9 @@
 """Retrieval by class between modalities: read-outs, the table of mean AP, recognition."""
 
+import itertools
+import types
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +26,8 @@ class Table(NamedTuple):
     queries: queries that have a relevant item [M, M].
     gallery: items ranked for a query [M, M], one less on the diagonal.
     relevant: fewest and most relevant items of those queries [M, M, 2].
+    precision: AP of every query, {(query modality, gallery modality): [Q]}; NaN where it has no
+      relevant item.
   """
 
   layer: str
@@ -36,6 +40,7 @@ class Table(NamedTuple):
   queries: np.ndarray
   gallery: np.ndarray
   relevant: np.ndarray
+  precision: Mapping[tuple[str, str], np.ndarray] = types.MappingProxyType({})
 
 
 class Recognition(NamedTuple):
@@ -117,11 +122,14 @@ def retrieval_table(features: Mapping[str, Activations], layer: str, readout: st
     raise ValueError(f"read-out {readout!r}; expected one of {', '.join(READOUTS)}")
   layer = "fc8" if readout == "posterior" else layer
   _check_features(features, layer)
-  cells = [[_cell(features, query, gallery, layer, readout, block) for gallery in features]
-           for query in features]
-  columns = [np.array([[cell[i] for cell in row] for row in cells])
-             for i in range(len(cells[0][0]))]
-  return Table(layer, readout, tuple(features), *columns)
+  precision, cells = {}, []
+  for pair in itertools.product(features, features):
+    precision[pair] = _precision(features, *pair, layer, readout, block)
+    cells.append(_cell(features, *pair, precision[pair]))
+  columns = {name: np.array([cell[name] for cell in cells]) for name in cells[0]}
+  shape = (len(features), len(features))
+  return Table(layer, readout, tuple(features), precision=precision, **{
+    name: values.reshape(shape + values.shape[1:]) for name, values in columns.items()})
 
 
 def _check_features(features: Mapping[str, Activations], layer: str) -> None:
@@ -141,23 +149,33 @@ def _check_features(features: Mapping[str, Activations], layer: str) -> None:
                        "expected one width: compare a layer that all modalities share in size")
 
 
-def _cell(features, query: str, gallery: str, layer: str, readout: str, block: int) -> tuple:
-  """The numbers of one cell, in the order of `Table`'s fields from `mean` on."""
+def _precision(features, query: str, gallery: str, layer: str, readout: str,
+               block: int) -> np.ndarray:
+  """AP of each query of a cell [Q]; NaN where it has no relevant item."""
+  ours, theirs = READOUTS[readout](features, query, gallery, layer)
+  labels, targets = (np.asarray(features[name]["label"]) for name in (query, gallery))
+  return ranking.retrieval(ours, labels, theirs, targets, exclude_self=query == gallery,
+                           block=block)
+
+
+def _cell(features, query: str, gallery: str, precision: np.ndarray) -> dict[str, Any]:
+  """The numbers of one cell by `Table`'s fields, from the AP of its queries [Q]."""
   same = query == gallery
   labels, targets = (np.asarray(features[name]["label"]) for name in (query, gallery))
-  ours, theirs = READOUTS[readout](features, query, gallery, layer)
-  precision = ranking.retrieval(ours, labels, theirs, targets, exclude_self=same, block=block)
   members = ranking.members(targets)
   count = np.array([members[label].size - same if label in members else 0
                     for label in labels.tolist()])
   size = len(targets) - same
   valid = count > 0
   if not valid.any():
-    return np.nan, np.nan, np.nan, np.nan, 0, size, (0, 0)
+    undefined = dict.fromkeys(("mean", "chance", "balanced", "balanced_chance"), np.nan)
+    return {**undefined, "queries": 0, "gallery": size, "relevant": (0, 0)}
   labels, precision, count = labels[valid], precision[valid], count[valid]
   by_chance = ranking.chance(count, size)
-  return (precision.mean(), by_chance.mean(), _class_mean(precision, labels),
-          _class_mean(by_chance, labels), valid.sum(), size, (count.min(), count.max()))
+  return {"mean": precision.mean(), "chance": by_chance.mean(),
+          "balanced": _class_mean(precision, labels),
+          "balanced_chance": _class_mean(by_chance, labels), "queries": valid.sum(),
+          "gallery": size, "relevant": (count.min(), count.max())}
 
 
 def _class_mean(values: np.ndarray, labels: np.ndarray) -> float:

@@ -59,6 +59,22 @@ def test_table_counts_rare_classes_by_their_own_chance_and_leaves_out_absent_one
   assert table.queries[0, 1] == 4 and table.relevant[0, 1].tolist() == [1, 2]
 
 
+def test_the_precision_of_every_query_is_kept():
+  features = world(7, {"a": 30, "b": 45}, noise=2.0)
+  features["b"]["label"][features["b"]["label"] == 4] = 0  # queries of class 4 have nothing to find
+  table = retrieval.retrieval_table(features, "fc7")
+  assert list(table.precision) == [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")]
+  x, y = (retrieval.unit(features[m]["fc7"]) for m in "ab")
+  one = table.precision["a", "b"]
+  np.testing.assert_array_equal(np.isnan(one), features["a"]["label"] == 4)
+  assert np.nanmean(one) == pytest.approx(table.mean[0, 1])
+  query = int(np.flatnonzero(features["a"]["label"] == 2)[0])
+  ranked = features["b"]["label"][np.argsort(-(y @ x[query]), kind="stable")] == 2
+  expected = np.mean((np.cumsum(ranked) / np.arange(1, 46))[ranked])
+  assert one[query] == pytest.approx(expected)
+  assert table.precision["a", "a"].shape == (30,) and table.precision["b", "a"].shape == (45,)
+
+
 def test_a_cell_without_common_classes_is_nan():
   x = np.ones((2, 3), np.float32)
   table = retrieval.retrieval_table({"a": {"fc7": x, "label": np.array([0, 0])},
