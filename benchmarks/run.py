@@ -24,8 +24,8 @@ import jax
 
 from benchmarks import cases
 from benchmarks import harness
-from cmx import cores
-from cmx import parallel
+from cmx.runtime import cores
+from cmx.runtime import devices
 
 PACKAGES = ("cmx", "jax", "jaxlib", "flax", "numpy", "scikit-learn", "torch", "ranx")
 
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   if options.list:
     print("\n".join(f"{name:24} {title(name)}" for name in known))
     return 0
-  parallel.use_cores([])  # as the entry points do
+  devices.use_cores([])  # as the entry points do
   wrong = False
   for name in options.cases or known:
     content = {"case": name, "quick": options.quick,

@@ -4,12 +4,12 @@ import math
 from typing import Any, NamedTuple
 
 from cmx import cost
-from cmx import parallel
-from cmx import progress
+from cmx.runtime import devices
+from cmx.runtime import progress
 
 
 class Kind(NamedTuple):
-  """A kind of device: its name in `parallel.PEAK_FLOPS`, and its memory in bytes."""
+  """A kind of device: its name in `devices.PEAK_FLOPS`, and its memory in bytes."""
 
   known_as: str
   memory: int
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 
   def seconds(self, kind: str, row: cost.Row) -> float:
     """Of a row on devices of a kind, or of its input if that takes longer."""
-    computed = row.flops / (parallel.PEAK_FLOPS[KINDS[kind].known_as] * self.utilisation)
+    computed = row.flops / (devices.PEAK_FLOPS[KINDS[kind].known_as] * self.utilisation)
     return max(computed, row.examples * row.steps / self.fed)
 
 
@@ -87,7 +87,7 @@ def _of_row(row: cost.Row, plan: Plan, compiled: bool) -> list[str]:
 
 
 def _of_kind(kind: str, plan: Plan) -> list[str]:
-  peak, memory = parallel.PEAK_FLOPS[KINDS[kind].known_as], KINDS[kind].memory
+  peak, memory = devices.PEAK_FLOPS[KINDS[kind].known_as], KINDS[kind].memory
   seconds = [plan.seconds(kind, row) for row in plan.rows]
   rates = [row.steps / spent for row, spent in zip(plan.rows, seconds)]
   fits = all(row.memory < memory for row in plan.rows)

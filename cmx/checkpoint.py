@@ -18,9 +18,9 @@ import orbax.checkpoint as ocp
 from cmx import config as config_lib
 from cmx import locks
 from cmx import modalities as modalities_lib
-from cmx import processes
-from cmx import provenance
 from cmx import typed
+from cmx.runtime import hosts
+from cmx.runtime import provenance
 
 
 class Run(NamedTuple):
@@ -100,7 +100,7 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
   Raises:
     ValueError: if another process holds it.
   """
-  if not processes.is_first():
+  if not hosts.is_first():
     yield
     return
   with (workdir / "lock").open("w") as file:
@@ -128,9 +128,9 @@ class Checkpoints:
   """
 
   def __init__(self, workdir: pathlib.Path, keep: int | None = None):
-    keep = keep if processes.is_first() else None
+    keep = keep if hosts.is_first() else None
     alone = ocp.options.MultiprocessingOptions()
-    if processes.several():
+    if hosts.several():
       index = jax.process_index()
       alone = ocp.options.MultiprocessingOptions(
         primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process_{index}")
@@ -154,7 +154,7 @@ class Checkpoints:
 
   def save(self, step: int, params: Any, optimizer: Any, card: Mapping[str, Any]) -> None:
     """Writes a checkpoint in the background; `card` is JSON that says what this is."""
-    if not processes.is_first() or step == self.latest():
+    if not hosts.is_first() or step == self.latest():
       return
     params, optimizer = jax.device_get((params, optimizer))
     self._manager.save(step, args=ocp.args.Composite(

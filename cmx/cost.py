@@ -21,8 +21,8 @@ from cmx import loop
 from cmx import methods as methods_lib
 from cmx import mixtures as mixtures_lib
 from cmx import model
-from cmx import parallel
 from cmx import train
+from cmx.runtime import devices as devices_lib
 
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.
 USUAL_WIDTHS = {"vectors": 4_800, "words": 300, "minilm": 384, "efficientnet_lite0": 1_280}
@@ -138,7 +138,7 @@ def row(config: config_lib.Config, modalities: model.Modalities, classes: int, d
   """
   method, settings = methods_lib.named(config.method), train.settings_of(config)
   modalities = modalities[:1] if method.reference else modalities
-  parallel.check_batch(settings.batch, settings.accumulate, devices)
+  devices_lib.check_batch(settings.batch, settings.accumulate, devices)
   key = jax.eval_shape(lambda: jax.random.key(0))
   params = jax.eval_shape(
     lambda key: model.init(key, modalities, method, config.network, classes), key)
@@ -176,7 +176,7 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
     _bytes((batch, mixtures)), kept, _bytes(trainable),
     _bytes(added) + (_bytes(trainable) if settings.accumulate > 1 else 0),
     train.flops(config, method, modalities, transform, *arguments),
-    parallel.compiled_bytes(step, 1, *arguments, donate=(0,)) if compiled else None)
+    devices_lib.compiled_bytes(step, 1, *arguments, donate=(0,)) if compiled else None)
 
 
 def _mixtures(config: config_lib.Config) -> dict[str, gmm.Mixture]:

@@ -11,9 +11,9 @@ from cmx import checkpoint
 from cmx import encoders
 from cmx import features as features_lib
 from cmx import modalities as modalities_lib
-from cmx import parallel
 from cmx import retrieval
 from cmx.folders import reading
+from cmx.runtime import devices
 
 BATCH = 64  # examples a forward pass
 
@@ -43,8 +43,8 @@ def embed(run: checkpoint.Run, modality: str, inputs: Sequence[Any],
   if x.shape[1:] != tuple(row.shape):
     raise ValueError(f"inputs of shape {list(x.shape[1:])}; expected {list(row.shape)} for "
                      f"modality {row.name!r}")
-  size = parallel.rounded_up(BATCH)
-  read, params = features_lib.reader(run, row, [layer], size), parallel.replicate(run.params)
+  size = devices.rounded_up(BATCH)
+  read, params = features_lib.reader(run, row, [layer], size), devices.replicate(run.params)
   return np.concatenate([read(params, x[i:i + size])[layer] for i in range(0, len(x), size)])
 
 

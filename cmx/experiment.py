@@ -24,13 +24,13 @@ from cmx import gmm
 from cmx import methods
 from cmx import mixtures as mixtures_lib
 from cmx import preflight
-from cmx import processes
 from cmx import results
 from cmx import retrieval
 from cmx import splits
 from cmx import tables
 from cmx import train
 from cmx.encoders import cache
+from cmx.runtime import hosts
 
 REFERENCE = "reference"
 
@@ -38,7 +38,7 @@ REFERENCE = "reference"
 def open_data(config: config_lib.Config) -> data.Dataset:
   """The data set of a run: loaded, restricted to what the run may see, and encoded."""
   dataset = data.load(config.data)
-  with processes.first_alone("encoding"):
+  with hosts.first_alone("encoding"):
     dataset = cache.encoded(dataset, config)
   return splits.visible(config, dataset)
 
@@ -82,7 +82,7 @@ def train_row(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib
     return _trained(theirs, dataset, reference)
   checkpoint.check_workdir(workdir, ours)
   run = _trained(theirs, dataset, reference)
-  with processes.first_alone("mixtures"):
+  with hosts.first_alone("mixtures"):
     fits = mixtures_lib.needed(ours, run, dataset, reference)
   return _trained(ours, dataset, workdir, run, {layer: fit.mixture for layer, fit in fits.items()})
 
@@ -99,7 +99,7 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
 
 def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
   """The result of a run, as of `results.run_result`: tables by layer and read-out, recognition."""
-  with processes.first_alone("evaluation"):
+  with hosts.first_alone("evaluation"):
     return _evaluated(run, dataset, workdir)
 
 
@@ -162,7 +162,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       _report(result, f"seed {each.seed}, {number}/{len(rows)}")
       if row != REFERENCE:
         found.append(result)
-    if processes.is_first():
+    if hosts.is_first():
       text = tables.write(workdir, found, paper=paper)
   return text
 

@@ -14,14 +14,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from cmx import batches
 from cmx import checkpoint
 from cmx import data
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
 from cmx import model
-from cmx import parallel
-from cmx import progress
+from cmx.runtime import devices
+from cmx.runtime import prefetch
+from cmx.runtime import progress
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
 _CARD = "card.json"  # what the features are of; a folder made by other means need not have one
@@ -59,8 +59,8 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   check(run, dataset, split)
   temporary = folder.with_name(folder.name + ".incomplete")
   shutil.rmtree(temporary, ignore_errors=True)
-  params = parallel.replicate(run.params)
-  batch = parallel.rounded_up(batch)
+  params = devices.replicate(run.params)
+  batch = devices.rounded_up(batch)
   for modality in run.modalities:
     source = dataset.splits[split][modality.name]
     chosen = order(len(source), limit)
@@ -143,7 +143,7 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
 
   Args:
     run: trained network.
-    params: its parameters on the devices: `parallel.replicate(run.params)`.
+    params: its parameters on the devices: `devices.replicate(run.params)`.
     modality: row of the run.
     source: examples of the modality, encoded as for the run.
     chosen: indices of the examples, int [N].
@@ -164,7 +164,7 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
     return [source[int(i)] for i in chosen[parts[part]:parts[part] + batch]]
 
   what = f"{run.config.method}, {modality.name}"
-  with (batches.Prefetch(examples_of, 0, len(parts)) as ahead,
+  with (prefetch.Prefetch(examples_of, 0, len(parts)) as ahead,
         progress.Progress(what, len(chosen), "examples") as line):
     for start, examples in zip(parts, ahead):
       x = np.stack([example["input"] for example in examples])
@@ -188,7 +188,7 @@ def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Seque
       raise ValueError(f"layer {missing[0]!r}; expected one of {', '.join(outputs)}")
     return {layer: outputs[layer] for layer in layers}
 
-  return parallel.by_rows(forward, batch)
+  return devices.by_rows(forward, batch)
 
 
 def load(folder: pathlib.Path) -> Features:

@@ -19,8 +19,8 @@ import numpy as np
 from cmx import em
 from cmx import gmm
 from cmx import locks
-from cmx import progress
 from cmx import sums
+from cmx.runtime import progress
 
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
 Names = Callable[[int], str]  # what an example is called, by its index in a pass

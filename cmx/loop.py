@@ -21,13 +21,13 @@ import jax
 import numpy as np
 import optax
 
-from cmx import batches
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import metrics as metrics_lib
-from cmx import parallel
-from cmx import processes
-from cmx import progress
+from cmx.runtime import devices
+from cmx.runtime import hosts
+from cmx.runtime import prefetch
+from cmx.runtime import progress
 
 Metrics = Mapping[str, jax.Array]  # scalars by name
 
@@ -56,7 +56,7 @@ def begin(step: int, trainable: Mapping[str, Any], frozen: Mapping[str, Any],
           transform: optax.GradientTransformation) -> State:
   """A state after `step` steps, its optimiser fresh, on every device; the given trees stay."""
   trainable, frozen = dict(trainable), dict(frozen)
-  return parallel.replicate(State(np.int32(step), trainable, frozen, transform.init(trainable)))
+  return devices.replicate(State(np.int32(step), trainable, frozen, transform.init(trainable)))
 
 
 def save(state: State, checkpoints: checkpoint.Checkpoints, card: Mapping[str, Any]) -> None:
@@ -71,7 +71,7 @@ def resume(state: State, checkpoints: checkpoint.Checkpoints) -> State:
   if done is None:
     return state
   params, optimizer = (checkpoints.restore(done, item) for item in ("params", "optimizer"))
-  return parallel.replicate(State(
+  return devices.replicate(State(
     np.int32(done), {name: params[name] for name in state.trainable},
     {name: params[name] for name in state.frozen},
     flax.serialization.from_state_dict(state.optimizer, optimizer)))
@@ -107,9 +107,9 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
   """
   first, saved, pending = int(state.step), time.monotonic(), None
   with (_writer(workdir, first, log) as writer,
-        batches.Prefetch(batch_at, first, last) as stream,
+        prefetch.Prefetch(batch_at, first, last) as stream,
         progress.Progress(name, total, "steps", done=first) as line, _sigterm() as told_to_stop):
-    meter = _Meter(stream, examples, parallel.peak_flops(log.peak_flops))
+    meter = _Meter(stream, examples, devices.peak_flops(log.peak_flops))
 
     def report(index: int, metrics: Metrics) -> None:
       _check(index, metrics)
@@ -141,7 +141,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
 def _writer(workdir: pathlib.Path, done: int,
             log: config_lib.Log) -> contextlib.AbstractContextManager:
   """Gives a writer of metrics; None in all processes but the first."""
-  if processes.is_first():
+  if hosts.is_first():
     return metrics_lib.Writer(workdir, done, log.tensorboard)
   return contextlib.nullcontext()
 
@@ -154,7 +154,7 @@ class _Meter:
     flops: of a step on one device; None where nobody counted.
   """
 
-  def __init__(self, stream: batches.Prefetch, examples: int, peak: float):
+  def __init__(self, stream: prefetch.Prefetch, examples: int, peak: float):
     self.peak, self.flops = peak, None
     self._stream, self._examples, self._since = stream, examples, (0.0, 0, 0.0)
 
@@ -182,8 +182,8 @@ class _Meter:
 @contextlib.contextmanager
 def _sigterm() -> Iterator[Callable[[], bool]]:
   """Gives a function that says whether SIGTERM has come, which does nothing else meanwhile."""
-  if processes.several():  # to be asked after each step
-    yield processes.agreed_to_stop
+  if hosts.several():  # to be asked after each step
+    yield hosts.agreed_to_stop
     return
   came = threading.Event()
   if threading.current_thread() is not threading.main_thread():

@@ -17,8 +17,8 @@ from cmx import em
 from cmx import features
 from cmx import fits
 from cmx import methods
-from cmx import parallel
 from cmx import sums
+from cmx.runtime import devices
 
 
 def components_of(config: config_lib.Config) -> int | None:
@@ -97,9 +97,9 @@ def _streamed(config, run, dataset, reference, layer):
   modality = run.modalities[0]
   examples = dataset.splits[data.TRAIN][modality.name]
   chosen = features.order(len(examples), config.mixture.examples)
-  batch = parallel.rounded_up(config.evaluation.batch)
+  batch = devices.rounded_up(config.evaluation.batch)
   read = features.reader(run, modality, [layer], batch)
-  params = parallel.replicate(run.params)
+  params = devices.replicate(run.params)
 
   def passes():
     for _, _, found in features.stream(run, params, modality, examples, chosen, [layer], batch,

@@ -11,9 +11,9 @@ from cmx import em
 from cmx import methods
 from cmx import mixtures
 from cmx import model
-from cmx import parallel
 from cmx import retrieval
 from cmx import towers
+from cmx.runtime import devices
 
 
 class Limit(NamedTuple):
@@ -72,7 +72,7 @@ def check(config: config_lib.Config) -> None:
         raise ValueError(f"config.{name} {value}; expected {limit.words}")
   method = methods.named(config.method)
   for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
-    parallel.check_batch(settings.batch, settings.accumulate)
+    devices.check_batch(settings.batch, settings.accumulate)
   towers.precision(config.network)
   if method.components is not None:
     em.check(mixtures.components_of(config), config.mixture.covariance, config.mixture.restarts)

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from cmx import parallel
+from cmx.runtime import devices
 
 Chunks = Callable[[], Iterable[np.ndarray]]  # a call starts a pass over the same examples [n, D]
 
@@ -59,10 +59,10 @@ def over(function: Callable, chunks: Chunks, size: int, *constants: Any) -> Any:
     ValueError: if there are no examples.
   """
   mapped = _mapped(function, len(constants))
-  constants = parallel.replicate(constants)
+  constants = devices.replicate(constants)
   total, waiting = None, None
   for batch in _batches(chunks, size):
-    current = mapped(parallel.shard(batch), *constants)  # runs while the last one's parts are added
+    current = mapped(devices.shard(batch), *constants)  # runs while the last one's parts are added
     total, waiting = _add(total, waiting), current
   if waiting is None:
     raise ValueError("no examples to sum over; expected 1 or more")
@@ -71,8 +71,8 @@ def over(function: Callable, chunks: Chunks, size: int, *constants: Any) -> Any:
 
 @functools.cache
 def _mapped(function: Callable, constants: int) -> Callable:
-  return parallel.pmap(lambda batch, *rest: function(*batch, *rest), 0, 1 + constants,
-                       gathered=True)
+  return devices.pmap(lambda batch, *rest: function(*batch, *rest), 0, 1 + constants,
+                      gathered=True)
 
 
 def _batches(chunks: Chunks, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -18,8 +18,8 @@ from cmx import loop
 from cmx import losses
 from cmx import methods as methods_lib
 from cmx import model
-from cmx import parallel
-from cmx import processes
+from cmx.runtime import devices
+from cmx.runtime import hosts
 from cmx.weights import start
 
 
@@ -94,10 +94,10 @@ def make_step(config: config_lib.Config, method: methods_lib.Method, modalities:
   """The pmapped train step: (state, batch, mixtures, key) -> (state, metrics).
 
   The state is whole on every device and is donated; the batch has a leading device axis (see
-  `parallel.shard`); the rest is as for `step_of_device`.
+  `devices.shard`); the rest is as for `step_of_device`.
   """
   step = step_of_device(config, method, modalities, transform)
-  return parallel.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
+  return devices.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
 
 
 def flops(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
@@ -108,7 +108,7 @@ def flops(config: config_lib.Config, method: methods_lib.Method, modalities: mod
   """
   plain = dataclasses.replace(settings_of(config), accumulate=1, recompute=False)
   config = dataclasses.replace(config, reference=plain, optimizer=plain)
-  return parallel.flops(step_of_device(config, method, modalities, transform), 1, *arguments)
+  return devices.flops(step_of_device(config, method, modalities, transform), 1, *arguments)
 
 
 def step_of_device(config: config_lib.Config, method: methods_lib.Method,
@@ -124,11 +124,11 @@ def step_of_device(config: config_lib.Config, method: methods_lib.Method,
 
   def step(state, batch, mixtures, key):
     size = len(batch[reference]["label"])
-    keys = parallel.example_keys(jax.random.fold_in(key, state.step), size)
+    keys = devices.example_keys(jax.random.fold_in(key, state.step), size)
     gradient, metrics = _accumulated(
       lambda part: jax.grad(loss, has_aux=True)(state.trainable, state.frozen, mixtures, *part),
       (batch, keys), settings.accumulate)
-    gradient, metrics = parallel.mean((gradient, metrics))
+    gradient, metrics = devices.mean((gradient, metrics))
     updates, new = transform.update(gradient, state.optimizer, state.trainable)
     metrics["gradient_norm"] = optax.tree.norm(gradient)
     trainable = optax.apply_updates(state.trainable, updates)
@@ -208,7 +208,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   method = methods_lib.named(config.method)
   modalities = dataset.modalities[:1] if method.reference else dataset.modalities
   settings = settings_of(config)
-  parallel.check_batch(settings.batch, settings.accumulate)
+  devices.check_batch(settings.batch, settings.accumulate)
   if method.components is not None and not mixtures:
     raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
                      "first")
@@ -218,20 +218,20 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     key, modalities, method, config.network, len(dataset.classes)))(key)
   if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
     params = start.from_file(params, config, method, modalities[0], dataset.classes)
-  with processes.first_alone("claim"):
+  with hosts.first_alone("claim"):
     checkpoint.claim(workdir, config)  # only now: what is refused leaves no trace
   warm: dict[str, set[str]] = {}
   if reference is not None:
     params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
                                     method)
   samplers = batches.samplers(dataset._replace(modalities=modalities))
-  constants = parallel.replicate((dict(mixtures or {}), key))
+  constants = devices.replicate((dict(mixtures or {}), key))
   card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
-  rows = processes.part(settings.batch)
+  rows = hosts.part(settings.batch)
 
   def batch_at(index):
-    return parallel.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
-                                           augment=config.augment, rows=rows))
+    return devices.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
+                                          augment=config.augment, rows=rows))
 
   with (checkpoint.locked(workdir),
         checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
@@ -257,6 +257,6 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     if not settings.steps:  # weights from outside, kept as they are
       loop.save(loop.begin(0, params, {}, optimizer(settings, 0, {})), checkpoints, card)
     checkpoints.wait()
-  processes.wait("saved")
+  hosts.wait("saved")
   return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
                         card["provenance"])

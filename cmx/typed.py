@@ -1,4 +1,4 @@
-"""Trees of dataclasses from and to plain values, each value checked against its field's type."""
+"""A config by dotted name, and as JSON: every value checked against its field's type."""
 
 import dataclasses
 import types

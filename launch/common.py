@@ -10,7 +10,7 @@ from absl import flags
 from absl import logging
 
 from cmx import config as config_lib
-from cmx import progress
+from cmx.runtime import progress
 from launch import config_flag
 from launch import hosts
 
@@ -55,11 +55,11 @@ def _guarded(main: Callable[[Sequence[str]], None],
 
 def _set_up(processes: int) -> None:
   import jax  # after the flags: importing it takes a second, and --help should not
-  from cmx import parallel
+  from cmx.runtime import devices
   config = CONFIG.value
   rows = [config, *(config_lib.for_method(config, row) for row in config.rows)]
-  parallel.use_cores([settings.batch // max(settings.accumulate, 1) // processes
-                      for row in rows for settings in (row.reference, row.optimizer)])
+  devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
+                     for row in rows for settings in (row.reference, row.optimizer)])
   if COMPILATION_CACHE.value:
     folder = pathlib.Path(COMPILATION_CACHE.value).expanduser()
     jax.config.update("jax_compilation_cache_dir", os.fspath(folder))

@@ -18,7 +18,7 @@ from cmx import config as config_lib
 from cmx import cost
 from cmx import experiment
 from cmx import methods
-from cmx import progress
+from cmx.runtime import progress
 from launch import common
 
 ROWS = flags.DEFINE_list("rows", list(methods.PAPER),

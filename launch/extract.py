@@ -14,7 +14,7 @@ from cmx import checkpoint
 from cmx import data
 from cmx import experiment
 from cmx import features
-from cmx import progress
+from cmx.runtime import progress
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)

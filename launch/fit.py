@@ -15,7 +15,7 @@ from cmx import experiment
 from cmx import fits
 from cmx import methods
 from cmx import mixtures
-from cmx import progress
+from cmx.runtime import progress
 from launch import common
 
 REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",

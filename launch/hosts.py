@@ -16,9 +16,10 @@ FLAGS = (COORDINATOR, PROCESSES, PROCESS)
 
 def join() -> int:
   """Joins the other processes, if there are any; the first alone speaks. Returns their number."""
-  from cmx import processes  # after the flags: importing JAX takes a second, and --help should not
-  count = processes.join(COORDINATOR.value, PROCESSES.value, PROCESS.value)
-  if count > 1 and not processes.is_first():
+  # After the flags: importing JAX takes a second, and --help should not.
+  from cmx.runtime import hosts
+  count = hosts.join(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+  if count > 1 and not hosts.is_first():
     logging.set_verbosity(logging.WARNING)
     sys.stdout = open(os.devnull, "w")
   return count

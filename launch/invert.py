@@ -15,9 +15,9 @@ from absl import flags
 from absl import logging
 
 from cmx import checkpoint
-from cmx import progress
 from cmx.invert import running
 from cmx.inverted import store
+from cmx.runtime import progress
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)

@@ -17,7 +17,7 @@ from absl import logging
 from cmx import checkpoint
 from cmx import experiment
 from cmx import ladder
-from cmx import progress
+from cmx.runtime import progress
 from launch import common
 
 REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",

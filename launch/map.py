@@ -14,9 +14,9 @@ from cmx import checkpoint
 from cmx import data
 from cmx import experiment
 from cmx import features
-from cmx import progress
 from cmx.report import map_alone
 from cmx.report import opening
+from cmx.runtime import progress
 from launch import common
 
 DEFAULT = opening.Options()

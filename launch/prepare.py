@@ -14,8 +14,8 @@ from absl import logging
 from cmx import data
 from cmx import experiment
 from cmx import pictures
-from cmx import processes
-from cmx import progress
+from cmx.runtime import hosts
+from cmx.runtime import progress
 from launch import common
 
 PICTURE = flags.DEFINE_string("picture", None,
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
   del argv
   started, config = time.monotonic(), common.CONFIG.value
   data.prepare(config.data)
-  if PICTURE.value and processes.is_first():
+  if PICTURE.value and hosts.is_first():
     pictures.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
   dataset = experiment.open_data(config)
   for modality in dataset.modalities:

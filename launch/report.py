@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import progress
 from cmx.report import opening
 from cmx.report import page
+from cmx.runtime import progress
 from launch import common
 
 DEFAULT = opening.Options()

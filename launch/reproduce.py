@@ -16,7 +16,7 @@ from absl import logging
 from cmx import data
 from cmx import experiment
 from cmx import methods
-from cmx import progress
+from cmx.runtime import progress
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/world",

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import progress
 from cmx.annotations import writing
+from cmx.runtime import progress
 from launch import common
 
 DEFAULT = writing.Options()

@@ -17,8 +17,8 @@ from absl import logging
 from cmx import data
 from cmx import methods
 from cmx import points as points_lib
-from cmx import progress
 from cmx import sweep
+from cmx.runtime import progress
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", "runs/sweep", "Folder of the sweep.")

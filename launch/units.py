@@ -16,10 +16,10 @@ from absl import logging
 
 from cmx import data
 from cmx import experiment
-from cmx import progress
 from cmx.dissection import comparison
 from cmx.dissection import findings
 from cmx.dissection import study
+from cmx.runtime import progress
 from launch import common
 
 DEFAULT = findings.Options()

@@ -10,6 +10,7 @@ from cmx import batches
 from cmx import config as config_lib
 from cmx import data
 from cmx import modalities as modalities_lib
+from cmx.runtime import prefetch
 
 PLAIN = config_lib.Augment(shift=0, brightness=0.0, vector_dropout=0.0, vector_noise=0.0)
 
@@ -192,7 +193,7 @@ def test_prefetch_keeps_the_order_with_several_threads():
   def make(step):
     time.sleep(0.002 * (step % 3))
     return step * 10
-  with batches.Prefetch(make, 4, 24, workers=3) as stream:
+  with prefetch.Prefetch(make, 4, 24, workers=3) as stream:
     assert list(stream) == [10 * step for step in range(4, 24)]
 
 
@@ -201,7 +202,7 @@ def test_prefetch_names_the_step_that_failed():
     if step == 3:
       raise ValueError("broken file")
     return step
-  with batches.Prefetch(make, 0, 10) as stream:
+  with prefetch.Prefetch(make, 0, 10) as stream:
     with pytest.raises(ValueError, match="broken file") as error:
       list(stream)
   assert error.value.__notes__ == ["while reading the input of step 3"]
@@ -209,13 +210,13 @@ def test_prefetch_names_the_step_that_failed():
 
 def test_prefetch_stops_its_threads_when_left_early():
   made = []
-  with batches.Prefetch(lambda step: made.append(step), 0, 10_000, workers=2) as stream:
+  with prefetch.Prefetch(lambda step: made.append(step), 0, 10_000, workers=2) as stream:
     next(iter(stream))
   assert not [t for t in threading.enumerate() if t.name.startswith("input")]
   assert len(made) < 10  # it ran ahead by its depth, not to the end
 
 
 def test_prefetch_tells_how_long_it_kept_the_consumer_waiting():
-  with batches.Prefetch(lambda step: time.sleep(0.02), 0, 5) as stream:
+  with prefetch.Prefetch(lambda step: time.sleep(0.02), 0, 5) as stream:
     list(stream)
   assert 0.09 < stream.waited_s < 1.0

@@ -6,7 +6,7 @@ import pytest
 
 from cmx import budget
 from cmx import cost
-from cmx import parallel
+from cmx.runtime import devices
 
 GB = 10**9
 
@@ -41,7 +41,7 @@ def test_input_that_takes_longer_decides():
 
 
 def test_every_kind_has_a_peak():
-  assert all(kind.known_as in parallel.PEAK_FLOPS for kind in budget.KINDS.values())
+  assert all(kind.known_as in devices.PEAK_FLOPS for kind in budget.KINDS.values())
 
 
 def test_the_text_has_a_line_for_each_row_and_kind():

@@ -17,7 +17,7 @@ import pytest
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import modalities
-from cmx import parallel
+from cmx.runtime import devices as devices_lib
 
 ROOT = pathlib.Path(__file__).parents[1]
 ROWS = (modalities.NATURAL._replace(shape=(32, 32, 3)),
@@ -162,7 +162,7 @@ print(jax.device_count(), float(placed["fc8"]["shared"]["bias"].sum()), run.step
 
 
 def test_a_run_of_eight_devices_opens_on_any_other_number(tmp_path):
-  save(tmp_path, 5, tree=lambda step: parallel.replicate(params(step)))
+  save(tmp_path, 5, tree=lambda step: devices_lib.replicate(params(step)))
   processes = [python(LOADER, tmp_path, devices=devices) for devices in (1, 3)]
   said = [process.communicate(timeout=120)[0].split() for process in processes]
   assert said == [["1", "30.0", "5"], ["3", "30.0", "5"]]

@@ -6,9 +6,9 @@ import tiny
 from cmx import checkpoint
 from cmx import data
 from cmx import features
-from cmx import model
 from cmx import methods
-from cmx import parallel
+from cmx import model
+from cmx.runtime import devices
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def parts(opened, modality, layers, batch, chosen=None):
   row = next(row for row in run.modalities if row.name == modality)
   source = dataset.splits[data.VALIDATION][modality]
   chosen = np.arange(len(source)) if chosen is None else chosen
-  return list(features.stream(run, parallel.replicate(run.params), row, source, chosen, layers,
+  return list(features.stream(run, devices.replicate(run.params), row, source, chosen, layers,
                               batch))
 
 

@@ -15,7 +15,7 @@ import pytest
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import loop
-from cmx import parallel
+from cmx.runtime import devices
 
 LOG = config_lib.Log(metrics_steps=2, checkpoint_seconds=1e9, keep=3)
 TRANSFORM = optax.adam(0.1)
@@ -24,7 +24,7 @@ TRUE = np.array([1.0, -2.0, 3.0], np.float32)
 
 def batch_at(index):
   x = np.random.default_rng(index).normal(size=(16, 3)).astype(np.float32)
-  return parallel.shard({"x": x, "y": x @ TRUE})
+  return devices.shard({"x": x, "y": x @ TRUE})
 
 
 def step_of(damage=None):
@@ -36,12 +36,12 @@ def step_of(damage=None):
 
   def step(state, batch):
     value, gradient = jax.value_and_grad(loss)(state.trainable, batch, state.step)
-    value, gradient = parallel.mean((value, gradient))
+    value, gradient = devices.mean((value, gradient))
     updates, optimizer = TRANSFORM.update(gradient, state.optimizer)
     trainable = optax.apply_updates(state.trainable, updates)
     return loop.State(state.step + 1, trainable, state.frozen, optimizer), {"loss": value}
 
-  return parallel.pmap(step, batch_argnum=1, arguments=2, donate=(0,))
+  return devices.pmap(step, batch_argnum=1, arguments=2, donate=(0,))
 
 
 def fresh():

@@ -15,8 +15,8 @@ from cmx import config as config_lib
 from cmx import loop
 from cmx import methods
 from cmx import model
-from cmx import parallel
 from cmx import train
+from cmx.runtime import devices as devices_lib
 import tiny
 
 SGD = optax.sgd(1.0)  # one step changes parameters by minus their gradient
@@ -153,7 +153,7 @@ def counted(config, dataset, frozen=(), transform=SGD):
   state = train.begin_phase(0, parameters(config, dataset), train.Phase(frozen, 0, 9), transform)
   size = config.optimizer.batch
   batch = batches.batch_at(batches.samplers(dataset), 0, 0, size, augment=config.augment)
-  return train.flops(config, method, dataset.modalities, transform, state, parallel.shard(batch),
+  return train.flops(config, method, dataset.modalities, transform, state, devices_lib.shard(batch),
                      {}, jax.random.key(0))
 
 

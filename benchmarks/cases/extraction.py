@@ -9,7 +9,7 @@ from benchmarks import harness
 from benchmarks import networks
 from cmx import checkpoint
 from cmx import features
-from cmx import parallel
+from cmx.runtime import devices
 
 _BATCH = 256
 
@@ -28,7 +28,7 @@ def _cmx(count: int, size: int) -> Callable[[], Any]:
   run = checkpoint.Run(made.config, tuple(map(str, range(networks.CLASSES))), made.rows,
                        made.params, 0)
   read = features.reader(run, made.rows[0], ["fc7"], _BATCH)
-  params, x = parallel.replicate(run.params), made.examples["natural"]["input"]
+  params, x = devices.replicate(run.params), made.examples["natural"]["input"]
   return lambda: np.concatenate([read(params, x[i:i + _BATCH])["fc7"]
                                  for i in range(0, count, _BATCH)])
 

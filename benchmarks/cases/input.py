@@ -18,8 +18,9 @@ from cmx import data
 from cmx import experiment
 from cmx import methods
 from cmx import model
-from cmx import parallel
 from cmx import train
+from cmx.runtime import devices
+from cmx.runtime import prefetch
 from configs import world
 
 _SMALL = {"data.world.natural": 20, "data.world.clipart": 10, "data.world.spatial_text": 10,
@@ -62,7 +63,7 @@ def _batches(steps: int) -> Callable[[], Any]:
 
   def run():
     make = functools.partial(batches.batch_at, natural, 0, size=32, augment=config.augment)
-    with batches.Prefetch(make, 0, steps) as stream:
+    with prefetch.Prefetch(make, 0, steps) as stream:
       return np.array([sum(len(batch["natural"]["label"]) for batch in stream)])
 
   return run
@@ -104,16 +105,16 @@ def _steps(steps: int, ahead: bool) -> Callable[[], Any]:
   transform = train.optimizer(settings, settings.steps, {})
   state = [train.begin_phase(0, params, train.phases(method, settings)[0], transform)]
   step = train.make_step(config, method, rows, transform)
-  constants, samplers = parallel.replicate(({}, jax.random.key(0))), batches.samplers(dataset)
+  constants, samplers = devices.replicate(({}, jax.random.key(0))), batches.samplers(dataset)
 
   def batch_at(index):
-    return parallel.shard(batches.batch_at(samplers, 0, index, settings.batch,
-                                           augment=config.augment))
+    return devices.shard(batches.batch_at(samplers, 0, index, settings.batch,
+                                          augment=config.augment))
 
   first = batch_at(0)
 
   def run():
-    with batches.Prefetch(batch_at if ahead else lambda index: first, 0, steps) as stream:
+    with prefetch.Prefetch(batch_at if ahead else lambda index: first, 0, steps) as stream:
       for batch in stream:
         state[0], metrics = step(state[0], batch, *constants)
     return np.array([metrics["loss"]])

@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks import networks
-from cmx import parallel
 from cmx import train
+from cmx.runtime import devices
 
 _WHY = ("XLA's convolutions on CPUs reach less of a core's peak than oneDNN's, the weight gradient "
         "of conv2 least.")
@@ -43,8 +43,8 @@ def _cmx(setting: Callable[[str], networks.Setting], method: str) -> Callable[[]
   transform = train.optimizer(settings, settings.steps, {})
   state = [train.begin_phase(0, made.params, phase, transform)]
   step = train.make_step(made.config, made.method, made.rows, transform)
-  constants = parallel.replicate(({}, jax.random.key(0)))
-  placed = parallel.shard(made.examples)
+  constants = devices.replicate(({}, jax.random.key(0)))
+  placed = devices.shard(made.examples)
 
   def run():
     state[0], metrics = step(state[0], placed, *constants)

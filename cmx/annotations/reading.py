@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cmx import annotations
-from cmx import progress
 from cmx.annotations import ade20k
 from cmx.annotations import coco
 from cmx.annotations import labelme
 from cmx.cmplaces import archives
+from cmx.runtime import progress
 
 _SUFFIXES = (".xml", ".json")
 

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 from cmx import annotations
-from cmx import progress
 from cmx.annotations import reading
 from cmx.annotations import rendering
 from cmx.cmplaces import categories
 from cmx.cmplaces import lists
+from cmx.runtime import progress
 
 _SHOWN = 20  # bad files that a message names
 

@@ -9,7 +9,7 @@ import pathlib
 import re
 from collections.abc import Iterable
 
-from cmx import progress
+from cmx.runtime import progress
 
 NAME = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")

@@ -20,7 +20,7 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
-from cmx import processes
+from cmx.runtime import hosts
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -87,10 +87,10 @@ def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:
 def prepare(data: config_lib.Data) -> None:
   """Makes the records of a data set on disk unless they are there already."""
   module = _module(data.name)
-  if processes.several() and hasattr(module, "share"):
+  if hosts.several() and hasattr(module, "share"):
     module.share(data)
-    processes.wait("shares")
-  with processes.first_alone("preparing"):
+    hosts.wait("shares")
+  with hosts.first_alone("preparing"):
     module.prepare(data)
 
 

@@ -12,9 +12,9 @@ import tensorflow_datasets as tfds
 
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
-from cmx import progress
 from cmx.data import _records
 from cmx.folders import reading
+from cmx.runtime import progress
 
 _SPLITS = {data_lib.TRAIN: ("train",), data_lib.VALIDATION: ("validation", "test")}
 

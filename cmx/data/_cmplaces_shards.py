@@ -20,7 +20,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer
 
-from cmx import cores
 from cmx import modalities as modalities_lib
 from cmx.cmplaces import archives
 from cmx.cmplaces import categories
@@ -30,6 +29,7 @@ from cmx.cmplaces import layout
 from cmx.cmplaces import planning
 from cmx.data import _shards
 from cmx.folders import reading
+from cmx.runtime import cores
 
 PLAN, RECORDS, WORK = "plan.json", ".records", "parts."
 EXAMPLES = 2_048  # of a shard: some 100 MB of photographs

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cmx import progress
+from cmx.runtime import progress
 
 _WATCHED_SECONDS = 1.0  # between two looks at what Beam's workers have done
 _HINT = ("preparing on Beam needs apache-beam: pip install 'cmx[beam]', or leave the option out: "

@@ -27,7 +27,6 @@ from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import locks
 from cmx import modalities as modalities_lib
-from cmx import processes
 from cmx.cmplaces import categories
 from cmx.cmplaces import contents
 from cmx.cmplaces import layout
@@ -35,6 +34,7 @@ from cmx.data import _classification
 from cmx.data import _cmplaces_shards
 from cmx.data import _records
 from cmx.data import _shards
+from cmx.runtime import hosts
 
 VERSION = "1.0.0"
 SPLITS = (data_lib.TRAIN, data_lib.VALIDATION)
@@ -138,9 +138,9 @@ def share(data: config_lib.Data) -> None:
   """
   for name in () if data.cmplaces.beam else _left(data):
     builder = _builder(data, name)
-    with processes.first_alone(name):
+    with hosts.first_alone(name):
       work = builder.planned(manual_folder(data))
-    _cmplaces_shards.write(work, processes.share)
+    _cmplaces_shards.write(work, hosts.share)
 
 
 def _left(data: config_lib.Data) -> list[str]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from cmx import data as data_lib
-from cmx import progress
 from cmx import units
 from cmx.dissection import objects as objects_lib
 from cmx.dissection import tallying
+from cmx.runtime import progress
 
 
 class Options(NamedTuple):

@@ -15,8 +15,8 @@ import numpy as np
 from cmx import encoders
 from cmx import features
 from cmx import modalities as modalities_lib
-from cmx import parallel
 from cmx.dissection import tallying
+from cmx.runtime import devices
 
 BATCH = 32  # examples a forward pass: about as many as one example has parts
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -32,7 +32,7 @@ def responses(subject: tallying.Subject, row: modalities_lib.Modality) -> Respon
     FileNotFoundError: if the encoder's package is not there any more.
   """
   encoder = encoders.of(subject.run.config, row.kind)
-  batch = parallel.rounded_up(BATCH)
+  batch = devices.rounded_up(BATCH)
   read = features.reader(subject.run, row, subject.layers, batch)
 
   def of(inputs: Sequence[Any]) -> dict[str, np.ndarray]:

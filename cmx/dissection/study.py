@@ -21,7 +21,6 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import display
 from cmx import methods
-from cmx import progress
 from cmx import splits
 from cmx import units
 from cmx.dissection import findings as findings_lib
@@ -29,6 +28,7 @@ from cmx.dissection import looking
 from cmx.dissection import pages
 from cmx.dissection import summary
 from cmx.dissection import tallying
+from cmx.runtime import progress
 
 FOLDER, RESULT, LINES = "units", "units.json", "units.csv"
 

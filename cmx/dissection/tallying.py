@@ -16,9 +16,9 @@ from cmx import features
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import model
-from cmx import parallel
 from cmx import towers
 from cmx import units
+from cmx.runtime import devices
 
 
 class Subject(NamedTuple):
@@ -83,8 +83,8 @@ def subject(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   if not layers or not rows:
     raise ValueError("nothing is left to look at:\n  " + "\n  ".join(missing))
   batch = run.config.evaluation.batch
-  batch = parallel.rounded_up(batch)
-  return Subject(run, parallel.replicate(run.params), tuple(rows), layers,
+  batch = devices.rounded_up(batch)
+  return Subject(run, devices.replicate(run.params), tuple(rows), layers,
                  {row.name: sources[row.name] for row in rows},
                  {row.name: features.order(len(sources[row.name]), limit) for row in rows},
                  towers.layout(run.modalities, run.config.network), batch), missing

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmx import data as data_lib
-from cmx import progress
 from cmx.encoders import matrices
+from cmx.runtime import progress
 
 NAME, KIND = "vectors", "text"
 FORM = ("An .npz with the vectors [N, E] and the examples' keys [N], or an .npy with the keys in a "

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmx import progress
+from cmx.runtime import progress
 
 _SUFFIX = ".index.npz"
 _REPORTED = 10_000  # lines between two looks at the clock

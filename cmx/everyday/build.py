@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from absl import logging
 
-from cmx import progress
 from cmx.everyday import formats
 from cmx.everyday import pictures
 from cmx.everyday import recipe as recipe_lib
+from cmx.runtime import progress
 
 SPATIAL_TEXT = "spatial_text"  # needs no package: words and places stand in the recipe
 VERSIONS = {"npm:@iconify/json": "2.2.535", "npm:@lobehub/fluent-emoji-3d": "1.1.0",

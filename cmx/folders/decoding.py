@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from cmx import cores
 from cmx import data as data_lib
-from cmx import progress
 from cmx.folders import judgement
 from cmx.folders import listing as listing_lib
 from cmx.folders import reading
+from cmx.runtime import cores
+from cmx.runtime import progress
 
 _CHUNK = 256  # items handed to the threads at once
 _THREADS = 4

@@ -11,9 +11,9 @@ from cmx import features as features_lib
 from cmx import fidelity
 from cmx import generator
 from cmx import modalities as modalities_lib
-from cmx import parallel
-from cmx import progress
 from cmx.invert import planning
+from cmx.runtime import devices
+from cmx.runtime import progress
 
 
 class Reading(NamedTuple):
@@ -40,7 +40,7 @@ class Reading(NamedTuple):
 
 def batch_of(plan: planning.Plan) -> int:
   """Examples a forward pass: the run's, made a multiple of the devices."""
-  return parallel.rounded_up(plan.run.config.evaluation.batch)
+  return devices.rounded_up(plan.run.config.evaluation.batch)
 
 
 def painter(plan: planning.Plan, params: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
@@ -52,7 +52,7 @@ def painter(plan: planning.Plan, params: Mapping[str, Any]) -> Callable[[np.ndar
   def paint(params, x):
     return generator.pixels(generator.apply(params, x, plan.layout, plan.features))
 
-  mapped, params = parallel.by_rows(paint, batch_of(plan)), parallel.replicate(dict(params))
+  mapped, params = devices.by_rows(paint, batch_of(plan)), devices.replicate(dict(params))
   return lambda x: mapped(params, np.asarray(x, np.float32))
 
 
@@ -61,7 +61,7 @@ def reader(plan: planning.Plan) -> Callable[[np.ndarray], fidelity.Read]:
   modality, through its frozen encoder where it has one; N <= `batch_of`."""
   config, layer = plan.run.config, plan.settings.layer
   read = features_lib.reader(plan.reader, plan.reference, [layer, "fc8"], batch_of(plan))
-  params = parallel.replicate(plan.reader.params)
+  params = devices.replicate(plan.reader.params)
   encoder = encoders.of(config, "pixels")
 
   def call(pictures):

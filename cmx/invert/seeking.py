@@ -14,8 +14,8 @@ from cmx import inversion
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import model
-from cmx import progress
 from cmx.invert import planning
+from cmx.runtime import progress
 
 
 class Units(NamedTuple):

@@ -24,9 +24,9 @@ from cmx import generator
 from cmx import loop
 from cmx import methods
 from cmx import model
-from cmx import parallel
 from cmx import towers
 from cmx.invert import planning
+from cmx.runtime import devices
 
 _AVERAGED = 2_000  # training pictures whose mean is the mean picture, at most
 _CLIP = 1.0  # global norm of the gradient
@@ -110,13 +110,13 @@ def make_step(plan: planning.Plan, transform: optax.GradientTransformation) -> C
 
   def step(state, batch, params):
     gradient, metrics = jax.grad(loss, has_aux=True)(state.trainable, state.frozen, params, batch)
-    gradient, metrics = parallel.mean((gradient, metrics))
+    gradient, metrics = devices.mean((gradient, metrics))
     updates, new = transform.update(gradient, state.optimizer, state.trainable)
     metrics["gradient_norm"] = optax.tree.norm(gradient)
     trainable = optax.apply_updates(state.trainable, updates)
     return loop.State(state.step + 1, trainable, state.frozen, new), metrics
 
-  return parallel.pmap(step, batch_argnum=1, arguments=3, donate=(0,))
+  return devices.pmap(step, batch_argnum=1, arguments=3, donate=(0,))
 
 
 def train(plan: planning.Plan, folder: pathlib.Path) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def train(plan: planning.Plan, folder: pathlib.Path) -> dict[str, Any]:
     SystemExit: after SIGTERM, with the state saved.
   """
   settings, run = plan.settings, plan.run
-  parallel.check_batch(settings.batch)
+  devices.check_batch(settings.batch)
   # what has no part in the training may differ between two uses of a generator
   defaults = config_lib.Inversion()
   own = dataclasses.replace(settings, categories=defaults.categories,
@@ -147,7 +147,7 @@ def train(plan: planning.Plan, folder: pathlib.Path) -> dict[str, Any]:
   key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(settings.layer.encode()))
   params = jax.jit(lambda key: generator.init(key, plan.layout, plan.features, plan.size))(key)
   transform = optimizer(settings)
-  network = parallel.replicate(plan.reader.params)
+  network = devices.replicate(plan.reader.params)
   card = checkpoint.card(config, run.classes, plan.reader.modalities, plan.dataset.fingerprint)
   constants = statistics(plan, gallery(plan, folder))
   with (checkpoint.locked(folder),
@@ -157,7 +157,7 @@ def train(plan: planning.Plan, folder: pathlib.Path) -> dict[str, Any]:
     step = make_step(plan, transform)
     state = loop.run(
       lambda state, batch: step(state, batch, network), state,
-      lambda index: parallel.shard(batch_at(plan, index)), settings.steps,
+      lambda index: devices.shard(batch_at(plan, index)), settings.steps,
       name=f"generator of {settings.layer}", total=settings.steps, workdir=folder,
       log=run.config.log, save=lambda state: loop.save(state, checkpoints, card),
       examples=settings.batch)

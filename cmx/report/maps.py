@@ -2,12 +2,12 @@
 
 from cmx import features as features_lib
 from cmx import figures
-from cmx import progress
 from cmx import tsne
 from cmx.report import map_figure
 from cmx.report import map_page
 from cmx.report import opening
 from cmx.report import section as section_lib
+from cmx.runtime import progress
 
 _EXAMPLES = "map-examples"
 

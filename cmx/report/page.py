@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from cmx import checkpoint
 from cmx import figures
-from cmx import progress
 from cmx.report import answers
 from cmx.report import card
 from cmx.report import curves
@@ -18,6 +17,7 @@ from cmx.report import opening
 from cmx.report import recognition
 from cmx.report import section as section_lib
 from cmx.report import table
+from cmx.runtime import progress
 
 # In the order of the page; a module's `section` is called with the opened runs.
 SECTIONS = (card, table, recognition, curves, maps, answers, dissected, inversions)

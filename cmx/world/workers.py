@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from cmx import cores
-from cmx import progress
+from cmx.runtime import cores
+from cmx.runtime import progress
 from cmx.world import examples
 
 _CHUNK = 96  # examples a task

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from cmx import cores
+from cmx.runtime import cores
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no list of cores on this system")

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from cmx import progress
+from cmx.runtime import progress
 
 
 class Clock:

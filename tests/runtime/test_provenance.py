@@ -6,7 +6,7 @@ import sys
 import jax
 import numpy as np
 
-from cmx import provenance
+from cmx.runtime import provenance
 
 
 def test_it_names_versions_command_and_devices():

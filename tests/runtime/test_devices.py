@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmx import parallel
+from cmx.runtime import devices as devices_lib
 
 
 def drawn(devices, batch=16):
   """A number drawn for each example of a batch [batch], on the first devices."""
   def draw(key, x):
-    return jax.vmap(jax.random.uniform)(parallel.example_keys(key, len(x)))
-  mapped = parallel.pmap(draw, batch_argnum=1, arguments=2, gathered=True)
+    return jax.vmap(jax.random.uniform)(devices_lib.example_keys(key, len(x)))
+  mapped = devices_lib.pmap(draw, batch_argnum=1, arguments=2, gathered=True)
   return np.ravel(mapped(jax.random.key(7), np.zeros((devices, batch // devices))))
 
 
@@ -22,23 +22,23 @@ def test_example_keys_do_not_depend_on_the_number_of_devices():
 
 
 def test_mean_is_over_devices():
-  mapped = parallel.pmap(lambda x: parallel.mean(x.sum()), batch_argnum=0, arguments=1)
+  mapped = devices_lib.pmap(lambda x: devices_lib.mean(x.sum()), batch_argnum=0, arguments=1)
   assert mapped(np.arange(8.0).reshape(8, 1)) == 3.5
 
 
 @pytest.mark.parametrize("count", [1, 5, 8])
 def test_rows_of_any_number_come_back_in_order(count):
   x = np.arange(3.0 * count).reshape(count, 3)
-  doubled = parallel.by_rows(lambda factor, x: {"all": factor * x, "sum": x.sum(axis=1)}, 8)
+  doubled = devices_lib.by_rows(lambda factor, x: {"all": factor * x, "sum": x.sum(axis=1)}, 8)
   found = doubled(jnp.float32(2), x)
   np.testing.assert_array_equal(found["all"], 2 * x)
   np.testing.assert_array_equal(found["sum"], x.sum(axis=1))
 
 
 def test_gather_puts_the_examples_of_all_devices_in_batch_order():
-  mapped = parallel.pmap(lambda x: parallel.gather(x), batch_argnum=0, arguments=1)
+  mapped = devices_lib.pmap(lambda x: devices_lib.gather(x), batch_argnum=0, arguments=1)
   x = np.arange(32.0).reshape(16, 2)
-  np.testing.assert_array_equal(mapped(parallel.shard(x)), x)
+  np.testing.assert_array_equal(mapped(devices_lib.shard(x)), x)
 
 
 def test_a_term_that_gathers_has_the_gradient_of_one_device():
@@ -46,19 +46,20 @@ def test_a_term_that_gathers_has_the_gradient_of_one_device():
   x = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
 
   def coupled(weight, examples):  # every example with every other
-    h = parallel.gather(examples * weight)
+    h = devices_lib.gather(examples * weight)
     return jnp.sum((h @ h.T) ** 2)
 
   def gradient(devices):
-    mapped = parallel.pmap(lambda weight, part: parallel.mean(jax.grad(coupled)(weight, part)),
-                           batch_argnum=1, arguments=2)
+    mapped = devices_lib.pmap(
+      lambda weight, part: devices_lib.mean(jax.grad(coupled)(weight, part)),
+      batch_argnum=1, arguments=2)
     return mapped(np.ones(3, np.float32), x.reshape(devices, -1, 3))
 
   np.testing.assert_allclose(gradient(8), gradient(1), rtol=1e-5)
 
 
 def test_shard_gives_each_device_its_rows():
-  batch = parallel.shard({"x": np.arange(16), "y": np.ones((16, 2, 3))})
+  batch = devices_lib.shard({"x": np.arange(16), "y": np.ones((16, 2, 3))})
   assert batch["x"].shape == (8, 2) and batch["y"].shape == (8, 2, 2, 3)
   assert [part.data.ravel().tolist() for part in batch["x"].addressable_shards] == [
     [i, i + 1] for i in range(0, 16, 2)]
@@ -67,25 +68,25 @@ def test_shard_gives_each_device_its_rows():
 def test_donating_a_replicated_tree_leaves_its_source_whole():
   source = {"host": np.ones((64, 64), np.float32), "device": jnp.ones((64, 64))}
   twice = {"a": source, "b": source}  # the same arrays, as after a warm start
-  grow = parallel.pmap(lambda tree, x: jax.tree.map(lambda leaf: leaf + x.sum(), tree),
-                       batch_argnum=1, arguments=2, donate=(0,))
-  grown = grow(parallel.replicate(twice), np.ones((8, 1), np.float32))
+  grow = devices_lib.pmap(lambda tree, x: jax.tree.map(lambda leaf: leaf + x.sum(), tree),
+                          batch_argnum=1, arguments=2, donate=(0,))
+  grown = grow(devices_lib.replicate(twice), np.ones((8, 1), np.float32))
   np.testing.assert_array_equal(grown["b"]["host"], 2.0)
   np.testing.assert_array_equal(source["host"], 1.0)
   np.testing.assert_array_equal(source["device"], 1.0)
 
 
 def test_a_batch_that_does_not_split_is_refused():
-  parallel.check_batch(16, parts=2)
+  devices_lib.check_batch(16, parts=2)
   with pytest.raises(ValueError, match="batch size 10 is not divisible by 8 devices$"):
-    parallel.check_batch(10)
+    devices_lib.check_batch(10)
   with pytest.raises(ValueError, match="batch size 16 is not divisible by 8 devices times 4 parts"):
-    parallel.check_batch(16, parts=4)
+    devices_lib.check_batch(16, parts=4)
 
 
 def test_flops_of_a_matrix_product_on_one_device():
   w, x = jax.ShapeDtypeStruct((30, 50), jnp.float32), np.ones((8, 4, 30), np.float32)
-  found = parallel.flops(lambda w, x: parallel.mean(x @ w), 1, w, x)
+  found = devices_lib.flops(lambda w, x: devices_lib.mean(x @ w), 1, w, x)
   assert found == 2 * 4 * 30 * 50 + 4 * 50  # the product, and a division for each mean
 
 
@@ -99,11 +100,11 @@ class Device:
   ("cpu", 0.0, 0.0), ("cpu", 5e10, 5e10), ("TPU v4", 1e12, 1e12)])
 def test_the_peak_is_the_given_one_or_the_known_device_s(monkeypatch, kind, given, expected):
   monkeypatch.setattr(jax, "local_devices", lambda: [Device(kind)])
-  assert parallel.peak_flops(given) == expected
+  assert devices_lib.peak_flops(given) == expected
 
 
 @pytest.mark.parametrize("cores, batches, expected", [
   (1, [32], 1), (2, [32, 64], 2), (3, [32], 2), (6, [32], 4), (64, [32], 8), (8, [12, 32], 4),
   (8, [15], 1), (2, [], 2), (0, [32], 1)])
 def test_cores_become_devices_as_far_as_batches_divide(cores, batches, expected):
-  assert parallel.devices_of(cores, batches) == expected
+  assert devices_lib.devices_of(cores, batches) == expected

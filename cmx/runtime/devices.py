@@ -1,7 +1,7 @@
 """Devices: the one home of pmap, of collectives between devices and of where arrays lie.
 
 Outside this room nothing has a device axis, but for the batch on its way into a pmapped function.
-How processes share work and wait for each other is in `cmx.processes`.
+How processes share work and wait for each other is in `cmx.runtime.hosts`.
 """
 
 import math
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cmx import cores
+from cmx.runtime import cores
 
 AXIS = "devices"
 
@@ -35,7 +35,7 @@ def pmap(function: Callable, batch_argnum: int, arguments: int, *, gathered: boo
     donate: arguments whose buffers the results may take over; place them with `replicate`.
   """
   in_axes = tuple(0 if i == batch_argnum else None for i in range(arguments))
-  devices = jax.local_devices() if gathered else sorted(  # as `processes.part` cuts batches
+  devices = jax.local_devices() if gathered else sorted(  # as `hosts.part` cuts batches
     jax.devices(), key=lambda device: (device.process_index, device.id))
   return jax.pmap(function, AXIS, in_axes=in_axes, out_axes=0 if gathered else None,
                   donate_argnums=donate, devices=devices)

@@ -18,10 +18,10 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
-from cmx import processes
+from cmx.runtime import hosts
 from configs import cmplaces_smoke
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 DEVICES = 8  # of all processes together, as of the tests' own
 ROWS = ("bl_shfinal",)
 FIELDS = {"data.modalities": ("natural", "description"), "data.cmplaces.image_size": 32,
@@ -109,7 +109,7 @@ def test_two_processes_are_stopped_and_four_go_on_to_the_table_of_one(folder, al
                                    ("host", 2, 0), ("host:1", 2, 2)])
 def test_processes_that_cannot_find_each_other_are_refused(given):
   with pytest.raises(ValueError, match="coordinator .*; expected"):
-    processes.join(*given)
+    hosts.join(*given)
 
 
 @pytest.mark.parametrize("name, value, count", [
@@ -119,7 +119,7 @@ def test_who_has_been_started_with_others_joins_them(monkeypatch, name, value, c
   joined = []
   monkeypatch.setattr(jax.distributed, "initialize", lambda *given: joined.append(given))
   monkeypatch.setenv(name, value)
-  assert processes.join() == count and joined == [(None, None, None)] * (count > 1)
+  assert hosts.join() == count and joined == [(None, None, None)] * (count > 1)
 
 
 def test_work_is_shared_without_rest_or_overlap(monkeypatch):
@@ -128,13 +128,13 @@ def test_work_is_shared_without_rest_or_overlap(monkeypatch):
   shares = []
   for index in range(3):
     monkeypatch.setattr(jax, "process_index", lambda index=index: index)
-    shares.append(processes.share(pieces))
-    rows += [*batch[processes.part(len(batch))]]
+    shares.append(hosts.share(pieces))
+    rows += [*batch[hosts.part(len(batch))]]
   assert sorted(sum(shares, [])) == pieces and max(map(len, shares)) - min(map(len, shares)) <= 1
   np.testing.assert_array_equal(rows, batch)
 
 
 def test_one_process_waits_for_none():
-  processes.wait("here")
-  with processes.first_alone("here"):
-    assert processes.is_first() and not processes.several()
+  hosts.wait("here")
+  with hosts.first_alone("here"):
+    assert hosts.is_first() and not hosts.several()
