@@ -16,9 +16,9 @@ import jax
 import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
-from cmx import locks
 from cmx import modalities as modalities_lib
 from cmx import typed
+from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.runtime import provenance
 
@@ -60,7 +60,7 @@ def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path
   record = path / _RECORD
   if not record.exists():
     path.mkdir(parents=True, exist_ok=True)
-    write_text(record, config_lib.to_json(config) + "\n")
+    writing.write_text(record, config_lib.to_json(config) + "\n")
   return path
 
 
@@ -105,18 +105,11 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
     return
   with (workdir / "lock").open("w") as file:
     try:
-      locks.take(file, wait=False)
+      writing.take(file, wait=False)
     except BlockingIOError as error:
       raise ValueError(f"{workdir} is in use: another process trains in it. Wait for its end or "
                        "stop it, or choose another --workdir") from error
     yield
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a file whole or not at all."""
-  temporary = path.with_name(path.name + ".tmp")
-  temporary.write_text(text)
-  os.replace(temporary, path)
 
 
 class Checkpoints:

@@ -12,7 +12,7 @@ from cmx import encoders
 from cmx import features as features_lib
 from cmx import modalities as modalities_lib
 from cmx import retrieval
-from cmx.folders import reading
+from cmx.files import reading
 from cmx.runtime import devices
 
 BATCH = 64  # examples a forward pass

@@ -30,6 +30,7 @@ from cmx import splits
 from cmx import tables
 from cmx import train
 from cmx.encoders import cache
+from cmx.files import writing
 from cmx.runtime import hosts
 
 REFERENCE = "reference"
@@ -126,7 +127,7 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
     new = retrieval.retrieval_table(part, settings.layer, settings.readout)
     result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
                                           [new], recognition)["tables"][0]
-  checkpoint.write_text(path, json.dumps(result, indent=1))
+  writing.write_text(path, json.dumps(result, indent=1))
   return result
 
 

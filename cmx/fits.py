@@ -18,8 +18,8 @@ import numpy as np
 
 from cmx import em
 from cmx import gmm
-from cmx import locks
 from cmx import sums
+from cmx.files import writing
 from cmx.runtime import progress
 
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
@@ -49,7 +49,7 @@ def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
   Raises:
     ValueError: as `em.fit`, or if a file is damaged or of other settings.
   """
-  with locks.held(path):
+  with writing.held(path):
     if path.exists():
       arrays = _read(path, settings)
       return Kept(_unpacked(arrays), float(arrays["seconds"]))

@@ -23,6 +23,7 @@ from cmx import fits
 from cmx import gmm
 from cmx import mixtures
 from cmx import sums
+from cmx.files import writing
 
 NAME = "ladder"  # of the folder and of the files in it
 _BLOCK = 4_096  # examples whose likelihood is taken at once
@@ -122,9 +123,9 @@ def write(reference: pathlib.Path, rungs: Sequence[Rung]) -> str:
   writer = csv.DictWriter(buffer, list(rungs[0]), lineterminator="\n")
   writer.writeheader()
   writer.writerows(rungs)
-  checkpoint.write_text(folder / f"{NAME}.json", json.dumps(list(rungs), indent=1))
-  checkpoint.write_text(folder / f"{NAME}.csv", buffer.getvalue())
-  checkpoint.write_text(folder / f"{NAME}.txt", text)
+  writing.write_text(folder / f"{NAME}.json", json.dumps(list(rungs), indent=1))
+  writing.write_text(folder / f"{NAME}.csv", buffer.getvalue())
+  writing.write_text(folder / f"{NAME}.txt", text)
   with figures.style():
     figures.write(figure(rungs), folder, NAME)
   return text

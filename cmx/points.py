@@ -8,10 +8,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cmx import checkpoint
 from cmx import figures
 from cmx import methods
 from cmx import results
+from cmx.files import writing
 
 LABELS = ("field", "value", "method", "seed", "seeds")  # of a point; all else are its measures
 
@@ -67,13 +67,13 @@ def gains(points: Sequence[Point], baseline: str) -> list[Point]:
 def write(workdir: pathlib.Path, points: Sequence[Point]) -> str:
   """Writes sweep.{json,csv,txt}; returns the text, mean mAP in percent for every value and row."""
   rows = summary(points)
-  checkpoint.write_text(workdir / "sweep.json", json.dumps(rows, indent=1))
+  writing.write_text(workdir / "sweep.json", json.dumps(rows, indent=1))
   buffer = io.StringIO()
   keys = list(dict.fromkeys(key for row in rows for key in row))
   writer = csv.DictWriter(buffer, keys, lineterminator="\n")
   writer.writeheader()
   writer.writerows(rows)
-  checkpoint.write_text(workdir / "sweep.csv", buffer.getvalue())
+  writing.write_text(workdir / "sweep.csv", buffer.getvalue())
   names = [key for key in keys if key not in LABELS and not key.endswith(" std")]
   lines = [f"{'field=value':34} {'method':20} " + " ".join(f"{name:>14}" for name in names)]
   for row in rows:
@@ -82,7 +82,7 @@ def write(workdir: pathlib.Path, points: Sequence[Point]) -> str:
                  + " ".join(f"{word:>14}" for word in words))
   title = "Mean mAP (%) over pairs of modalities, and recognition accuracy (%)"
   text = "\n".join([title, *lines, ""])
-  checkpoint.write_text(workdir / "sweep.txt", text)
+  writing.write_text(workdir / "sweep.txt", text)
   return text
 
 

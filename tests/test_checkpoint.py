@@ -17,6 +17,7 @@ import pytest
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import modalities
+from cmx.files import writing
 from cmx.runtime import devices as devices_lib
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -88,10 +89,10 @@ def test_a_config_that_cannot_be_read_names_its_file(tmp_path, text):
 
 def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
   path = tmp_path / "a.txt"
-  checkpoint.write_text(path, "old")
+  writing.write_text(path, "old")
   monkeypatch.setattr(os, "replace", lambda *names: (_ for _ in ()).throw(OSError("disk full")))
   with pytest.raises(OSError, match="disk full"):
-    checkpoint.write_text(path, "new")
+    writing.write_text(path, "new")
   assert path.read_text() == "old"
 
 

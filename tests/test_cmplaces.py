@@ -17,7 +17,7 @@ from cmx.cmplaces import contents
 from cmx.cmplaces import layout
 from cmx.cmplaces import lists
 from cmx.cmplaces import planning
-from cmx.folders import reading
+from cmx.files import reading
 
 LABELS = [0, 2, 13, 36]  # abbey, alley, apartment_building/outdoor, bakery/shop
 EXAMPLES = {"train": 8, "validation": 4}

@@ -18,12 +18,12 @@ from PIL import Image
 from cmx import config as config_lib
 from cmx import data
 from cmx import modalities
-from cmx.cmplaces import archives
 from cmx.cmplaces import categories
 from cmx.data import _classification
 from cmx.data import _cmplaces_shards
 from cmx.data import _shards
 from cmx.data import cmplaces
+from cmx.files import archives
 
 LABELS = [0, 2, 13, 36]
 ROWS = [row.name for row in modalities.CMPLACES]

@@ -18,8 +18,8 @@ from cmx.encoders import cache
 from cmx.encoders import efficientnet_lite
 from cmx.encoders import hashing
 from cmx.encoders import minilm
-from cmx.encoders import packages
 from cmx.encoders import wordpiece
+from cmx.files import packages as packages_lib
 
 
 def test_missing_package_says_how_to_get_it(tmp_path):
@@ -246,7 +246,7 @@ def test_weights_are_read_out_of_the_wheel(bert, tmp_path):
            {"m/model.safetensors": _safetensors(header, body), "m/vocab.txt": words,
             "m/__init__.py": b"raise SystemExit"})
   encoder = encoders.load("minilm", tmp_path, "text")
-  assert encoder.fingerprint == packages.digest(_safetensors(header, body) + words)
+  assert encoder.fingerprint == packages_lib.digest(_safetensors(header, body) + words)
   assert encoder.encode(["bird"]).shape == (1, 384)
 
 

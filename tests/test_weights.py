@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from cmx.weights import safetensors
-from cmx.weights import state_dict
+from cmx.files import safetensors
+from cmx.files import state_dict
 
 # -- safetensors, written by hand
 

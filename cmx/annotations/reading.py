@@ -9,7 +9,7 @@ from cmx import annotations
 from cmx.annotations import ade20k
 from cmx.annotations import coco
 from cmx.annotations import labelme
-from cmx.cmplaces import archives
+from cmx.files import archives
 from cmx.runtime import progress
 
 _SUFFIXES = (".xml", ".json")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from cmx.folders import reading
+from cmx.files import reading
 
 SIDE = 256  # pixels, height and width of the pictures kept, as Places205 has them
 _KEPT = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1")}  # formats and modes kept as they are

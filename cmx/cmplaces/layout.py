@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cmx import data as data_lib
-from cmx.cmplaces import archives
 from cmx.cmplaces import lists
+from cmx.files import archives
 
 SPLITS = {data_lib.TRAIN: "train", data_lib.VALIDATION: "val"}  # as the lists' names have them
 _PLACES = "http://places.csail.mit.edu, Places205"

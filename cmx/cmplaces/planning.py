@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cmx import data as data_lib
-from cmx.cmplaces import archives
 from cmx.cmplaces import categories
 from cmx.cmplaces import layout
 from cmx.cmplaces import lists
+from cmx.files import archives
 
 _FOLDERS = {"train": data_lib.TRAIN, "training": data_lib.TRAIN, "val": data_lib.VALIDATION,
             "valid": data_lib.VALIDATION, "validation": data_lib.VALIDATION}

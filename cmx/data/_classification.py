@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
 from cmx.data import _records
-from cmx.folders import reading
+from cmx.files import reading
 from cmx.runtime import progress
 
 _SPLITS = {data_lib.TRAIN: ("train",), data_lib.VALIDATION: ("validation", "test")}

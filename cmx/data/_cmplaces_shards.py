@@ -21,14 +21,14 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer
 
 from cmx import modalities as modalities_lib
-from cmx.cmplaces import archives
 from cmx.cmplaces import categories
 from cmx.cmplaces import checksums
 from cmx.cmplaces import contents
 from cmx.cmplaces import layout
 from cmx.cmplaces import planning
 from cmx.data import _shards
-from cmx.folders import reading
+from cmx.files import archives
+from cmx.files import reading
 from cmx.runtime import cores
 
 PLAN, RECORDS, WORK = "plan.json", ".records", "parts."

@@ -25,7 +25,6 @@ import tensorflow_datasets as tfds
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import locks
 from cmx import modalities as modalities_lib
 from cmx.cmplaces import categories
 from cmx.cmplaces import contents
@@ -34,6 +33,7 @@ from cmx.data import _classification
 from cmx.data import _cmplaces_shards
 from cmx.data import _records
 from cmx.data import _shards
+from cmx.files import writing
 from cmx.runtime import hosts
 
 VERSION = "1.0.0"
@@ -122,7 +122,7 @@ def prepare(data: config_lib.Data) -> None:
   settings = tfds.download.DownloadConfig(manual_dir=manual_folder(data), try_download_gcs=False,
                                           beam_options=_shards.options(data.cmplaces.beam))
   for name in _left(data):
-    with locks.held(_folder(data, name)), _records.quiet():
+    with writing.held(_folder(data, name)), _records.quiet():
       _builder(data, name).download_and_prepare(download_config=settings)
     logging.info("%s prepared. Written: %s", name, _folder(data, name))
   for row in _rows(data):

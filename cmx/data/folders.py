@@ -17,8 +17,8 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import locks
 from cmx import modalities as modalities_lib
+from cmx.files import writing
 from cmx.folders import decoding
 from cmx.folders import judgement
 from cmx.folders import listing as listing_lib
@@ -64,7 +64,7 @@ def prepare(data: config_lib.Data) -> None:
     raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(found))
   rows = judgement.rows(listing, data.folders.reference)
   folder = _folder(data, listing)
-  with locks.held(folder):
+  with writing.held(folder):
     if not (folder / _CARD).exists():
       _record(data, listing, rows, folder)
     elif listing.bad:

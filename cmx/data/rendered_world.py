@@ -17,9 +17,9 @@ import tensorflow_datasets as tfds
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import locks
 from cmx import modalities as modalities_lib
 from cmx.data import _records
+from cmx.files import writing
 from cmx.world import categories
 from cmx.world import examples
 from cmx.world import workers
@@ -81,7 +81,7 @@ def prepare(data: config_lib.Data) -> None:
   """
   _check(data.world)
   folder = _folder(data)
-  with locks.held(folder):
+  with writing.held(folder):
     if (folder / _CARD).exists():
       return
     for left in folder.glob("**/*incomplete*"):  # of a run that was killed

@@ -11,10 +11,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cmx import checkpoint
 from cmx import figures
 from cmx import results as results_lib
 from cmx.dissection import summary
+from cmx.files import writing
 
 WIDTH = 120  # characters of a caption's line
 NAME = "units"  # of the files, before their suffix
@@ -195,9 +195,9 @@ def write(folder: pathlib.Path, found: Sequence[Mapping[str, Any]]) -> str:
   """Writes units.{json,csv,txt,png,pdf} into `folder`; returns the text."""
   content = aggregate(found)
   text = to_text(content)
-  checkpoint.write_text(folder / f"{NAME}.json", json.dumps(content, indent=1))
-  checkpoint.write_text(folder / f"{NAME}.csv", to_csv(content))
-  checkpoint.write_text(folder / f"{NAME}.txt", text)
+  writing.write_text(folder / f"{NAME}.json", json.dumps(content, indent=1))
+  writing.write_text(folder / f"{NAME}.csv", to_csv(content))
+  writing.write_text(folder / f"{NAME}.txt", text)
   if content["statistics"]:
     with figures.style():
       figures.write(figure(content), folder, NAME)

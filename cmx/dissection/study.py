@@ -28,6 +28,7 @@ from cmx.dissection import looking
 from cmx.dissection import pages
 from cmx.dissection import summary
 from cmx.dissection import tallying
+from cmx.files import writing
 from cmx.runtime import progress
 
 FOLDER, RESULT, LINES = "units", "units.json", "units.csv"
@@ -123,7 +124,7 @@ def study(run: checkpoint.Run, encoded: data.Dataset, raw: data.Dataset, workdir
   temporary = workdir / f"{FOLDER}.incomplete"
   shutil.rmtree(temporary, ignore_errors=True)
   temporary.mkdir()
-  checkpoint.write_text(temporary / LINES, _csv(summary.lines(found)))
+  writing.write_text(temporary / LINES, _csv(summary.lines(found)))
   problems += found.problems
   shown = _shown(found, raw, temporary, problems) if draw else []
   result = {
@@ -132,7 +133,7 @@ def study(run: checkpoint.Run, encoded: data.Dataset, raw: data.Dataset, workdir
     "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
     "layers": {layer: summary.layer(found, layer) for layer in subject.layers},
     "shown": shown, "problems": list(dict.fromkeys(problems))}
-  checkpoint.write_text(temporary / RESULT, json.dumps(result, indent=1))
+  writing.write_text(temporary / RESULT, json.dumps(result, indent=1))
   shutil.rmtree(folder, ignore_errors=True)
   temporary.rename(folder)
   return result

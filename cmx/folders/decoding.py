@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cmx import data as data_lib
+from cmx.files import reading
 from cmx.folders import judgement
 from cmx.folders import listing as listing_lib
-from cmx.folders import reading
 from cmx.runtime import cores
 from cmx.runtime import progress
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
-from cmx.folders import reading
+from cmx.files import reading
 
 SPLITS = {"train": data_lib.TRAIN, "training": data_lib.TRAIN, "validation": data_lib.VALIDATION,
           "valid": data_lib.VALIDATION, "val": data_lib.VALIDATION, "test": "test"}

@@ -15,12 +15,12 @@ from cmx import features as features_lib
 from cmx import fidelity
 from cmx import figures
 from cmx import methods
-from cmx.inverted import sheet
-from cmx.inverted import store
 from cmx.invert import planning
 from cmx.invert import reading
 from cmx.invert import seeking
 from cmx.invert import training
+from cmx.inverted import sheet
+from cmx.inverted import store
 
 
 def invert(run: checkpoint.Run, workdir: pathlib.Path,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmx import checkpoint
+from cmx.files import writing
 
 WIDTH = 110  # characters of a line of explanation
 FRACTIONS = ("nearer", "kept", "same")  # percent in text
@@ -48,9 +48,9 @@ def write(folder: pathlib.Path, inverted: Inverted) -> None:
   temporary = folder / "pictures.tmp.npz"
   np.savez_compressed(temporary, **inverted.pictures)
   temporary.rename(folder / "pictures.npz")
-  checkpoint.write_text(folder / "table.txt", to_text(inverted.content))
-  checkpoint.write_text(folder / "table.csv", to_csv(inverted.content))
-  checkpoint.write_text(folder / "result.json", json.dumps(inverted.content, indent=1))
+  writing.write_text(folder / "table.txt", to_text(inverted.content))
+  writing.write_text(folder / "table.csv", to_csv(inverted.content))
+  writing.write_text(folder / "result.json", json.dumps(inverted.content, indent=1))
 
 
 def read(folder: pathlib.Path) -> Inverted:

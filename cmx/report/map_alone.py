@@ -8,6 +8,7 @@ from cmx import display
 from cmx import features as features_lib
 from cmx import figures
 from cmx import modalities as modalities_lib
+from cmx.files import writing
 from cmx.report import map_figure
 from cmx.report import map_page
 from cmx.report import maps
@@ -47,7 +48,7 @@ def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence
   problems += examples.problems
   text = page.render(title, [section_lib.Section("Map", body, problems=problems),
                              page.careful([*maps.CAREFUL])])
-  checkpoint.write_text(out.parent / f"{out.name}.html", text)
+  writing.write_text(out.parent / f"{out.name}.html", text)
   return "\n".join([*problems, map_figure.sentence(drawn)])
 
 

@@ -5,8 +5,8 @@ import importlib.resources
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
-from cmx import checkpoint
 from cmx import figures
+from cmx.files import writing
 from cmx.report import answers
 from cmx.report import card
 from cmx.report import curves
@@ -41,7 +41,7 @@ def build(workdir: pathlib.Path, options: opening.Options = opening.Options()) -
       line.update(i + 1)
   path = report.workdir / "report.html"
   title = f"cmx: {report.workdir.resolve().name}"
-  checkpoint.write_text(path, render(title, [*sections, _careful(report, sections)]))
+  writing.write_text(path, render(title, [*sections, _careful(report, sections)]))
   return path
 
 

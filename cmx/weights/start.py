@@ -10,7 +10,7 @@ from cmx import config as config_lib
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import model
-from cmx.weights import files
+from cmx.files import weights
 from cmx.weights import labels
 from cmx.weights import networks
 
@@ -32,7 +32,7 @@ def from_file(params: model.Params, config: config_lib.Config, method: methods.M
       other shapes, or its classes are not ours; the message names file and arrays, all of them.
   """
   settings, path = config.weights, pathlib.Path(config.weights.file)
-  arrays = networks.without_wrapper(files.read(path))
+  arrays = networks.without_wrapper(weights.read(path))
   try:
     network = networks.recognised(arrays)
   except ValueError as error:
@@ -70,4 +70,4 @@ def _mean(settings: config_lib.Weights, network: networks.Network) -> np.ndarray
                      "mean, which is no part of its weights. Give the .binaryproto that came with "
                      "it, an .npy, or three numbers for blue, green and red, e.g. 104,117,123 of "
                      "ImageNet's")
-  return files.means(settings.mean)
+  return weights.means(settings.mean)

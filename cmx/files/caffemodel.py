@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmx.weights import protobuf
+from cmx.files import protobuf
 
 
 class _Layer(NamedTuple):

@@ -6,10 +6,10 @@ import made_weights
 import numpy as np
 import pytest
 
-from cmx.weights import caffemodel
-from cmx.weights import files
+from cmx.files import caffemodel
+from cmx.files import protobuf
+from cmx.files import weights
 from cmx.weights import labels
-from cmx.weights import protobuf
 
 RNG = np.random.default_rng(0)
 PAIRS = {"conv1": (np.float32(RNG.normal(size=(4, 3, 2, 2))), np.arange(4, dtype=np.float32)),
@@ -48,7 +48,7 @@ def test_caffe_s_doubles_are_read():
   ("a.pth.tar", made_weights.checkpoint(FLAT, "torch.cuda", "_rebuild_tensor"))])
 def test_each_ending_is_read_as_its_format(tmp_path, name, content):
   (tmp_path / name).write_bytes(content)
-  same(files.read(tmp_path / name))
+  same(weights.read(tmp_path / name))
 
 
 def test_what_torch_itself_writes_is_read(tmp_path):
@@ -59,7 +59,7 @@ def test_what_torch_itself_writes_is_read(tmp_path):
     path = tmp_path / f"{number}.pt"
     torch.save({"state_dict": parameters, "best": torch.tensor(0.5)}, path,
                _use_new_zipfile_serialization=zipped)
-    same(files.read(path))
+    same(weights.read(path))
 
 
 @pytest.mark.parametrize("name, content", [
@@ -72,7 +72,7 @@ def test_cut_files_are_refused_by_name_at_any_length(tmp_path, name, content):
     if name == "a.caffemodel" and _whole_layers(content, length):
       continue  # a network of fewer layers, which is found when they are looked for
     with pytest.raises(ValueError, match=f"{name}: .*Fetch the file again"):
-      files.read(path)
+      weights.read(path)
 
 
 def _whole_layers(content, length):
@@ -116,18 +116,18 @@ def test_floats_may_come_one_by_one_or_in_pieces():
 
 def test_an_unknown_ending_is_refused(tmp_path):
   with pytest.raises(ValueError, match=r"w.h5: ending '.h5'; expected one of .caffemodel, .safe"):
-    files.read(tmp_path / "w.h5")
+    weights.read(tmp_path / "w.h5")
 
 
 def test_an_npz_of_objects_or_one_that_inflates_too_far_is_refused(tmp_path, monkeypatch):
   path = tmp_path / "w.npz"
   np.savez(path, a=np.array([{}], object))
   with pytest.raises(ValueError, match="w.npz: a is damaged: Object arrays cannot be loaded"):
-    files.read(path)
+    weights.read(path)
   path.write_bytes(npz({"a": np.zeros(10_000)}))
-  monkeypatch.setattr(files, "_LIMIT", 1_000)
+  monkeypatch.setattr(weights, "_LIMIT", 1_000)
   with pytest.raises(ValueError, match="w.npz: inflates to 80,.* bytes; expected 1,000 at most"):
-    files.read(path)
+    weights.read(path)
 
 
 def test_means_come_from_an_image_of_either_format_or_three_numbers(tmp_path):
@@ -138,7 +138,7 @@ def test_means_come_from_an_image_of_either_format_or_three_numbers(tmp_path):
     made_weights.blob(image, old=True).SerializeToString())
   np.save(tmp_path / "mean.npy", image)
   for text in (tmp_path / "mean.binaryproto", tmp_path / "mean.npy", "104, 117,123"):
-    np.testing.assert_allclose(files.means(str(text)), [104, 117, 123], rtol=1e-6)
+    np.testing.assert_allclose(weights.means(str(text)), [104, 117, 123], rtol=1e-6)
 
 
 @pytest.mark.parametrize("text, words", [
@@ -147,7 +147,7 @@ def test_means_come_from_an_image_of_either_format_or_three_numbers(tmp_path):
   ("104,117,300", "from 104 to 300; expected .* from 0 to 255")])
 def test_other_means_are_refused(text, words):
   with pytest.raises(ValueError, match=words):
-    files.means(text)
+    weights.means(text)
 
 
 # -- lists of classes

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmx.folders import reading
+from cmx.files import reading
 
 
 def paint(path, colour, size):

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from cmx.cmplaces import archives
+from cmx.files import archives
 
 FILES = {"text/abbey/0.txt": b"stones " * 400, "text/abbey/1.txt": b"", "text/alley/0.txt": b"bins",
          "top.txt": b"\x00\xff" * 70_000}

@@ -1,6 +1,7 @@
-"""Locks between processes: who comes second waits, and then finds the work done."""
+"""Files written whole or not at all, and locks: who comes second waits, and finds the work done."""
 
 import contextlib
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import IO
@@ -31,3 +32,10 @@ def take(file: IO, wait: bool = True) -> None:
     raise OSError("this system has no locks between processes (fcntl); expected Linux or macOS. On "
                   "Windows run cmx in WSL")
   fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a file whole or not at all."""
+  temporary = path.with_name(path.name + ".tmp")
+  temporary.write_text(text)
+  os.replace(temporary, path)

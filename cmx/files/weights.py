@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cmx.weights import caffemodel
-from cmx.weights import safetensors
-from cmx.weights import state_dict
+from cmx.files import caffemodel
+from cmx.files import safetensors
+from cmx.files import state_dict
 
 Arrays = dict[str, np.ndarray]
 
