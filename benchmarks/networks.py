@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from cmx import config as config_lib
+from cmx import fields
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import model
@@ -43,13 +44,13 @@ def setting(method: str, batch: int, size: int) -> Setting:
 
 def full_setting(method: str, batch: int, size: int, width: int) -> Setting:
   """The paper's network in float32, for pictures of `size` pixels; `width` of its trunk."""
-  config = config_lib.replace(cmplaces.get_config(), {
+  config = fields.replace(cmplaces.get_config(), {
     "network.precision": "float32", "network.trunk": width, "network.hidden": (width, width)})
   return _setting(config, method, batch, size)
 
 
 def _setting(config: config_lib.Config, method: str, batch: int, size: int) -> Setting:
-  config = config_lib.replace(config, {
+  config = fields.replace(config, {
     "method": method, "network.dropout": 0.0, "optimizer.batch": batch})
   rows = tuple(row._replace(shape=(size, size, 3) if row.kind == "pixels" else (TEXT,))
                for row in ROWS)

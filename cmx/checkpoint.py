@@ -16,8 +16,8 @@ import jax
 import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
+from cmx import fields
 from cmx import modalities as modalities_lib
-from cmx import typed
 from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.runtime import provenance
@@ -60,7 +60,7 @@ def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path
   record = path / _RECORD
   if not record.exists():
     path.mkdir(parents=True, exist_ok=True)
-    writing.write_text(record, config_lib.to_json(config) + "\n")
+    writing.write_text(record, fields.to_json(config) + "\n")
   return path
 
 
@@ -74,7 +74,7 @@ def check_workdir(workdir: str | os.PathLike, config: config_lib.Config) -> path
   path = pathlib.Path(workdir).absolute()
   record = path / _RECORD
   if record.exists():
-    other = [line for line in config_lib.difference(config, _recorded(record))
+    other = [line for line in fields.difference(config, _recorded(record))
              if not line.startswith(_INCIDENTAL)]
     if other:
       raise ValueError(f"{path} holds a run of another config (asked for | found there):\n  "
@@ -86,7 +86,7 @@ def check_workdir(workdir: str | os.PathLike, config: config_lib.Config) -> path
 
 def _recorded(record: pathlib.Path) -> config_lib.Config:
   try:
-    return config_lib.from_json(record.read_text())
+    return fields.from_json(record.read_text())
   except ValueError as error:
     raise ValueError(f"{record} is not a config of this version: {error}") from error
 
@@ -174,7 +174,7 @@ class Checkpoints:
 def card(config: config_lib.Config, classes: tuple[str, ...],
          modalities: tuple[modalities_lib.Modality, ...], fingerprint: str = "") -> dict[str, Any]:
   """What a checkpoint says of itself, as JSON; `fingerprint` is the data set's."""
-  return {"config": json.loads(config_lib.to_json(config)), "classes": list(classes),
+  return {"config": json.loads(fields.to_json(config)), "classes": list(classes),
           "modalities": [m._asdict() for m in modalities],
           "provenance": {"data": fingerprint, **provenance.describe()}}
 
@@ -219,5 +219,5 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
     tree = checkpoints.restore(step, "params") if params else {}
   rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
                for row in content["modalities"])
-  config = typed.from_dict(content["config"], config_lib.Config)
+  config = fields.from_dict(content["config"], config_lib.Config)
   return Run(config, tuple(content["classes"]), rows, tree, step, content.get("provenance", {}))

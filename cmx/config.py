@@ -6,10 +6,8 @@ carries the remark "open in the paper".
 """
 
 import dataclasses
-import json
 from typing import Any
 
-from cmx import typed
 
 
 @dataclasses.dataclass
@@ -235,64 +233,3 @@ class Config:
   inversion: Inversion = dataclasses.field(default_factory=Inversion)
   log: Log = dataclasses.field(default_factory=Log)
   rows: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # see `for_method`
-
-
-def replace(config: Config, changes: dict[str, Any]) -> Config:
-  """A copy of `config` with dotted fields changed, e.g. {"alignment.weight": 0.1}.
-
-  Raises ValueError if a field does not exist or a value is not of its type."""
-  tree = dataclasses.asdict(config)
-  for name, value in changes.items():
-    field(config, name)
-    *parents, leaf = name.split(".")
-    node = tree
-    for parent in parents:
-      node = node[parent]
-    node[leaf] = value
-  return typed.from_dict(tree, Config)
-
-
-def field(config: Config, name: str) -> Any:
-  """The value of a dotted field, e.g. "alignment.weight".
-
-  Raises ValueError if there is none, or it is a section; the message lists those there are."""
-  node = config
-  for part in name.split("."):
-    known = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []
-    if part not in known:
-      raise ValueError(f"config has no field {name!r}; {part!r} is not among "
-                       f"{', '.join(known) or 'nothing'}")
-    node = getattr(node, part)
-  if dataclasses.is_dataclass(node):
-    raise ValueError(f"config.{name} is a section; expected one of its fields "
-                     f"{', '.join(f.name for f in dataclasses.fields(node))}")
-  return node
-
-
-def for_method(config: Config, method: str) -> Config:
-  """The config of one row: `rows[method]` holds the dotted fields in which the row differs."""
-  rows = config.rows
-  changes = {"method": method, **rows.get(method, {})}
-  return dataclasses.replace(replace(dataclasses.replace(config, rows={}), changes), rows=rows)
-
-
-def to_json(config: Config) -> str:
-  """Config as JSON text, keys in the order of the fields."""
-  return json.dumps(dataclasses.asdict(config), indent=2)
-
-
-def from_json(text: str) -> Config:
-  """Config from `to_json`'s text. Raises ValueError for fields that do not exist."""
-  return typed.from_dict(json.loads(text), Config)
-
-
-def difference(ours: Config, theirs: Config) -> list[str]:
-  """Fields in which two configs differ, as "field: ours | theirs"; empty where they are equal."""
-  a, b = flat(ours), flat(theirs)
-  return [f"{name}: {a.get(name)!r} | {b.get(name)!r}"
-          for name in {**a, **b} if a.get(name) != b.get(name)]
-
-
-def flat(config: Config) -> dict[str, Any]:
-  """Values by dotted field, in the order of the fields."""
-  return typed.flatten(dataclasses.asdict(config))

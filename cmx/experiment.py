@@ -20,6 +20,7 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features
+from cmx import fields
 from cmx import gmm
 from cmx import methods
 from cmx import mixtures as mixtures_lib
@@ -54,7 +55,7 @@ def reference_config(config: config_lib.Config) -> config_lib.Config:
 
   So experiments that differ in how the rows are trained can share one reference network.
   """
-  config = config_lib.for_method(config, REFERENCE)
+  config = fields.for_method(config, REFERENCE)
   mixture = dataclasses.replace(config.mixture, layers=(), components=0,  # are in files' names
                                 covariance=config_lib.Mixture.covariance)
   return dataclasses.replace(config, rows={}, mixture=mixture, optimizer=config_lib.Optimizer(),
@@ -151,14 +152,14 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   folders = [pathlib.Path(workdir) / f"seed_{each.seed}" for each in seeded]
   for each, folder in zip(seeded, folders):
     for row in rows:
-      _check_row(config_lib.for_method(each, row), reference_config(each), folder / row)
+      _check_row(fields.for_method(each, row), reference_config(each), folder / row)
   found, text = [], ""
   for each, folder in zip(seeded, folders):
     dataset = open_data(each)
     for row in rows:
-      preflight.check_data(config_lib.for_method(each, row), dataset)
+      preflight.check_data(fields.for_method(each, row), dataset)
     for number, row in enumerate((REFERENCE, *rows)):
-      run = train_row(config_lib.for_method(each, row), dataset, folder / row, folder / REFERENCE)
+      run = train_row(fields.for_method(each, row), dataset, folder / row, folder / REFERENCE)
       result = evaluate(run, dataset, folder / row)
       _report(result, f"seed {each.seed}, {number}/{len(rows)}")
       if row != REFERENCE:
@@ -171,7 +172,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
 def _check_row(config: config_lib.Config, reference: config_lib.Config,
                workdir: pathlib.Path) -> None:
   """Refuses a row that cannot start from the table's reference, or whose folder is not its own."""
-  other = config_lib.difference(reference_config(config), reference)
+  other = fields.difference(reference_config(config), reference)
   if other:
     raise ValueError(f"config.rows[{config.method!r}] changes what the reference network depends "
                      "on, which all rows share (row | reference):\n  " + "\n  ".join(other))

@@ -8,6 +8,7 @@ from cmx import batches
 from cmx import config as config_lib
 from cmx import data
 from cmx import em
+from cmx import fields
 from cmx import methods
 from cmx import mixtures
 from cmx import model
@@ -53,7 +54,7 @@ def check_rows(config: config_lib.Config, rows: Sequence[str]) -> None:
                        "expected rows that start from it")
     if list(rows).count(row) > 1:
       raise ValueError(f"row {row!r} comes {list(rows).count(row)} times; expected it once")
-    check(config_lib.for_method(config, row))
+    check(fields.for_method(config, row))
 
 
 def check(config: config_lib.Config) -> None:
@@ -63,7 +64,7 @@ def check(config: config_lib.Config) -> None:
     ValueError: if a number is out of its limits, a batch does not split over the devices, or a
       layer or a read-out is not known.
   """
-  for name, value in config_lib.flat(dataclasses.replace(config, rows={})).items():
+  for name, value in fields.flat(dataclasses.replace(config, rows={})).items():
     may_be_none = name == "inversion.optimisation.steps" or (
       name == "reference.steps" and config.weights.file)  # which are kept as they are
     limit = LIMITS[-1] if may_be_none else _limit(name)

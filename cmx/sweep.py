@@ -13,6 +13,7 @@ from typing import Any
 
 from cmx import config as config_lib
 from cmx import experiment
+from cmx import fields
 from cmx import points as points_lib
 from cmx import preflight
 
@@ -33,7 +34,7 @@ def parse(config: config_lib.Config, text: str) -> tuple[str, list[Any]]:
     raise ValueError(f"ladder {text!r}; expected field=value,value,...")
   if field in _OWN_FLAGS:
     raise ValueError(f"ladder {text!r}; {field} is not swept: expected --rows and --seeds for it")
-  like = config_lib.field(config, field)
+  like = fields.field(config, field)
   values = [_typed(field, like, word) for word in words.split(",")]
   for value in values:
     if values.count(value) > 1:
@@ -77,7 +78,7 @@ def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], s
       for seed in range(config.seed, config.seed + seeds):
         changed = dataclasses.replace(_at(config, field, value, rows), seed=seed)
         for row in rows:
-          result = _result(config_lib.for_method(changed, row), workdir)
+          result = _result(fields.for_method(changed, row), workdir)
           points.append({"field": field, "value": _plain(value), "method": row, "seed": seed,
                          **points_lib.measures(result)})
   return points
@@ -86,7 +87,7 @@ def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], s
 def _at(config: config_lib.Config, field: str, value: Any,
         rows: Sequence[str]) -> config_lib.Config:
   """The config with a field at a value, for all rows: what a row says of that field yields."""
-  changed = config_lib.replace(config, {field: value})
+  changed = fields.replace(config, {field: value})
   own = {row: {**config.rows.get(row, {}), field: value} for row in rows}
   return dataclasses.replace(changed, rows={**config.rows, **own})
 
@@ -102,7 +103,7 @@ def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def _hash(config: config_lib.Config) -> str:
-  return hashlib.sha256(config_lib.to_json(config).encode()).hexdigest()[:10]
+  return hashlib.sha256(fields.to_json(config).encode()).hexdigest()[:10]
 
 
 def _plain(value: Any) -> Any:

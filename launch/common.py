@@ -9,7 +9,7 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from cmx import config as config_lib
+from cmx import fields
 from cmx.runtime import progress
 from launch import config_flag
 from launch import hosts
@@ -57,7 +57,7 @@ def _set_up(processes: int) -> None:
   import jax  # after the flags: importing it takes a second, and --help should not
   from cmx.runtime import devices
   config = CONFIG.value
-  rows = [config, *(config_lib.for_method(config, row) for row in config.rows)]
+  rows = [config, *(fields.for_method(config, row) for row in config.rows)]
   devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
                      for row in rows for settings in (row.reference, row.optimizer)])
   if COMPILATION_CACHE.value:

@@ -9,6 +9,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from cmx import config as config_lib
+from cmx import fields
 import configs
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -33,7 +34,7 @@ def parse(argv: Sequence[str]) -> list[str]:
     message = str(error)
   for name in re.findall(r"--config\.([\w.]+)", " ".join(argv)):
     try:
-      config_lib.field(config_lib.Config(), name)
+      fields.field(config_lib.Config(), name)
     except ValueError as unknown:
       message = str(unknown)
   sys.exit(f"Flags: {message}\nSee --helpshort for the flags of this command.")

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from cmx import budget
-from cmx import config as config_lib
 from cmx import cost
 from cmx import experiment
+from cmx import fields
 from cmx import methods
 from cmx.runtime import progress
 from launch import common
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
   found = []
   with progress.Progress("computing", len(rows), "rows") as line:
     for name in rows:
-      found.append(cost.row(config_lib.for_method(config, name), modalities, classes, DEVICES.value,
+      found.append(cost.row(fields.for_method(config, name), modalities, classes, DEVICES.value,
                             compiled=COMPILE.value))
       line.update(len(found))
   plan = budget.Plan(tuple(found), DEVICES.value, UTILISATION.value, DISK.value * 1e6,

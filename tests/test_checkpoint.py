@@ -16,6 +16,7 @@ import pytest
 
 from cmx import checkpoint
 from cmx import config as config_lib
+from cmx import fields
 from cmx import modalities
 from cmx.files import writing
 from cmx.runtime import devices as devices_lib
@@ -23,7 +24,7 @@ from cmx.runtime import devices as devices_lib
 ROOT = pathlib.Path(__file__).parents[1]
 ROWS = (modalities.NATURAL._replace(shape=(32, 32, 3)),
         modalities.DESCRIPTION._replace(shape=(64,)))
-CONFIG = config_lib.replace(config_lib.Config(), {"seed": 3, "network.hidden": (8, 4)})
+CONFIG = fields.replace(config_lib.Config(), {"seed": 3, "network.hidden": (8, 4)})
 CARD = checkpoint.card(CONFIG, ("a", "b"), ROWS, "f00d")
 
 
@@ -42,14 +43,14 @@ def save(workdir, *steps, keep=2, tree=params):
 def test_a_free_folder_is_claimed_and_belongs_to_its_config(tmp_path):
   path = checkpoint.claim(tmp_path / "a" / "run", CONFIG)
   assert path.is_absolute()
-  assert config_lib.from_json((path / "config.json").read_text()) == CONFIG
+  assert fields.from_json((path / "config.json").read_text()) == CONFIG
   assert checkpoint.claim(tmp_path / "a" / "run", CONFIG) == path
 
 
 def test_another_config_is_refused_with_the_fields_that_differ_and_nothing_changes(tmp_path):
   checkpoint.claim(tmp_path, CONFIG)
   before = (tmp_path / "config.json").read_bytes()
-  other = config_lib.replace(CONFIG, {"seed": 4, "optimizer.clip": 2.0})
+  other = fields.replace(CONFIG, {"seed": 4, "optimizer.clip": 2.0})
   with pytest.raises(ValueError, match=r"holds a run of another config \(asked for \| found there\)"
                                        r":\n  seed: 4 \| 3\n  optimizer.clip: 2.0 \| 1.0\nChoose"):
     checkpoint.claim(tmp_path, other)
@@ -60,7 +61,7 @@ def test_another_config_is_refused_with_the_fields_that_differ_and_nothing_chang
   ("log.metrics_steps", 7), ("data.root", "elsewhere"), ("data.everyday.packages", "there")])
 def test_where_things_lie_and_how_often_they_are_written_may_change(tmp_path, field, value):
   checkpoint.claim(tmp_path, CONFIG)
-  checkpoint.claim(tmp_path, config_lib.replace(CONFIG, {field: value}))
+  checkpoint.claim(tmp_path, fields.replace(CONFIG, {field: value}))
 
 
 def test_checking_a_folder_makes_nothing(tmp_path):

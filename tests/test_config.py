@@ -6,17 +6,18 @@ import json
 import pytest
 
 from cmx import config as config_lib
+from cmx import fields
 
 
 def test_a_field_is_changed_and_the_config_given_stays():
   config = config_lib.Config()
-  changed = config_lib.replace(config, {"seed": 3, "alignment.weight": 0.5,
-                                        "data.world.natural": 7})
+  changed = fields.replace(config, {"seed": 3, "alignment.weight": 0.5,
+                                    "data.world.natural": 7})
   assert (changed.alignment.weight, changed.data.world.natural, changed.seed) == (0.5, 7, 3)
   assert config == config_lib.Config()
-  assert config_lib.replace(changed, {"alignment.weight": config.alignment.weight,
-                                      "data.world.natural": config.data.world.natural,
-                                      "seed": config.seed}) == config
+  assert fields.replace(changed, {"alignment.weight": config.alignment.weight,
+                                  "data.world.natural": config.data.world.natural,
+                                  "seed": config.seed}) == config
 
 
 def test_two_configs_share_no_section():
@@ -34,9 +35,9 @@ def test_two_configs_share_no_section():
   ("", "'' is not among method, seed")])
 def test_a_field_that_does_not_exist_is_answered_with_those_that_do(name, words):
   with pytest.raises(ValueError, match=words):
-    config_lib.replace(config_lib.Config(), {name: 1})
+    fields.replace(config_lib.Config(), {name: 1})
   with pytest.raises(ValueError, match=words):
-    config_lib.field(config_lib.Config(), name)
+    fields.field(config_lib.Config(), name)
 
 
 @pytest.mark.parametrize("name, value, words", [
@@ -50,31 +51,31 @@ def test_a_field_that_does_not_exist_is_answered_with_those_that_do(name, words)
   ("rows", [], "Config.rows \\[\\]; expected a value of type dict")])
 def test_a_value_of_another_type_is_refused(name, value, words):
   with pytest.raises(ValueError, match=words):
-    config_lib.replace(config_lib.Config(), {name: value})
+    fields.replace(config_lib.Config(), {name: value})
 
 
 def test_a_whole_number_stands_for_a_float():
-  assert config_lib.replace(config_lib.Config(), {"optimizer.clip": 2}).optimizer.clip == 2
+  assert fields.replace(config_lib.Config(), {"optimizer.clip": 2}).optimizer.clip == 2
 
 
 def test_a_row_has_its_own_fields_and_the_table_keeps_them():
   config = config_lib.Config(rows={"a_free": {"optimizer.tune_share": 0.25}})
-  row, other = config_lib.for_method(config, "a_free"), config_lib.for_method(config, "bl_ind")
+  row, other = fields.for_method(config, "a_free"), fields.for_method(config, "bl_ind")
   assert (row.method, row.optimizer.tune_share) == ("a_free", 0.25)
   assert (other.method, other.optimizer.tune_share) == ("bl_ind", config.optimizer.tune_share)
   assert row.rows == other.rows == config.rows
 
 
 def test_json_gives_the_config_back():
-  config = config_lib.replace(config_lib.Config(rows={"c": {"alignment.weight": 0.1}}), {
+  config = fields.replace(config_lib.Config(rows={"c": {"alignment.weight": 0.1}}), {
     "data.modalities": ("natural", "drawing"), "network.hidden": (), "log.checkpoint_seconds": 5})
-  assert config_lib.from_json(config_lib.to_json(config)) == config
+  assert fields.from_json(fields.to_json(config)) == config
 
 
 def test_json_of_an_earlier_version_takes_new_fields_by_default():
-  tree = json.loads(config_lib.to_json(config_lib.Config(seed=5)))
+  tree = json.loads(fields.to_json(config_lib.Config(seed=5)))
   del tree["optimizer"]["warmup"], tree["log"]
-  assert config_lib.from_json(json.dumps(tree)) == config_lib.Config(seed=5)
+  assert fields.from_json(json.dumps(tree)) == config_lib.Config(seed=5)
 
 
 @pytest.mark.parametrize("text, words", [
@@ -85,23 +86,23 @@ def test_json_of_an_earlier_version_takes_new_fields_by_default():
   ("{", "Expecting property name")])
 def test_json_that_is_no_config_is_refused(text, words):
   with pytest.raises(ValueError, match=words):
-    config_lib.from_json(text)
+    fields.from_json(text)
 
 
 def test_the_difference_names_fields_and_both_values():
-  ours = config_lib.replace(config_lib.Config(), {"seed": 2, "data.world.natural": 9})
-  assert config_lib.difference(ours, config_lib.Config()) == ["seed: 2 | 0",
-                                                              "data.world.natural: 9 | 400"]
-  assert config_lib.difference(ours, dataclasses.replace(ours)) == []
+  ours = fields.replace(config_lib.Config(), {"seed": 2, "data.world.natural": 9})
+  assert fields.difference(ours, config_lib.Config()) == ["seed: 2 | 0",
+                                                          "data.world.natural: 9 | 400"]
+  assert fields.difference(ours, dataclasses.replace(ours)) == []
 
 
 def test_a_row_of_one_side_only_is_a_difference():
   ours = config_lib.Config(rows={"c": {"alignment.weight": 0.1}})
-  assert config_lib.difference(ours, config_lib.Config()) == ["rows.c.alignment.weight: 0.1 | None"]
+  assert fields.difference(ours, config_lib.Config()) == ["rows.c.alignment.weight: 0.1 | None"]
 
 
 def test_flat_has_every_number_and_no_section():
-  flat = config_lib.flat(config_lib.Config())
+  flat = fields.flat(config_lib.Config())
   assert flat["optimizer.steps"] == config_lib.Optimizer().steps
   assert not [name for name, value in flat.items()
               if dataclasses.is_dataclass(value) or isinstance(value, dict)]

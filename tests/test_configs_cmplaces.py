@@ -8,8 +8,8 @@ import pytest
 
 from cmx import check
 from cmx import checkpoint
-from cmx import config as config_lib
 from cmx import experiment
+from cmx import fields
 from cmx import methods
 from cmx import modalities
 from cmx import model
@@ -68,7 +68,7 @@ def test_from_archives_and_word_vectors_to_the_table_of_205_categories(tmp_path)
              "augment.word_dropout": 0.1, "reference.steps": 1, "reference.batch": 8,
              "optimizer.steps": 2, "optimizer.batch": 8, "mixture.components": 1,
              "mixture.iterations": 1}
-  config = config_lib.replace(cmplaces_smoke.get_config(), changes)
+  config = fields.replace(cmplaces_smoke.get_config(), changes)
   _build.parse(["build", "cmplaces", f"--manual_dir={manual}", f"--data_dir={root}"])()
   report = check.check(config.data)
   assert not report.problems and len(report.classes) == 205

@@ -4,6 +4,7 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import cost
+from cmx import fields as fields_lib
 from cmx import train
 from cmx.encoders import hashing
 from configs import cmplaces
@@ -15,7 +16,7 @@ SMALL = {"data.modalities": ("natural", "description"), "data.world.image_size":
 
 def world(**changes):
   fields = {name.replace("__", "."): value for name, value in changes.items()}
-  return config_lib.replace(config_lib.Config(), {**SMALL, **fields})
+  return fields_lib.replace(config_lib.Config(), {**SMALL, **fields})
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def uncounted(monkeypatch):
 
 def row(config, method, devices=1, **options):
   modalities, classes, _ = cost.modalities_of(config)
-  return cost.row(config_lib.for_method(config, method), modalities, classes, devices, **options)
+  return cost.row(fields_lib.for_method(config, method), modalities, classes, devices, **options)
 
 
 @pytest.mark.parametrize("method", ["reference", "bl_ind", "a_tune"])
@@ -42,7 +43,7 @@ def test_the_full_table_is_known_before_anything_is_at_hand(tmp_path):
   modalities, classes, assumed = cost.modalities_of(config)
   assert classes == 205 and [m.shape for m in modalities] == [(227, 227, 3)] * 4 + [(4800,)]
   assert len(assumed) == 1 and "DSC as 4,800 numbers" in assumed[0]
-  found = cost.row(config_lib.for_method(config, "reference"), modalities, classes, 8)
+  found = cost.row(fields_lib.for_method(config, "reference"), modalities, classes, 8)
   assert found.parameters == 57_708_109 and found.examples == 128 and found.steps == 420_000
   (phase,) = found.phases
   assert phase.state == pytest.approx(3 * 4 * found.parameters, rel=1e-6)  # and Adam's two moments

@@ -5,6 +5,7 @@ import small_experiment
 from cmx import config as config_lib
 from cmx import data
 from cmx import display
+from cmx import fields
 
 CONFIG = config_lib.Config()
 
@@ -34,7 +35,7 @@ def test_every_row_finds_the_example_that_its_key_names(folder):
 def test_held_out_examples_are_found_where_validation_was_replaced(tmp_path, monkeypatch):
   from cmx import splits
   monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset())
-  config = config_lib.replace(CONFIG, {"data.holdout": 0.5})
+  config = fields.replace(CONFIG, {"data.holdout": 0.5})
   part = splits.visible(config, small_experiment.dataset())
   small_experiment.write_features(tmp_path / "features", part)
   examples = display.open_examples(config, small_experiment.CLASSES, tmp_path / "features")

@@ -13,6 +13,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import encoders
+from cmx import fields
 from cmx import modalities
 from cmx.encoders import cache
 from cmx.encoders import efficientnet_lite
@@ -312,7 +313,7 @@ def _dataset(content="a", **sources):
 
 
 def _config(root, text):
-  return config_lib.replace(config_lib.Config(), {"data.root": str(root), "encoders.text": text})
+  return fields.replace(config_lib.Config(), {"data.root": str(root), "encoders.text": text})
 
 
 def _run(monkeypatch, root, encoder, dataset):

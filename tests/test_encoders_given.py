@@ -8,6 +8,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import encoders
+from cmx import fields
 from cmx import modalities
 from cmx.encoders import cache
 from cmx.encoders import given
@@ -98,7 +99,7 @@ def test_as_many_names_as_vectors_are_expected(tmp_path, suffix):
 def encoded(tmp_path, suffix=".npz", texts=("a bed", "a lamp", "ünder the sea"), **changes):
   row = modalities.DESCRIPTION
   splits = {data_lib.TRAIN: {row.name: Texts(*texts)}, data_lib.VALIDATION: {row.name: Texts("")}}
-  config = config_lib.replace(config_lib.Config(), {
+  config = fields.replace(config_lib.Config(), {
     "data.root": str(tmp_path), "encoders.text": "vectors",
     "encoders.file": str(tmp_path / f"skip{suffix}"), **changes})
   return cache.encoded(data_lib.Dataset("toy", ("a", "b"), (row,), splits, "x"), config)

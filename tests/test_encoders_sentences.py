@@ -5,6 +5,7 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import encoders
+from cmx import fields
 from cmx.encoders import hashing
 from cmx.encoders import sentences
 
@@ -53,7 +54,7 @@ def test_a_texts_vector_is_the_mean_over_its_sentences_in_one_call():
 
 
 def test_the_config_asks_any_text_encoder_for_sentences():
-  config = config_lib.replace(config_lib.Config(), {"encoders.sentences": True})
+  config = fields.replace(config_lib.Config(), {"encoders.sentences": True})
   encoder, text = encoders.of(config, "text"), "A red bed. A lamp."
   np.testing.assert_allclose(encoder.encode([text])[0],
                              hashing.encode(["A red bed.", "A lamp."]).mean(0), rtol=1e-6)

@@ -11,6 +11,7 @@ from cmx import batches
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import encoders
+from cmx import fields
 from cmx import modalities
 from cmx import splits
 from cmx.encoders import cache
@@ -158,7 +159,7 @@ class Texts:
 def encoded(tmp_path, texts=("the bed", "a lamp"), **changes):
   row = modalities.DESCRIPTION
   parts = {split: {row.name: Texts(*texts)} for split in (data_lib.TRAIN, data_lib.VALIDATION)}
-  config = config_lib.replace(config_lib.Config(), {
+  config = fields.replace(config_lib.Config(), {
     "data.root": str(tmp_path), "encoders.text": "words",
     "encoders.file": str(tmp_path / "glove.txt"), **changes})
   return cache.encoded(data_lib.Dataset("toy", ("a", "b"), (row,), parts, "x"), config)

@@ -18,6 +18,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
 from cmx import features
+from cmx import fields
 from cmx import methods
 from cmx import retrieval
 from cmx import train
@@ -155,7 +156,7 @@ def test_chance_is_what_shuffled_labels_give(whole):
 
 def test_unseen_classes_have_a_table_of_their_own(whole, root, tmp_path):
   run = checkpoint.load_run(whole[0] / "seed_0" / "bl_ind")
-  run = run._replace(config=config_lib.replace(run.config, {"data.unseen_classes": 5}))
+  run = run._replace(config=fields.replace(run.config, {"data.unseen_classes": 5}))
   dataset = experiment.open_data(run.config)
   unseen = experiment.unseen(run.config, dataset)
   for source in dataset.splits[data.TRAIN].values():
@@ -207,12 +208,12 @@ def test_a_row_of_its_own_starts_no_work_before_its_folder_is_found_free(root, t
 
 def test_the_reference_does_not_depend_on_how_rows_are_trained():
   config = config_lib.Config()
-  changed = config_lib.replace(config, {
+  changed = fields.replace(config, {
     "method": "bl_ind", "optimizer.steps": 7, "alignment.weight": 1.0, "evaluation.layer": "fc6",
     "mixture.layers": ("fc7",), "mixture.components": 5})
   assert experiment.reference_config(changed) == experiment.reference_config(config)
   for field, value in (("seed", 1), ("network.trunk", 8), ("reference.steps", 7)):
-    other = config_lib.replace(config, {field: value})
+    other = fields.replace(config, {field: value})
     assert experiment.reference_config(other) != experiment.reference_config(config)
 
 
@@ -220,5 +221,5 @@ def test_the_reference_has_fields_of_its_own():
   rows = {"reference": {"augment.shift": 0}, "c": {"optimizer.steps": 3}}
   config = config_lib.Config(rows=rows)
   for row in ("c", "bl_ind"):
-    reference = experiment.reference_config(config_lib.for_method(config, row))
+    reference = experiment.reference_config(fields.for_method(config, row))
     assert (reference.method, reference.augment.shift, reference.rows) == ("reference", 0, {})

@@ -13,6 +13,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
 from cmx import features as features_lib
+from cmx import fields
 from cmx import figures
 from cmx import loop
 from cmx.invert import planning
@@ -28,7 +29,7 @@ SETTINGS = config_lib.Inversion(
 
 
 def settings(**changes):
-  return config_lib.replace(config_lib.Config(inversion=SETTINGS), {
+  return fields.replace(config_lib.Config(inversion=SETTINGS), {
     f"inversion.{name.replace('__', '.')}": value for name, value in changes.items()}).inversion
 
 
@@ -234,7 +235,7 @@ def test_a_reference_without_pictures_is_refused(run):
 
 
 def test_a_data_set_that_is_gone_is_named(run, tmp_path):
-  gone = run._replace(config=config_lib.replace(run.config, {"data.root": str(tmp_path)}))
+  gone = run._replace(config=fields.replace(run.config, {"data.root": str(tmp_path)}))
   with pytest.raises((FileNotFoundError, ValueError), match="rendered_world"):
     planning.plan(gone, SETTINGS)
 

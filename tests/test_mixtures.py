@@ -8,6 +8,7 @@ import tiny
 from cmx import config as config_lib
 from cmx import data
 from cmx import features
+from cmx import fields as fields_lib
 from cmx import gmm
 from cmx import mixtures
 from cmx import modalities
@@ -42,7 +43,7 @@ def reference():
 
 def config(method="c", **changes):
   fields = {"mixture.layers": ("fc7",), "mixture.iterations": 3, "evaluation.batch": 8}
-  return config_lib.replace(config_lib.Config(), tiny.FIELDS | fields | {"method": method} | {
+  return fields_lib.replace(config_lib.Config(), tiny.FIELDS | fields | {"method": method} | {
     name.replace("__", "."): value for name, value in changes.items()})
 
 

@@ -5,14 +5,15 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import data
+from cmx import fields
 from cmx import methods
 from cmx import modalities
 from cmx import preflight
 
 
 def config(**changes):
-  return config_lib.replace(config_lib.Config(), {name.replace("__", "."): value
-                                                  for name, value in changes.items()})
+  return fields.replace(config_lib.Config(), {name.replace("__", "."): value
+                                              for name, value in changes.items()})
 
 
 def test_every_row_passes_as_it_is():
@@ -55,11 +56,11 @@ def test_what_a_row_changes_is_checked():
   ("seed", -1, "config.seed -1; expected 0 or more")])
 def test_numbers_that_no_run_can_use_are_refused(field, value, words):
   with pytest.raises(ValueError, match=words):
-    preflight.check(config_lib.replace(config_lib.Config(), {field: value}))
+    preflight.check(fields.replace(config_lib.Config(), {field: value}))
 
 
 def test_limits_name_fields_that_exist():
-  leaves = {name.split(".")[-1] for name in config_lib.flat(config())}
+  leaves = {name.split(".")[-1] for name in fields.flat(config())}
   for limit in preflight.LIMITS:
     assert set(limit.fields) <= leaves
 
@@ -72,7 +73,7 @@ def test_ends_of_limits_are_allowed():
 @pytest.mark.parametrize("field", ["optimizer.batch", "reference.batch"])
 def test_a_batch_that_devices_do_not_divide_is_refused(field):
   with pytest.raises(ValueError, match="batch size 12 is not divisible by 8 devices"):
-    preflight.check(config_lib.replace(config_lib.Config(), {field: 12}))
+    preflight.check(fields.replace(config_lib.Config(), {field: 12}))
 
 
 def test_the_reference_network_needs_no_batch_of_the_rows():
@@ -88,7 +89,7 @@ def test_the_reference_network_needs_no_batch_of_the_rows():
   ("method", "d", "method 'd'; expected one of")])
 def test_unknown_names_are_answered_with_the_known(field, value, words):
   with pytest.raises(ValueError, match=words):
-    preflight.check(config_lib.replace(config_lib.Config(), {field: value}))
+    preflight.check(fields.replace(config_lib.Config(), {field: value}))
 
 
 def test_layers_of_mixtures_matter_only_to_rows_that_need_them():
@@ -126,7 +127,7 @@ def test_a_data_set_that_fits_passes():
   ({}, {"mixture.examples": 10}, "mixture.components 32; expected 10 at most")])
 def test_a_data_set_that_does_not_fit_is_refused(given, changes, words):
   with pytest.raises(ValueError, match=words):
-    preflight.check_data(config_lib.replace(config_lib.Config(), changes), dataset(**given))
+    preflight.check_data(fields.replace(config_lib.Config(), changes), dataset(**given))
 
 
 def test_components_matter_only_to_rows_that_are_told_how_many():

@@ -10,6 +10,7 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
+from cmx import fields
 from cmx import gmm
 from cmx import methods
 from cmx import model
@@ -28,7 +29,7 @@ FIELDS = {
 
 def config(root: pathlib.Path, method: str = "c", **changes) -> config_lib.Config:
   """A config with these fields; `changes` are more, with __ for the dot."""
-  return config_lib.replace(config_lib.Config(), _fields(root, method, changes))
+  return fields.replace(config_lib.Config(), _fields(root, method, changes))
 
 
 def flags(root: pathlib.Path, method: str = "c", **changes) -> list[str]:
@@ -61,7 +62,7 @@ def mixtures(width: int = 16) -> dict[str, gmm.Mixture]:
 
 def untrained(rows: model.Modalities, method: str, classes: tuple[str, ...]) -> checkpoint.Run:
   """A run of random parameters, made without compiling anything."""
-  settings = config_lib.replace(config_lib.Config(), {**FIELDS, "method": method})
+  settings = fields.replace(config_lib.Config(), {**FIELDS, "method": method})
   shapes = jax.eval_shape(lambda key: model.init(
     key, rows, methods.named(method), settings.network, len(classes)), jax.random.key(0))
   rng = np.random.default_rng(0)

@@ -16,6 +16,7 @@ from cmx import batches
 from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
+from cmx import fields
 from cmx import methods
 from cmx import model
 from cmx import train
@@ -51,7 +52,7 @@ def comparisons(quick: bool) -> list[harness.Comparison]:
 def _dataset() -> tuple[config_lib.Config, data.Dataset]:
   root = pathlib.Path(tempfile.mkdtemp(prefix="cmx_benchmark_"))
   atexit.register(shutil.rmtree, root, ignore_errors=True)
-  config = config_lib.replace(world.get_config(), {
+  config = fields.replace(world.get_config(), {
     **_SMALL, "data.root": str(root), "method": "bl_shfinal"})
   data.prepare(config.data)
   return config, experiment.open_data(config)

@@ -1,6 +1,7 @@
 """What was run: command, versions, data, and how the config differs from the defaults."""
 
 from cmx import config as config_lib
+from cmx import fields
 from cmx.report import opening
 from cmx.report import section as section_lib
 
@@ -58,7 +59,7 @@ def _changes(report: opening.Report) -> str:
   """Fields in which any run differs from the defaults; with the methods, where not in all."""
   default, found = config_lib.Config(), {}
   for opened in report.runs:
-    for line in config_lib.difference(opened.run.config, default):
+    for line in fields.difference(opened.run.config, default):
       field = line.split(" | ")[0]
       if field.split(":")[0] not in ("method", "seed"):
         found.setdefault(field, []).append(opened.name)

@@ -15,9 +15,9 @@ import pytest
 
 import made_archives
 from cmx import checkpoint
-from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
+from cmx import fields as fields_lib
 from cmx.runtime import hosts
 from configs import cmplaces_smoke
 
@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(folder):
   """The experiment by one process."""
-  config = config_lib.replace(cmplaces_smoke.get_config(), fields(folder, "alone"))
+  config = fields_lib.replace(cmplaces_smoke.get_config(), fields(folder, "alone"))
   data.prepare(config.data)
   experiment.reproduce(config, folder / "alone" / "runs", ROWS)
   return folder / "alone"

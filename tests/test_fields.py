@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from cmx import typed
+from cmx import fields
 
 
 @dataclasses.dataclass
@@ -24,22 +24,22 @@ class Whole:
 
 
 def test_dicts_become_the_dataclass_of_their_field_and_lists_tuples():
-  whole = typed.from_dict({"count": 2, "part": {"names": ["a", "b"]}, "pairs": [{"size": 3.0}],
-                           "note": None, "table": {"x": 1}}, Whole)
+  whole = fields.from_dict({"count": 2, "part": {"names": ["a", "b"]}, "pairs": [{"size": 3.0}],
+                            "note": None, "table": {"x": 1}}, Whole)
   assert whole == Whole(2, Part(names=("a", "b")), (Part(3.0),), None, {"x": 1})
 
 
 def test_a_tree_comes_back_from_its_dict():
   whole = Whole(2, Part(names=("a",)), (Part(3.0),), "n", {"x": 1})
-  assert typed.from_dict(dataclasses.asdict(whole), Whole) == whole
+  assert fields.from_dict(dataclasses.asdict(whole), Whole) == whole
 
 
 def test_what_is_left_out_has_its_default():
-  assert typed.from_dict({}, Whole) == Whole()
+  assert fields.from_dict({}, Whole) == Whole()
 
 
 def test_a_whole_number_passes_as_a_float():
-  assert typed.from_dict({"size": 3}, Part).size == 3
+  assert fields.from_dict({"size": 3}, Part).size == 3
 
 
 @pytest.mark.parametrize("tree, message", [
@@ -52,9 +52,9 @@ def test_a_whole_number_passes_as_a_float():
   ([], r"Part \[\]; expected fields size, names, on")])
 def test_a_value_that_does_not_fit_is_refused_by_field(tree, message):
   with pytest.raises(ValueError, match=message):
-    typed.from_dict(tree, Part)
+    fields.from_dict(tree, Part)
 
 
 def test_leaves_are_named_by_their_path_in_order():
   tree = {"b": {"y": 1, "x": {"z": (2, 3)}}, "a": None}
-  assert list(typed.flatten(tree).items()) == [("b.y", 1), ("b.x.z", (2, 3)), ("a", None)]
+  assert list(fields.flatten(tree).items()) == [("b.y", 1), ("b.x.z", (2, 3)), ("a", None)]

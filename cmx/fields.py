@@ -1,0 +1,109 @@
+"""A config by dotted name, and as JSON: every value checked against its field's type."""
+
+import dataclasses
+import json
+import types
+import typing
+from typing import Any
+
+from cmx import config as config_lib
+
+
+def from_dict(tree: dict[str, Any], cls: type) -> Any:
+  """An instance of the dataclass `cls` from nested dicts; lists become tuples as the field says.
+
+  Raises:
+    ValueError: if a key is not a field, with the fields in the message, or if a value is not of its
+      type.
+  """
+  hints = typing.get_type_hints(cls)
+  if not isinstance(tree, dict):
+    raise ValueError(f"{cls.__name__} {tree!r}; expected fields {', '.join(hints)}")
+  unknown = sorted(set(tree) - set(hints))
+  if unknown:
+    raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; expected {', '.join(hints)}")
+  return cls(**{key: _typed(f"{cls.__name__}.{key}", value, hints[key])
+                for key, value in tree.items()})
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+  """The value as a field of that type has it; JSON has dicts for sections and lists for tuples."""
+  if dataclasses.is_dataclass(hint):
+    return from_dict(value, hint)
+  origin = typing.get_origin(hint)
+  if origin is tuple and isinstance(value, (list, tuple)):
+    return tuple(_typed(name, member, typing.get_args(hint)[0]) for member in value)
+  plain = hint if origin in (None, types.UnionType) else origin
+  number = isinstance(value, int) and hint is float
+  if not (isinstance(value, plain) or number) or (isinstance(value, bool) and hint is not bool):
+    raise ValueError(f"{name} {value!r}; expected a value of type "
+                     f"{hint.__name__ if origin is None else hint}")
+  return value
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Leaves of nested dicts by dotted name, in the order of the dicts."""
+  parts = (flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+           for key, value in tree.items())
+  return {name: value for part in parts for name, value in part.items()}
+
+
+def replace(config: config_lib.Config, changes: dict[str, Any]) -> config_lib.Config:
+  """A copy of `config` with dotted fields changed, e.g. {"alignment.weight": 0.1}.
+
+  Raises ValueError if a field does not exist or a value is not of its type."""
+  tree = dataclasses.asdict(config)
+  for name, value in changes.items():
+    field(config, name)
+    *parents, leaf = name.split(".")
+    node = tree
+    for parent in parents:
+      node = node[parent]
+    node[leaf] = value
+  return from_dict(tree, config_lib.Config)
+
+
+def field(config: config_lib.Config, name: str) -> Any:
+  """The value of a dotted field, e.g. "alignment.weight".
+
+  Raises ValueError if there is none, or it is a section; the message lists those there are."""
+  node = config
+  for part in name.split("."):
+    known = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []
+    if part not in known:
+      raise ValueError(f"config has no field {name!r}; {part!r} is not among "
+                       f"{', '.join(known) or 'nothing'}")
+    node = getattr(node, part)
+  if dataclasses.is_dataclass(node):
+    raise ValueError(f"config.{name} is a section; expected one of its fields "
+                     f"{', '.join(f.name for f in dataclasses.fields(node))}")
+  return node
+
+
+def for_method(config: config_lib.Config, method: str) -> config_lib.Config:
+  """The config of one row: `rows[method]` holds the dotted fields in which the row differs."""
+  rows = config.rows
+  changes = {"method": method, **rows.get(method, {})}
+  return dataclasses.replace(replace(dataclasses.replace(config, rows={}), changes), rows=rows)
+
+
+def to_json(config: config_lib.Config) -> str:
+  """Config as JSON text, keys in the order of the fields."""
+  return json.dumps(dataclasses.asdict(config), indent=2)
+
+
+def from_json(text: str) -> config_lib.Config:
+  """Config from `to_json`'s text. Raises ValueError for fields that do not exist."""
+  return from_dict(json.loads(text), config_lib.Config)
+
+
+def difference(ours: config_lib.Config, theirs: config_lib.Config) -> list[str]:
+  """Fields in which two configs differ, as "field: ours | theirs"; empty where they are equal."""
+  a, b = flat(ours), flat(theirs)
+  return [f"{name}: {a.get(name)!r} | {b.get(name)!r}"
+          for name in {**a, **b} if a.get(name) != b.get(name)]
+
+
+def flat(config: config_lib.Config) -> dict[str, Any]:
+  """Values by dotted field, in the order of the fields."""
+  return flatten(dataclasses.asdict(config))
