@@ -16,12 +16,12 @@ import jax.numpy as jnp
 from cmx import config as config_lib
 from cmx import data
 from cmx import encoders
-from cmx import gmm
 from cmx import loop
 from cmx import methods as methods_lib
 from cmx import mixtures as mixtures_lib
 from cmx import model
 from cmx import train
+from cmx.mixture import gmm
 from cmx.runtime import devices as devices_lib
 
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.

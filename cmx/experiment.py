@@ -21,7 +21,6 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import features
 from cmx import fields
-from cmx import gmm
 from cmx import methods
 from cmx import mixtures as mixtures_lib
 from cmx import preflight
@@ -32,6 +31,7 @@ from cmx import tables
 from cmx import train
 from cmx.encoders import cache
 from cmx.files import writing
+from cmx.mixture import gmm
 from cmx.runtime import hosts
 
 REFERENCE = "reference"

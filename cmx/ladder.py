@@ -16,14 +16,14 @@ from typing import Any
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
-from cmx import em
 from cmx import features
 from cmx import figures
-from cmx import fits
-from cmx import gmm
 from cmx import mixtures
-from cmx import sums
 from cmx.files import writing
+from cmx.mixture import em
+from cmx.mixture import gmm
+from cmx.mixture import passes
+from cmx.mixture import store
 
 NAME = "ladder"  # of the folder and of the files in it
 _BLOCK = 4_096  # examples whose likelihood is taken at once
@@ -70,10 +70,10 @@ def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
           for layer in settings.layers for count in sorted(set(components))]
 
 
-def _rung(kept: fits.Kept, layer: str, components: int, held_out: Any) -> Rung:
+def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> Rung:
   fit, width = kept.fit, held_out.shape[1]
   size, count = min(_BLOCK, len(held_out)), parameters(fit.mixture)
-  likelihood = em.mean_log_prob(sums.of_array(held_out), size, fit.mixture)
+  likelihood = em.mean_log_prob(passes.of_array(held_out), size, fit.mixture)
   return {
     "layer": layer, "components": components, "width": width, "examples": fit.examples,
     "held_out": likelihood / width, "train": fit.history[-1] / width,

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cmx import gmm
+from cmx.mixture import gmm
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:

@@ -1,6 +1,6 @@
 """The mixtures of a reference network: what is fitted on which activations, and where it is kept.
 
-  <reference>/mixtures/<layer>_k<K>_<covariance>.npz   see `cmx.fits`
+  <reference>/mixtures/<layer>_k<K>_<covariance>.npz   see `cmx.mixture.store`
 """
 
 import json
@@ -13,11 +13,11 @@ import jax
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
-from cmx import em
 from cmx import features
-from cmx import fits
 from cmx import methods
-from cmx import sums
+from cmx.mixture import em
+from cmx.mixture import passes as passes_lib
+from cmx.mixture import store
 from cmx.runtime import devices
 
 
@@ -50,15 +50,15 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
 
 
 def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-         reference: pathlib.Path, layer: str, components: int) -> fits.Kept:
+         reference: pathlib.Path, layer: str, components: int) -> store.Kept:
   """The fit of one layer with so many components: read, or made and kept; see `needed`."""
   path = reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
-  return fits.kept(path, settings_of(config, run, dataset, components), layer_key(run, layer),
-                   source(config, run, dataset, reference, layer), f"mixture of {layer}")
+  return store.kept(path, settings_of(config, run, dataset, components), layer_key(run, layer),
+                    source(config, run, dataset, reference, layer), f"mixture of {layer}")
 
 
 def settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-                components: int) -> fits.Settings:
+                components: int) -> store.Settings:
   """All a layer's fit depends on: K, `config.mixture`, the reference's weights and the data."""
   fields = ("covariance", "restarts", "iterations", "tolerance", "variance_floor", "examples")
   return {"components": components, **{name: getattr(config.mixture, name) for name in fields},
@@ -71,7 +71,8 @@ def layer_key(run: checkpoint.Run, layer: str) -> jax.Array:
 
 
 def source(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-           reference: pathlib.Path, layer: str) -> Callable[[], tuple[sums.Chunks, fits.Names]]:
+           reference: pathlib.Path, layer: str
+           ) -> Callable[[], tuple[passes_lib.Chunks, store.Names]]:
   """Opens passes over a layer's training activations [n, D] of the reference modality, and names.
 
   They are stored beside the network, or come out of it anew in every pass where
@@ -87,7 +88,7 @@ def _stored(config, run, dataset, reference, layer):
   found = features.extract(run, dataset, data.TRAIN, [layer], folder,
                            batch=config.evaluation.batch, limit=limit)
   keys = folder / modality / "key.json"
-  return (sums.of_array(found[modality][layer]),
+  return (passes_lib.of_array(found[modality][layer]),
           lambda index: f"{index} ({json.loads(keys.read_text())[index]})")
 
 

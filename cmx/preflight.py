@@ -7,13 +7,13 @@ from typing import NamedTuple
 from cmx import batches
 from cmx import config as config_lib
 from cmx import data
-from cmx import em
 from cmx import fields
 from cmx import methods
 from cmx import mixtures
 from cmx import model
 from cmx import retrieval
 from cmx import towers
+from cmx.mixture import em
 from cmx.runtime import devices
 
 

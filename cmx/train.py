@@ -13,11 +13,11 @@ from cmx import batches
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
-from cmx import gmm
 from cmx import loop
 from cmx import losses
 from cmx import methods as methods_lib
 from cmx import model
+from cmx.mixture import gmm
 from cmx.runtime import devices
 from cmx.runtime import hosts
 from cmx.weights import start

@@ -12,9 +12,9 @@ from absl import logging
 
 from cmx import checkpoint
 from cmx import experiment
-from cmx import fits
 from cmx import methods
 from cmx import mixtures
+from cmx.mixture import store
 from cmx.runtime import progress
 from launch import common
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
   found = mixtures.needed(config, run, experiment.open_data(config), folder)
   for layer, fit in found.items():
     weight = fit.mixture.weight
-    print(f"{layer}: {fits.describe(fit)}; weights {weight.min():.2g} to {weight.max():.2g}")
+    print(f"{layer}: {store.describe(fit)}; weights {weight.min():.2g} to {weight.max():.2g}")
   logging.info("%d mixtures in %s. Written: %s/mixtures", len(found),
                progress.duration(time.monotonic() - started), folder)
 

@@ -12,9 +12,9 @@ from cmx import data
 from cmx import experiment
 from cmx import features
 from cmx import figures
-from cmx import gmm
 from cmx import ladder
 from cmx import mixtures
+from cmx.mixture import gmm
 import untrained
 
 

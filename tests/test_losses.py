@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cmx import config as config_lib
-from cmx import gmm
 from cmx import losses
+from cmx.mixture import gmm
 
 WIDTHS = {"fc6": 5, "fc7": 3}
 LABELS = {"sound": np.zeros(4, np.int32), "words": np.ones(4, np.int32)}

@@ -9,9 +9,9 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import features
 from cmx import fields as fields_lib
-from cmx import gmm
 from cmx import mixtures
 from cmx import modalities
+from cmx.mixture import gmm
 
 CLASSES = ("a", "b")
 

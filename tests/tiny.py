@@ -11,9 +11,9 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
 from cmx import fields
-from cmx import gmm
 from cmx import methods
 from cmx import model
+from cmx.mixture import gmm
 
 CLASSES = 24
 FIELDS = {

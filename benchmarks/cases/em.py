@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import harness
-from cmx import em
-from cmx import gmm
-from cmx import sums
+from cmx.mixture import em
+from cmx.mixture import gmm
+from cmx.mixture import passes
 
 _CHUNK = 8_192  # examples
 _BOUND = ("scikit-learn's iteration is the same four matrix products, so that the limit bounds any "
@@ -65,7 +65,7 @@ def _fit(n: int, d: int, k: int, iterations: int, tolerance: float) -> Callable[
   fresh = em.Fit(start, [], [], False, 0, n, np.zeros(0, int))
 
   def run():
-    found = em.fit(sums.of_array(x), k, jax.random.key(0), iterations=iterations,
+    found = em.fit(passes.of_array(x), k, jax.random.key(0), iterations=iterations,
                    tolerance=tolerance, variance_floor=1e-6, state=em.State(fresh, None))
     return np.array([found.history[-2]])  # before the last iteration, as scikit-learn keeps it
 

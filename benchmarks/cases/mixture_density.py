@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import harness
-from cmx import gmm
+from cmx.mixture import gmm
 
 
 def comparisons(quick: bool) -> list[harness.Comparison]:

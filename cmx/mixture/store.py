@@ -16,10 +16,10 @@ from absl import logging
 import jax
 import numpy as np
 
-from cmx import em
-from cmx import gmm
-from cmx import sums
 from cmx.files import writing
+from cmx.mixture import em
+from cmx.mixture import gmm
+from cmx.mixture import passes
 from cmx.runtime import progress
 
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
@@ -36,7 +36,7 @@ class Kept(NamedTuple):
 
 
 def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
-         source: Callable[[], tuple[sums.Chunks, Names]], what: str) -> Kept:
+         source: Callable[[], tuple[passes.Chunks, Names]], what: str) -> Kept:
   """The fit of a file: read, or made, kept there and described in the log.
 
   Args:
@@ -63,7 +63,7 @@ def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
   return found
 
 
-def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array, chunks: sums.Chunks,
+def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array, chunks: passes.Chunks,
              names: Names, what: str) -> Kept:
   """`em.fit` with a line of progress and its state on disk after each iteration."""
   state, before, started = None, 0.0, time.monotonic()

@@ -13,9 +13,9 @@ from scipy import special
 from scipy import stats
 from sklearn import mixture as sklearn_mixture
 
-from cmx import em
-from cmx import gmm
-from cmx import sums
+from cmx.mixture import em
+from cmx.mixture import gmm
+from cmx.mixture import passes as passes_lib
 
 KEY = jax.random.key(0)
 
@@ -28,7 +28,7 @@ def groups(n=600, k=4, d=5, *, apart=2.0, seed=0):
 
 
 def fit(x, components, key=KEY, **changes):
-  return em.fit(sums.of_array(x, 100), components, key, **{"tolerance": 1e-4, **changes})
+  return em.fit(passes_lib.of_array(x, 100), components, key, **{"tolerance": 1e-4, **changes})
 
 
 def start_at(x, k, rows):
@@ -147,7 +147,7 @@ def test_one_two_and_eight_devices_give_the_same_bits(tmp_path):
   for devices in (1, 2, 8):
     environment = dict(os.environ, XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}")
     lines = subprocess.run([sys.executable, "-c", FIT, str(tmp_path / "x.npy")], text=True,
-                           cwd=pathlib.Path(__file__).parents[1], env=environment, check=True,
+                           cwd=pathlib.Path(__file__).parents[2], env=environment, check=True,
                            stdout=subprocess.PIPE).stdout.splitlines()
     assert len(lines) == 3 and all(line.startswith(f"{devices} ") for line in lines)
     found[devices] = [line.split(" ", 1)[1] for line in lines]
@@ -156,7 +156,7 @@ def test_one_two_and_eight_devices_give_the_same_bits(tmp_path):
 
 def test_chunks_do_not_change_a_bit():
   x = groups()
-  first, second = (em.fit(sums.of_array(x, size), 4, KEY) for size in (37, 600))
+  first, second = (em.fit(passes_lib.of_array(x, size), 4, KEY) for size in (37, 600))
   assert first.history == second.history
 
 
@@ -210,7 +210,7 @@ def test_activations_may_come_from_a_function_and_are_never_kept():
       alive.append(start)
       yield x[start:start + 250].copy()
 
-  assert em.fit(passes, 3, KEY).history == em.fit(sums.of_array(x), 3, KEY).history
+  assert em.fit(passes, 3, KEY).history == em.fit(passes_lib.of_array(x), 3, KEY).history
   assert len(alive) % 8 == 0 and len(alive) > 8
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from cmx import sums
+from cmx.mixture import passes
 
 _SAMPLE, _SAMPLE_LEAST = 10, 2_000  # examples a component to choose starts from, and in all
 _BLOCK = 1_024  # examples at a time
@@ -33,7 +33,7 @@ def generator(key: jax.Array, *numbers: int) -> np.random.Generator:
   return np.random.default_rng([*np.asarray(jax.random.key_data(key)).tolist(), *numbers])
 
 
-def survey(chunks: sums.Chunks, components: int, key: jax.Array,
+def survey(chunks: passes.Chunks, components: int, key: jax.Array,
            name: Callable[[int], str] = str) -> Survey:
   """Passes over the examples once.
 
@@ -51,7 +51,7 @@ def survey(chunks: sums.Chunks, components: int, key: jax.Array,
   rng = generator(key)
   count, mean, square = 0, 0.0, 0.0
   sample, priority = None, np.zeros(0)
-  for block in sums.blocks(_checked(chunks, name), _BLOCK):
+  for block in passes.blocks(_checked(chunks, name), _BLOCK):
     # Chan's update: exact for constant units, where a difference of sums leaves rounding noise.
     n, here = len(block), block.mean(0, dtype=np.float64)
     delta, apart = here - mean, block - here.astype(np.float32)  # 0 where a unit is constant
@@ -75,7 +75,7 @@ def survey(chunks: sums.Chunks, components: int, key: jax.Array,
   return Survey(count, mean.astype(np.float32), (square / count).astype(np.float32), sample)
 
 
-def _checked(chunks: sums.Chunks, name: Callable[[int], str]) -> sums.Chunks:
+def _checked(chunks: passes.Chunks, name: Callable[[int], str]) -> passes.Chunks:
   """The same chunks in float32, known to be of one width and finite."""
   def checked():
     count, width = 0, None

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 import pytest
 
-from cmx import em
-from cmx import fits
-from cmx import sums
+from cmx.mixture import em
+from cmx.mixture import passes as passes_lib
+from cmx.mixture import store
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 KEY = jax.random.key(0)
 SETTINGS = {"components": 3, "covariance": "diagonal", "restarts": 2, "iterations": 6,
             "tolerance": -1.0, "variance_floor": 1e-3, "examples": "those of the test"}
@@ -34,7 +34,7 @@ def source(passes=None):
 
 
 def kept(path, settings=SETTINGS, opened=source()):
-  return fits.kept(path, settings, KEY, opened, "mixture of fc7")
+  return store.kept(path, settings, KEY, opened, "mixture of fc7")
 
 
 def same(ours, theirs):
@@ -77,7 +77,7 @@ def test_a_killed_fit_goes_on_from_its_last_iteration_to_the_same_bits(tmp_path)
   patience = time.monotonic() + 60
 
   def iterations():
-    return fits._read(state, SETTINGS) if state.exists() else {"current_history": []}
+    return store._read(state, SETTINGS) if state.exists() else {"current_history": []}
 
   while len(iterations()["current_history"]) < 3:
     assert process.poll() is None and time.monotonic() < patience
@@ -127,10 +127,10 @@ def test_files_that_hold_something_else_are_refused(tmp_path):
 def test_a_description_says_what_a_user_should_know():
   x = examples()
   x[:, 2] = 0
-  found = em.fit(sums.of_array(x), 2, KEY, iterations=1)
-  text = fits.describe(found)
+  found = em.fit(passes_lib.of_array(x), 2, KEY, iterations=1)
+  text = store.describe(found)
   assert text == (f"K=2 D=4 N=200: {found.history[-1]:.2f} nats per example "
                   f"({found.history[-1] / 4:.3f} per dimension) after 1 iterations, 1 dead units, "
                   "not converged")
-  whole = fits.describe(found._replace(converged=True, dead_units=np.zeros(0), reseeded=[0, 2]))
+  whole = store.describe(found._replace(converged=True, dead_units=np.zeros(0), reseeded=[0, 2]))
   assert whole.endswith("after 1 iterations, 2 empty components put elsewhere")

@@ -1,7 +1,7 @@
 """Fitting of Gaussian mixtures by expectation-maximisation, in passes over the examples.
 
 Memory is that of a block of examples, of a sample to start from and of the mixture, however many
-examples there are; the fit has the same bits on any number of devices (see `cmx.sums`).
+examples there are; the fit has the same bits on any number of devices (see `cmx.mixture.passes`).
 """
 
 import math
@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cmx import gmm
-from cmx import seeding
-from cmx import sums
+from cmx.mixture import gmm
+from cmx.mixture import passes
+from cmx.mixture import seeding
 
 DIAGONAL, TIED, FULL = "diagonal", "tied", "full"
 COVARIANCES = (DIAGONAL, TIED, FULL)
@@ -69,7 +69,7 @@ class _Statistics(NamedTuple):
   examples: np.ndarray  # []
 
 
-def fit(chunks: sums.Chunks, components: int, key: jax.Array, *, covariance: str = DIAGONAL,
+def fit(chunks: passes.Chunks, components: int, key: jax.Array, *, covariance: str = DIAGONAL,
         restarts: int = 1, iterations: int = 50, tolerance: float = 1e-3,
         variance_floor: float = 1e-3, state: State | None = None,
         on_iteration: Callable[[State], None] = lambda state: None,
@@ -153,8 +153,8 @@ def _start(survey: seeding.Survey, components: int, floor: float, covariance: st
   return _fresh(gmm.Mixture(weight, means, variance), survey, restart)
 
 
-def _expect(chunks: sums.Chunks, size: int, current: Fit, survey: seeding.Survey) -> _Statistics:
-  total = sums.over(_statistics, chunks, size, current.mixture, survey.mean)
+def _expect(chunks: passes.Chunks, size: int, current: Fit, survey: seeding.Survey) -> _Statistics:
+  total = passes.over(_statistics, chunks, size, current.mixture, survey.mean)
   if not total.examples == survey.examples == current.examples:
     raise ValueError(f"a pass gave {int(total.examples)} examples; expected {current.examples} as "
                      "in the first")
@@ -204,9 +204,9 @@ def _maximise(total: _Statistics, survey: seeding.Survey, floor: float, covarian
     count / count.sum(), mean + survey.mean, variance))), len(empty)
 
 
-def _fit_full(chunks: sums.Chunks, size: int, survey: seeding.Survey, floor: float) -> Fit:
+def _fit_full(chunks: passes.Chunks, size: int, survey: seeding.Survey, floor: float) -> Fit:
   """The Gaussian of greatest likelihood, whose variances along its own axes have a floor."""
-  covariance = sums.over(_outer, chunks, size, survey.mean) / survey.examples
+  covariance = passes.over(_outer, chunks, size, survey.mean) / survey.examples
   variance, basis = np.linalg.eigh(covariance)
   mixture = gmm.Mixture(np.ones(1, np.float32), survey.mean[None],
                         np.maximum(variance, floor).astype(np.float32)[None],
@@ -220,9 +220,9 @@ def _outer(x: jax.Array, valid: jax.Array, centre: jax.Array) -> jax.Array:
   return jnp.matmul(z.T, z, precision=gmm.EXACT)
 
 
-def mean_log_prob(chunks: sums.Chunks, size: int, mixture: gmm.Mixture) -> float:
-  """Mean log likelihood of the examples, nats per example; `size` as in `sums.over`."""
-  total, examples = sums.over(_log_prob, chunks, size, mixture)
+def mean_log_prob(chunks: passes.Chunks, size: int, mixture: gmm.Mixture) -> float:
+  """Mean log likelihood of the examples, nats per example; `size` as in `passes.over`."""
+  total, examples = passes.over(_log_prob, chunks, size, mixture)
   return float(total.sum() / examples)
 
 

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from cmx import seeding
-from cmx import sums
+from cmx.mixture import passes
+from cmx.mixture import seeding
 
 KEY = jax.random.key(0)
 
@@ -17,7 +17,7 @@ def data(n=500, d=4, seed=0):
 @pytest.mark.parametrize("size", [7, 500])
 def test_moments_are_those_of_numpy(size):
   x = data() + np.float32([0, 1e3, -1e4, 0])  # offsets, of which a difference of sums loses digits
-  found = seeding.survey(sums.of_array(x, size), 1, KEY)
+  found = seeding.survey(passes.of_array(x, size), 1, KEY)
   assert found.examples == 500
   np.testing.assert_allclose(found.mean, x.mean(0, dtype=float), rtol=1e-7)
   np.testing.assert_allclose(found.variance, x.astype(float).var(0), rtol=1e-6)
@@ -26,13 +26,13 @@ def test_moments_are_those_of_numpy(size):
 def test_a_unit_that_never_changes_has_exactly_no_variance():
   x = data(5000)
   x[:, 2] = 0.1
-  found = seeding.survey(sums.of_array(x), 1, KEY)
+  found = seeding.survey(passes.of_array(x), 1, KEY)
   assert found.variance[2] == 0 and (found.variance[[0, 1, 3]] > 0).all()
 
 
 def test_the_sample_is_of_the_examples_without_repeats_and_from_all_of_them():
   x = np.arange(20_000, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
-  sample = seeding.survey(sums.of_array(x), 5, KEY).sample[:, 0]
+  sample = seeding.survey(passes.of_array(x), 5, KEY).sample[:, 0]
   assert len(sample) == 2000 and len(set(sample.tolist())) == 2000
   counts = np.histogram(sample, 10, (0, 20_000))[0]
   assert 130 < counts.min() and counts.max() < 270  # 200 each, 5 standard deviations
@@ -40,22 +40,22 @@ def test_the_sample_is_of_the_examples_without_repeats_and_from_all_of_them():
 
 def test_the_sample_grows_with_the_components_and_does_not_depend_on_chunks():
   x = data(6000)
-  assert len(seeding.survey(sums.of_array(x), 400, KEY).sample) == 4000
-  first, second = (seeding.survey(sums.of_array(x, size), 3, KEY) for size in (100, 4096))
+  assert len(seeding.survey(passes.of_array(x), 400, KEY).sample) == 4000
+  first, second = (seeding.survey(passes.of_array(x, size), 3, KEY) for size in (100, 4096))
   for ours, theirs in zip(first, second):
     np.testing.assert_array_equal(ours, theirs)
 
 
 def test_few_examples_are_all_in_the_sample():
   x = data(30)
-  np.testing.assert_array_equal(seeding.survey(sums.of_array(x), 3, KEY).sample, x)
+  np.testing.assert_array_equal(seeding.survey(passes.of_array(x), 3, KEY).sample, x)
 
 
 def test_means_are_examples_of_every_group():
   rng = np.random.default_rng(0)
   centres = 100 * rng.normal(size=(8, 5))
   x = (centres[rng.integers(8, size=400)] + rng.normal(size=(400, 5))).astype(np.float32)
-  found = seeding.survey(sums.of_array(x), 8, KEY)
+  found = seeding.survey(passes.of_array(x), 8, KEY)
   for seed in range(10):
     means = seeding.far_apart(found, 8, np.random.default_rng(seed))
     nearest = ((means[:, None] - centres) ** 2).sum(-1).argmin(1)
@@ -67,7 +67,7 @@ def test_units_count_in_standard_deviations_and_constant_ones_not_at_all():
   rng = np.random.default_rng(0)
   x = np.stack([rng.integers(2, size=300), 1e6 * rng.normal(size=300), np.full(300, 5.0)], 1)
   x[:, 0] = 100 * x[:, 0] + 1e-3 * rng.normal(size=300)  # two groups, hidden by the other's size
-  found = seeding.survey(sums.of_array(x), 2, KEY)
+  found = seeding.survey(passes.of_array(x), 2, KEY)
   apart = [len(set((means[:, 0] > 50).tolist())) == 2 for means in (
     seeding.far_apart(found, 2, np.random.default_rng(seed)) for seed in range(40))]
   assert np.mean(apart) > 0.6  # half of them at random
@@ -75,7 +75,7 @@ def test_units_count_in_standard_deviations_and_constant_ones_not_at_all():
 
 def test_no_example_is_a_mean_twice_unless_all_are_taken():
   x = np.repeat(data(6), 3, axis=0)
-  found = seeding.survey(sums.of_array(x), 6, KEY)
+  found = seeding.survey(passes.of_array(x), 6, KEY)
   assert len(np.unique(seeding.far_apart(found, 6, np.random.default_rng(0)), axis=0)) == 6
   assert len(seeding.far_apart(found, 10, np.random.default_rng(0))) == 10
 
@@ -86,12 +86,12 @@ def test_the_example_that_is_not_finite_is_named(bad):
   x[321, 2] = bad
   with pytest.raises(ValueError, match="activation of example number 321 is not finite; expected "
                                        "finite float32"):
-    seeding.survey(sums.of_array(x, 100), 2, KEY, lambda index: f"number {index}")
+    seeding.survey(passes.of_array(x, 100), 2, KEY, lambda index: f"number {index}")
 
 
 def test_refusals_say_expected_and_given():
   with pytest.raises(ValueError, match="3 examples for 4 components; expected at least as many"):
-    seeding.survey(sums.of_array(data(3)), 4, KEY)
+    seeding.survey(passes.of_array(data(3)), 4, KEY)
   with pytest.raises(ValueError, match="0 examples for 1 components"):
     seeding.survey(lambda: iter([]), 1, KEY)
   with pytest.raises(ValueError, match=r"activations of shape \[5, 3\]; expected \[n, 4\]"):

@@ -1,4 +1,4 @@
-"""Gaussian mixtures: log density of activations, by matrix products; `cmx.em` fits them."""
+"""Gaussian mixtures: log density of activations, by matrix products; `cmx.mixture.em` fits them."""
 
 import math
 from typing import NamedTuple

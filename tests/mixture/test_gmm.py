@@ -10,7 +10,7 @@ from scipy import special
 from scipy import stats
 from sklearn import mixture as sklearn_mixture
 
-from cmx import gmm
+from cmx.mixture import gmm
 
 
 def slow(x, mixture):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmx import sums
+from cmx.mixture import passes as passes_lib
 
 
 def passes(array, sizes):
@@ -20,20 +20,20 @@ def square_sums(x, valid, scale):
 @pytest.mark.parametrize("size", [1, 4, 5, 23, 50])
 def test_blocks_hold_every_example_once_and_in_order(sizes, size):
   array = np.arange(46, dtype=np.float64).reshape(23, 2)
-  found = list(sums.blocks(passes(array, sizes), size))
+  found = list(passes_lib.blocks(passes(array, sizes), size))
   np.testing.assert_array_equal(np.concatenate(found), array)
   assert all(len(block) == size for block in found[:-1]) and 1 <= len(found[-1]) <= size
   assert all(block.dtype == np.float32 for block in found)
 
 
 def test_blocks_of_nothing_are_none():
-  assert not list(sums.blocks(lambda: iter([]), 4))
+  assert not list(passes_lib.blocks(lambda: iter([]), 4))
 
 
 @pytest.mark.parametrize("size", [3, 8, 100])
 def test_sum_equals_that_of_the_whole_array(size):
   array = np.random.default_rng(0).normal(size=(101, 4)).astype(np.float32)
-  total = sums.over(square_sums, sums.of_array(array, 17), size, jnp.float32(2))
+  total = passes_lib.over(square_sums, passes_lib.of_array(array, 17), size, jnp.float32(2))
   assert total["count"] == 101
   np.testing.assert_allclose(total["square"], 2 * (array.astype(float) ** 2).sum(0), rtol=1e-6)
   assert total["square"].dtype == np.float64
@@ -41,7 +41,7 @@ def test_sum_equals_that_of_the_whole_array(size):
 
 def test_chunks_do_not_change_a_bit():
   array = np.random.default_rng(1).normal(size=(500, 3)).astype(np.float32)
-  found = [sums.over(square_sums, passes(array, sizes), 64, jnp.float32(1))["square"]
+  found = [passes_lib.over(square_sums, passes(array, sizes), 64, jnp.float32(1))["square"]
            for sizes in ([], [1] * 30, [64, 64], [499])]
   for other in found[1:]:
     np.testing.assert_array_equal(other, found[0])
@@ -50,19 +50,20 @@ def test_chunks_do_not_change_a_bit():
 def test_parts_are_added_in_float64():
   array = np.ones((20, 1), np.float32)
   array[0] = 2**13  # whose square is 2^26: float32 would lose the ones that follow
-  total = sums.over(square_sums, sums.of_array(array), 1, jnp.float32(1))
+  total = passes_lib.over(square_sums, passes_lib.of_array(array), 1, jnp.float32(1))
   assert total["square"][0] == 2**26 + 19
 
 
 def test_nothing_to_sum_over_is_refused():
   with pytest.raises(ValueError, match="no examples to sum over; expected 1 or more"):
-    sums.over(square_sums, lambda: iter([]), 4, jnp.float32(1))
+    passes_lib.over(square_sums, lambda: iter([]), 4, jnp.float32(1))
 
 
 def test_a_memory_map_is_read_a_part_at_a_time(tmp_path):
   array = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (100, 2))
   array[:] = 3
-  chunks = list(sums.of_array(array, 30)())
+  chunks = list(passes_lib.of_array(array, 30)())
   assert [len(chunk) for chunk in chunks] == [30, 30, 30, 10]
-  assert sums.over(square_sums, sums.of_array(array), 7, jnp.float32(1))["square"].tolist() == [
+  sums = passes_lib.over(square_sums, passes_lib.of_array(array), 7, jnp.float32(1))
+  assert sums["square"].tolist() == [
     900, 900]

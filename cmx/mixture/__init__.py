@@ -1,0 +1,1 @@
+"""Gaussian mixtures: their density, their fit by EM over passes, and fits on disk."""
