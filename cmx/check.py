@@ -10,9 +10,9 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx.folders import decoding
-from cmx.folders import judgement
-from cmx.folders import listing as listing_lib
+from cmx.data.sets.folders import decoding
+from cmx.data.sets.folders import judgement
+from cmx.data.sets.folders import listing as listing_lib
 from cmx.runtime import progress
 
 _FEW = 5  # training examples; with fewer a class is hardly learnt

@@ -65,7 +65,7 @@ class Cmplaces:
 class Data:
   """Which data set, and how it is read."""
 
-  name: str = "rendered_world"  # a file in cmx/data/
+  name: str = "rendered_world"  # in cmx/data/sets/
   root: str = "data"  # folder for prepared records and cached features
   modalities: tuple[str, ...] = ()  # names to use; () is all the data set has
   holdout: float = 0.0  # share of each training cell evaluated on instead of validation, to tune on

@@ -6,7 +6,8 @@ From a folder of the archives as they are downloaded, with their lists, to the t
   python -m launch.check --config=configs/cmplaces.py
   python -m launch.reproduce --config=configs/cmplaces.py --workdir=runs/cmplaces
 
-`tfds build cmplaces --imports=cmx.data.cmplaces` is the first command where TensorFlow is
+`tfds build cmplaces --imports=cmx.data.sets.cmplaces.dataset` is the first command where TensorFlow
+is
 installed; with --config.data.cmplaces.archives=ARCHIVES the others need neither. Which archives
 they want, where from, and by which other names they go, the first command says in an empty folder.
 It goes on where it was stopped; --beam_pipeline_options=runner=DirectRunner spreads it over

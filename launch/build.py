@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from absl import app
 
-from cmx.data import _build
+from cmx.data.sets import _build
 
 
 def main(build: Callable[[], None]) -> None:

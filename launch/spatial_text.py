@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx.annotations import writing
+from cmx.data.sets.cmplaces.annotations import writing
 from cmx.runtime import progress
 from launch import common
 

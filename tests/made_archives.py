@@ -13,7 +13,8 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-PUBLIC = (pathlib.Path(__file__).parents[1] / "cmx/cmplaces/categories.txt").read_text().split()
+PUBLIC = (pathlib.Path(__file__).parents[1] / "cmx/data/sets/cmplaces/categories.txt"
+          ).read_text().split()
 PLACES_ROOT = "data/vision/torralba/deeplearning/images256"
 TEXTS = ("There is a {0}. It is large, e.g. 3.5 m high! Is it old?",
          "A {0} with grey stones\nand two doors.")

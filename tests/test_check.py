@@ -11,7 +11,7 @@ from PIL import Image
 
 from cmx import check
 from cmx import config as config_lib
-from cmx.data import folders
+from cmx.data.sets.folders import dataset as folders
 
 ROOT = pathlib.Path(__file__).parents[1]
 

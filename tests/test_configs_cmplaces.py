@@ -14,8 +14,8 @@ from cmx import methods
 from cmx import modalities
 from cmx import model
 from cmx import preflight
-from cmx.cmplaces import categories
-from cmx.data import _build
+from cmx.data.sets import _build
+from cmx.data.sets.cmplaces import categories
 from configs import cmplaces
 from configs import cmplaces_smoke
 

@@ -9,7 +9,7 @@ from cmx import data
 from cmx import encoders
 from cmx import towers
 from cmx import units
-from cmx.data import rendered_world
+from cmx.data.sets.rendered_world import dataset as rendered_world
 from cmx.dissection import objects
 from cmx.dissection import occlusion
 from cmx.dissection import regions

@@ -1,6 +1,6 @@
-"""The one door to data: every data set is a file in this folder and opens as a `Dataset`.
+"""The one door to data: every data set lies in `sets` and opens as a `Dataset`.
 
-A file `cmx/data/<name>.py` is a data set. It defines
+A module `cmx/data/sets/<name>.py`, or `dataset.py` in a package of that name, defines
 
   prepare(data: config.Data) -> None     make the records on disk; returns at once if they are there
   load(data: config.Data) -> Dataset     open them; FileNotFoundError that says how to prepare them
@@ -8,7 +8,7 @@ A file `cmx/data/<name>.py` is a data set. It defines
 and nothing else has to be touched to add one. If it also defines `share(data)`, several processes
 call that first, all at once, to do what can be done in pieces; `prepare` is called by one of them.
 If it defines `outline(data)`, classes and modalities are known before anything is prepared.
-Files whose name begins with _ are what they share.
+Files of `sets` whose names begin with _ are what they share.
 """
 
 import importlib
@@ -20,6 +20,7 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
+from cmx.data import sets
 from cmx.runtime import hosts
 
 TRAIN, VALIDATION = "train", "validation"
@@ -63,15 +64,17 @@ class Dataset(NamedTuple):
 
 
 def names() -> list[str]:
-  """Names of the data sets: the files of this folder."""
-  return sorted(module.name for module in pkgutil.iter_modules(__path__)
+  """Names of the data sets: the modules and packages of `sets`."""
+  return sorted(module.name for module in pkgutil.iter_modules(sets.__path__)
                 if not module.name.startswith("_"))
 
 
 def _module(name: str):
   if name not in names():
     raise ValueError(f"data set {name!r}; expected one of {', '.join(names())}")
-  return importlib.import_module(f"{__name__}.{name}")
+  found = importlib.import_module(f"{sets.__name__}.{name}")
+  package = hasattr(found, "__path__")
+  return importlib.import_module(f"{found.__name__}.dataset") if package else found
 
 
 def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:

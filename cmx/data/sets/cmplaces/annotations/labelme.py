@@ -1,0 +1,104 @@
+"""Annotations as LabelMe and SUN write them: an XML file a photograph, a polygon an object.
+
+Source: Russell et al. 2008, LabelMe; Xiao et al. 2010, SUN database.
+"""
+
+import collections
+from typing import NamedTuple
+from xml.parsers import expat
+
+from cmx.data.sets.cmplaces import annotations
+
+_EDGES = {"x": 0, "xmin": 0, "xmax": 0, "y": 1, "ymin": 1, "ymax": 1}  # tag: axis of its number
+
+
+class _Value(NamedTuple):
+  """Text of a tag and the line it ends on."""
+
+  text: str
+  line: int
+
+
+def parse(key: str, content: bytes) -> annotations.Photograph:
+  """The photograph of a file.
+
+  Args:
+    key: path of the file, without suffix.
+    content: of the file.
+
+  Raises:
+    ValueError: if it is not such a file; the message begins with the line.
+  """
+  fields, items = _tags(content)
+  found = [(line, item) for line, item in items
+           if not any(value.text == "1" for value in item["deleted"])]
+  points = [_points(line, item) for line, item in found]
+  width, height = (_size(fields.get(tag), [n for each in points for n in each[axis]])
+                   for axis, tag in enumerate(("ncols", "nrows")))
+  objects = tuple(annotations.Object(name, annotations.box(*each, width, height))
+                  for (_, item), each in zip(found, points)
+                  if (name := annotations.plain(item["name"][0].text if item["name"] else "")))
+  folder = fields["folder"].text if "folder" in fields else ""
+  scenes = (tuple(key.split("/")[:-1]), tuple(folder.split("/")))
+  return annotations.Photograph(key, scenes, objects)
+
+
+def _tags(content: bytes) -> tuple[dict[str, _Value], list[tuple[int, dict[str, list[_Value]]]]]:
+  """Values of the photograph by tag, and of every object with the line on which it begins."""
+  parser = expat.ParserCreate()
+  path: list[str] = []
+  text: list[str] = []
+  fields: dict[str, _Value] = {}
+  items: list[tuple[int, dict[str, list[_Value]]]] = []
+
+  def start(tag: str, attributes: dict[str, str]) -> None:
+    del attributes
+    path.append(tag)
+    text.clear()
+    if path == ["annotation", "object"]:
+      items.append((parser.CurrentLineNumber, collections.defaultdict(list)))
+
+  def end(tag: str) -> None:
+    value = _Value("".join(text).strip(), parser.CurrentLineNumber)
+    if path[1:2] != ["object"]:
+      fields[tag] = value
+    elif len(path) == 3 or tag in _EDGES:
+      items[-1][1][tag].append(value)
+    path.pop()
+    text.clear()
+
+  def refuse(name: str, *rest: object) -> None:
+    raise ValueError(f"line {parser.CurrentLineNumber}: a document type {name!r}; expected none")
+
+  parser.StartElementHandler, parser.EndElementHandler = start, end
+  parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = text.append, refuse
+  try:
+    parser.Parse(content, True)
+  except expat.ExpatError as error:
+    raise ValueError(f"line {error.lineno}: {expat.ErrorString(error.code)}; expected LabelMe's "
+                     "XML") from error
+  if not fields and not items or list(fields)[-1] != "annotation":
+    raise ValueError("line 1: no <annotation>; expected LabelMe's XML")
+  return fields, items
+
+
+def _points(line: int, item: dict[str, list[_Value]]) -> tuple[list[float], list[float]]:
+  axes: tuple[list[float], list[float]] = ([], [])
+  for tag, axis in _EDGES.items():
+    axes[axis].extend(_number(tag, value) for value in item[tag])
+  if not all(axes):
+    raise ValueError(f"line {line}: an object without points; expected a polygon or a box")
+  return axes
+
+
+def _number(tag: str, value: _Value) -> float:
+  try:
+    return float(value.text)
+  except ValueError:
+    raise ValueError(f"line {value.line}: <{tag}> {value.text!r}; expected a number") from None
+
+
+def _size(stated: _Value | None, numbers: list[float]) -> float:
+  """Pixels of the picture along an axis; as far as objects reach where the file does not say."""
+  size = _number("imagesize", stated) if stated is not None and stated.text else 0
+  return size if size > 0 else max([1.0, *numbers])

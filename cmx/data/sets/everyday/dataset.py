@@ -1,0 +1,229 @@
+"""Everyday things in five modalities, from published packages: real, unpaired, 32 categories.
+
+Photographs and renders, clip art, spatial texts, line icons, dictionary definitions. `prepare`
+builds the pictures and texts from the packages' files by the recipe and records them as a TFDS
+builder in ArrayRecord files, with source and licence of every example; `load` opens the records.
+"""
+
+import hashlib
+import io
+import json
+import pathlib
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+from PIL import Image
+
+from cmx import config as config_lib
+from cmx import data as data_lib
+from cmx import modalities as modalities_lib
+from cmx.data.sets import _records
+from cmx.data.sets.everyday import archive as archive_lib
+from cmx.data.sets.everyday import build
+from cmx.data.sets.everyday import recipe as recipe_lib
+
+SIDE = 160  # pixels, height and width of the stored pictures
+MASK = "something"  # stands for a word of the category's own name
+REPORT = "report.json"  # beside the records: counts, what was skipped, labels, fingerprints
+_VERSION = "1.0.0"
+_TEXTS = ("text", "kind", "source", "package", "path", "licence", "key")
+
+
+class EverydayRecords(tfds.core.GeneratorBasedBuilder):
+  """Records of one split a modality, e.g. "natural_train", in the recipe's order."""
+
+  VERSION = tfds.core.Version(_VERSION)
+  name = "everyday"
+
+  def __init__(self, examples: dict[str, list[dict[str, Any]]], data_dir: pathlib.Path):
+    self._examples = examples
+    super().__init__(data_dir=data_dir, file_format="array_record")
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    # The picture is kept as its file's bytes: the Image feature would decode through TensorFlow.
+    fields = {name: tfds.features.Text() for name in ("image", *_TEXTS)}
+    features = tfds.features.FeaturesDict({**fields, "label": np.int64})
+    return tfds.core.DatasetInfo(builder=self, disable_shuffling=True, features=features)
+
+  def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+    return {split: self._generate_examples(split) for split in self._examples}
+
+  def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    yield from enumerate(self._examples[split])
+
+
+def _folder(data: config_lib.Data) -> pathlib.Path:
+  return pathlib.Path(data.root) / "everyday" / _VERSION
+
+
+def packages(data: config_lib.Data) -> pathlib.Path:
+  """Folder of the packages' files."""
+  return pathlib.Path(data.everyday.packages or pathlib.Path(data.root) / "packages")
+
+
+def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> None:
+  """Makes the records unless they are there; an interrupted preparation goes on where it stopped.
+
+  Args:
+    data: the config; `everyday.packages` is the folder with the packages' files, or with a built
+      `everyday.zip`.
+    recipe: rows to build; the project's own where none are given.
+
+  Raises:
+    FileNotFoundError: if packages are missing; the message holds the commands that fetch them.
+  """
+  if (_folder(data) / REPORT).exists():
+    return
+  rows = list(recipe) or recipe_lib.rows()
+  built = packages(data) / archive_lib.NAME
+  if not built.exists():
+    # A plain folder first, so that an interrupted rendering goes on; the records replace it.
+    built = build.build(rows, packages(data), pathlib.Path(data.root) / "everyday" / "pictures")
+  with archive_lib.Archive(built) as archive:
+    examples, skipped = _examples(rows, archive)
+  _record(data, examples)
+  report = _report(rows, examples, skipped)
+  temporary = _folder(data) / f"{REPORT}.writing"
+  temporary.write_text(json.dumps(report))
+  temporary.replace(_folder(data) / REPORT)  # the report comes last: it says that all is there
+  if built.is_dir():
+    shutil.rmtree(built)
+  logging.info("everyday: %s; skipped %s", report["counts"], report["skipped"] or "none")
+
+
+def _record(data: config_lib.Data, examples: dict[str, list[dict[str, Any]]]) -> None:
+  tfds.disable_progress_bar()
+  if _folder(data).exists():  # records without a report: stopped in between
+    for path in _folder(data).iterdir():
+      path.unlink()
+    _folder(data).rmdir()
+  EverydayRecords(examples, pathlib.Path(data.root)).download_and_prepare()
+
+
+def _examples(rows: Sequence[recipe_lib.Row], archive: archive_lib.Archive
+              ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
+  """Examples by "<modality>_<split>", and the number of missing ones by package."""
+  classes = sorted({row.category for row in rows})
+  examples: dict[str, list[dict[str, Any]]] = {}
+  skipped: dict[str, int] = {}
+  for row in rows:
+    content = archive.read(row.file)
+    if content is None:
+      skipped[row.package] = skipped.get(row.package, 0) + 1
+      continue
+    text = row.kind == "text"
+    examples.setdefault(f"{row.modality}_{row.split}", []).append({
+      "image": b"" if text else _checked(row.file, content),
+      "text": content.decode().strip() if text else ", ".join(word.text for word in row.words),
+      "label": classes.index(row.category), "key": row.file, "kind": row.kind,
+      "source": row.source, "package": row.package, "path": row.path,
+      "licence": recipe_lib.licences().get(row.source, "unknown")})
+  return examples, skipped
+
+
+def _checked(name: str, content: bytes) -> bytes:
+  with Image.open(io.BytesIO(content)) as image:
+    if image.size != (SIDE, SIDE):
+      raise ValueError(f"{name} has {image.size} pixels; expected {(SIDE, SIDE)}")
+    image.load()  # a damaged picture is found here, not in training
+  return content
+
+
+def _report(rows: Sequence[recipe_lib.Row], examples: dict[str, list[dict[str, Any]]],
+            skipped: dict[str, int]) -> dict[str, Any]:
+  return {
+    "classes": sorted({row.category for row in rows}),
+    "counts": {split: len(found) for split, found in examples.items()},
+    "skipped": skipped,
+    "splits": {split: {"labels": [example["label"] for example in found],
+                       "kinds": [example["kind"] for example in found],
+                       "fingerprint": _fingerprint(found)} for split, found in examples.items()}}
+
+
+def _fingerprint(examples: list[dict[str, Any]]) -> str:
+  total = hashlib.sha256()
+  for example in examples:
+    for name in ("key", "text"):
+      total.update(example[name].encode() + b"\0")
+    total.update(str(example["label"]).encode() + b"\0" + example["image"])
+  return total.hexdigest()[:16]
+
+
+def origin(source: _records.Records, index: int) -> dict[str, str]:
+  """Kind, source, package, path and licence of an example of this data set."""
+  record = source.record(index)
+  return {name: record.text(name) for name in ("kind", "source", "package", "path", "licence")}
+
+
+def load(data: config_lib.Data) -> data_lib.Dataset:
+  """Opens the records.
+
+  Raises:
+    FileNotFoundError: if the set is not prepared; the message says how to.
+    ValueError: if `spatial_text` is neither "pixels" nor "words".
+  """
+  options = data.everyday
+  if options.spatial_text not in ("pixels", "words"):
+    raise ValueError(f"spatial_text {options.spatial_text!r}; expected 'pixels' or 'words'")
+  if not (_folder(data) / REPORT).exists():
+    built = (packages(data) / archive_lib.NAME).exists()
+    raise FileNotFoundError(
+      f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
+      f"--config.data.name=everyday --config.data.root={data.root}\n"
+      f"{'' if built else build.instructions(packages(data))}".rstrip())
+  report = json.loads((_folder(data) / REPORT).read_text())
+  builder = tfds.builder_from_directory(_folder(data))
+  rows = tuple(_row(row, options) for row in modalities_lib.CMPLACES)
+  splits = {split: {row.name: _source(builder, report, row, split, options) for row in rows}
+            for split in (data_lib.TRAIN, data_lib.VALIDATION)}
+  contents = [source.fingerprint for sources in splits.values() for source in sources.values()]
+  return data_lib.Dataset("everyday", tuple(report["classes"]), rows, splits,
+                          hashlib.sha256("".join(contents).encode()).hexdigest()[:16])
+
+
+def _row(row: modalities_lib.Modality, options: config_lib.Everyday) -> modalities_lib.Modality:
+  if row == modalities_lib.SPATIAL_TEXT and options.spatial_text == "words":
+    return row._replace(kind="text")
+  return row._replace(shape=(SIDE, SIDE, 3)) if row.kind == "pixels" else row
+
+
+def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, split: str,
+            options: config_lib.Everyday) -> _records.Records:
+  name = f"{row.name}_{split}"
+  entry = report["splits"].get(name, {"labels": [], "kinds": [], "fingerprint": "empty"})
+  indices, fingerprint, read = np.arange(len(entry["labels"])), entry["fingerprint"], _pixels
+  if row.name == modalities_lib.NATURAL.name and options.photographs_only:
+    indices = np.flatnonzero(np.array(entry["kinds"]) == "photo")
+    fingerprint = f"{fingerprint}-photographs"
+  if row.kind == "text":
+    masked = options.mask_names and row == modalities_lib.DESCRIPTION
+    read, fingerprint = (_masked(report["classes"]), f"{fingerprint}-masked") if masked else (
+      _text, f"{fingerprint}-text")
+  labels = np.array(entry["labels"], np.int32)[indices]
+  raw = _records.opened(builder, name, len(entry["labels"]))
+  return _records.Records(raw, labels, read, _key, indices, fingerprint)
+
+
+def _key(record: _records.Record, number: int) -> str:
+  del number
+  return record.text("key")
+
+
+def _pixels(record: _records.Record) -> np.ndarray:
+  with Image.open(io.BytesIO(record.content("image"))) as image:
+    return np.asarray(image.convert("RGB"))
+
+
+def _text(record: _records.Record) -> str:
+  return record.text("text")
+
+
+def _masked(classes: Sequence[str]) -> Any:
+  patterns = [re.compile(rf"\b({'|'.join(map(re.escape, name.split('_')))})(e?s)?\b", re.IGNORECASE)
+              for name in classes]
+  return lambda record: patterns[record.integer("label")].sub(MASK, _text(record))

@@ -1,0 +1,181 @@
+"""A user's own folders or manifest: any modalities, of images, texts or vectors, sharing classes.
+
+`prepare` checks and decodes every file once; the files that cannot be used are named all together.
+`load` opens the result. Records are memory-mapped .npy files rather than a TFDS builder: the user's
+files are the archive already, and an example costs microseconds to read instead of a decoding.
+"""
+
+import hashlib
+import json
+import pathlib
+import shlex
+import shutil
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cmx import config as config_lib
+from cmx import data as data_lib
+from cmx import modalities as modalities_lib
+from cmx.data.sets.folders import decoding
+from cmx.data.sets.folders import judgement
+from cmx.data.sets.folders import listing as listing_lib
+from cmx.files import writing
+
+_VERSION = "1"  # of the records; another number makes new ones
+_CARD, _DIGEST = "card.json", "digest"  # written last: they say that a folder is whole
+_ARRAY, _TEXTS, _KEYS = "inputs.npy", "inputs.json", "keys.json"
+
+
+class Records(NamedTuple):
+  """One modality's split on disk, as a source.
+
+  Attributes:
+    labels: int32 [N].
+    inputs: uint8 [N, H, W, 3], float32 [N, E] or N texts.
+    keys: path of each example below the root, with "#row" in a table, "#line" in a manifest.
+  """
+
+  labels: np.ndarray
+  inputs: Any
+  keys: list[str]
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  def __getitem__(self, index: int) -> data_lib.Example:
+    x = self.inputs[index]
+    return {"input": x if isinstance(x, str) else np.asarray(x), "label": int(self.labels[index]),
+            "key": self.keys[index]}
+
+
+def prepare(data: config_lib.Data) -> None:
+  """Checks and decodes all files unless that is done; an interrupted preparation goes on.
+
+  Raises:
+    ValueError: if what is below the path cannot be trained on, or if any file is bad; the message
+      names all of them.
+    FileNotFoundError: if the path does not exist.
+  """
+  listing = listing_lib.find(data.folders)
+  found = judgement.problems(listing, data.holdout)
+  if found and not listing.bad:
+    raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(found))
+  rows = judgement.rows(listing, data.folders.reference)
+  folder = _folder(data, listing)
+  with writing.held(folder):
+    if not (folder / _CARD).exists():
+      _record(data, listing, rows, folder)
+    elif listing.bad:
+      raise _unusable(listing.bad, len(listing.items))
+
+
+def load(data: config_lib.Data) -> data_lib.Dataset:
+  """Opens the records.
+
+  Raises:
+    FileNotFoundError: if the files as they are now are not prepared; the message says how to.
+    ValueError: if no path is given, or `written` names a modality that is not there.
+  """
+  listing = listing_lib.find(data.folders)
+  folder = _folder(data, listing)
+  if not (folder / _CARD).exists():
+    raise FileNotFoundError(
+      f"{data.folders.path} is not prepared in {folder}, or its files have changed since; run "
+      "python -m launch.prepare --config=configs/folders.py "
+      f"--config.data.folders.path={shlex.quote(data.folders.path)} "
+      f"--config.data.root={shlex.quote(data.root)}")
+  card = json.loads((folder / _CARD).read_text())
+  rows = _rows(card["modalities"], data.folders.written)
+  splits = {split: {row.name: _opened(_part(folder, row.name, split)) for row in rows}
+            for split in decoding.SPLITS}
+  return data_lib.Dataset("folders", tuple(card["classes"]), rows, splits, card["fingerprint"])
+
+
+def _rows(rows: Sequence[Sequence[Any]],
+          written: Sequence[str]) -> tuple[modalities_lib.Modality, ...]:
+  rows = tuple(modalities_lib.Modality(*row[:-1], tuple(row[-1])) for row in rows)
+  unknown = set(written) - {row.name for row in rows}
+  if unknown:
+    raise ValueError(f"written modality {sorted(unknown)[0]!r}; expected among "
+                     + ", ".join(row.name for row in rows))
+  return tuple(row._replace(mirror=False) if row.name in written else row for row in rows)
+
+
+def _folder(data: config_lib.Data, listing: listing_lib.Listing) -> pathlib.Path:
+  key = judgement.fingerprint(listing, data.folders, _VERSION)
+  return pathlib.Path(data.root) / "folders" / key
+
+
+def _part(folder: pathlib.Path, modality: str, split: str) -> pathlib.Path:
+  return folder / f"{modality}.{split}"
+
+
+def _unusable(bad: Sequence[listing_lib.Bad], good: int) -> ValueError:
+  lines = "\n  ".join(f"{file}: {why}" for file, why in bad)
+  return ValueError(f"{len(bad)} of {good + len(bad)} files cannot be used; remove or replace them:"
+                    f"\n  {lines}")
+
+
+def _record(data: config_lib.Data, listing: listing_lib.Listing,
+            rows: Sequence[modalities_lib.Modality], folder: pathlib.Path) -> None:
+  incomplete = folder.with_suffix(".incomplete")
+  classes, bad, widths = judgement.classes(listing), list(listing.bad), {}
+  for (modality, split), items in decoding.parts(listing).items():
+    part = _part(incomplete, modality, split)
+    bad += _record_part(items, data.folders.image_size, classes, widths, part)
+  if bad:
+    shutil.rmtree(incomplete, ignore_errors=True)
+    raise _unusable(bad, len(listing.items) + len(listing.bad) - len(bad))
+  digests = [(_part(incomplete, row.name, split) / _DIGEST).read_text()
+             for row in rows for split in decoding.SPLITS]
+  card = {"classes": classes,
+          "modalities": [row._replace(shape=_shape(incomplete, row)) for row in rows],
+          "fingerprint": hashlib.sha256("\n".join([*classes, *digests]).encode()).hexdigest()[:16]}
+  (incomplete / _CARD).write_text(json.dumps(card, indent=1))
+  incomplete.rename(folder)
+
+
+def _record_part(items: Sequence[listing_lib.Item], size: int, classes: Sequence[str],
+                 widths: dict[str, int], folder: pathlib.Path) -> list[listing_lib.Bad]:
+  """Writes one modality's split; returns the bad files, with which it is not whole."""
+  if (folder / _DIGEST).exists():  # from a preparation that was interrupted
+    if items and items[0].kind == "vector":
+      widths[items[0].modality] = np.load(folder / _ARRAY, mmap_mode="r").shape[1]
+    return []
+  folder.mkdir(parents=True, exist_ok=True)
+  bad, inputs, total = [], None, hashlib.sha256()
+  for row, (item, x) in enumerate(decoding.decode(items, size, widths)):
+    if isinstance(x, listing_lib.Bad):
+      bad.append(x)
+      continue
+    if inputs is None:
+      inputs = [""] * len(items) if isinstance(x, str) else np.lib.format.open_memmap(
+        folder / _ARRAY, "w+", x.dtype, (len(items), *x.shape))
+    inputs[row] = x
+    total.update(f"{item.key}\0{item.class_name}\0".encode("utf-8", "surrogateescape"))
+    total.update(x.encode() if isinstance(x, str) else x.tobytes())
+  if bad:
+    return bad
+  if isinstance(inputs, np.memmap):
+    inputs.flush()
+  else:
+    (folder / _TEXTS).write_text(json.dumps(inputs or []))
+  labels = {name: label for label, name in enumerate(classes)}
+  np.save(folder / "labels.npy", np.array([labels[item.class_name] for item in items], np.int32))
+  (folder / _KEYS).write_text(json.dumps([item.key for item in items]))
+  (folder / _DIGEST).write_text(total.hexdigest())
+  return []
+
+
+def _opened(folder: pathlib.Path) -> Records:
+  inputs = (np.load(folder / _ARRAY, mmap_mode="r") if (folder / _ARRAY).exists()
+            else json.loads((folder / _TEXTS).read_text()))
+  return Records(np.load(folder / "labels.npy"), inputs, json.loads((folder / _KEYS).read_text()))
+
+
+def _shape(folder: pathlib.Path, row: modalities_lib.Modality) -> tuple[int, ...]:
+  if row.kind == "text":
+    return ()
+  return _opened(_part(folder, row.name, data_lib.TRAIN)).inputs.shape[1:]

@@ -1,0 +1,104 @@
+"""What a listing says: kinds of input, classes, table order, and why it cannot be trained on."""
+
+import hashlib
+import pathlib
+
+from cmx import config as config_lib
+from cmx import data as data_lib
+from cmx import modalities as modalities_lib
+from cmx.data.sets.folders import listing as listing_lib
+
+
+def kinds(listing: listing_lib.Listing) -> dict[str, str]:
+  """Kind of input of every modality.
+
+  Raises:
+    ValueError: if a modality mixes kinds; the message names a file of each.
+  """
+  found: dict[str, dict[str, str]] = {}
+  for item in listing.items:
+    found.setdefault(item.modality, {}).setdefault(item.kind, item.key)
+  for modality, examples in found.items():
+    if len(examples) > 1:
+      given = " and ".join(f"{kind} ({key})" for kind, key in examples.items())
+      raise ValueError(f"modality {modality!r} mixes {given}; expected one kind: make a modality "
+                       "of each")
+  return {modality: next(iter(examples)) for modality, examples in found.items()}
+
+
+def classes(listing: listing_lib.Listing) -> tuple[str, ...]:
+  """Names of the classes over all modalities, in label order."""
+  return tuple(sorted({item.class_name for item in listing.items}))
+
+
+def rows(listing: listing_lib.Listing, reference: str = "") -> tuple[modalities_lib.Modality, ...]:
+  """Modalities in table order, the reference first, their shapes still unknown.
+
+  The reference is the one that is named, else natural images, else the images with most training
+  examples, else the modality with most. The rest come in CMPlaces' order, then by name.
+
+  Raises:
+    ValueError: if the named reference is not there, or a modality mixes kinds of input.
+  """
+  found = [modalities_lib.named(name, kind) for name, kind in sorted(kinds(listing).items())]
+  names = [row.name for row in found]
+  if reference and reference not in names:
+    raise ValueError(f"reference {reference!r}; expected one of {', '.join(names)}")
+  counts = {row.name: 0 for row in found}
+  for item in listing.items:
+    counts[item.modality] += item.split == data_lib.TRAIN
+  places = [row.name for row in modalities_lib.CMPLACES]
+
+  def rank(row):
+    place = places.index(row.name) if row.name in places else len(places)
+    return (row.name != reference, row.name != modalities_lib.NATURAL.name, row.kind != "pixels",
+            -counts[row.name], place, row.name)
+
+  def order(row):
+    return row != first, *rank(row)[4:]
+
+  first = min(found, key=rank, default=None)
+  return tuple(sorted(found, key=order))
+
+
+def fingerprint(listing: listing_lib.Listing, options: config_lib.Folders, version: str) -> str:
+  """Short hash of the listing (names, sizes, times of change, labels) and of the options."""
+  total = hashlib.sha256(f"{version} {options.image_size} {options.reference}".encode())
+  stats: dict[pathlib.Path, str] = {}
+  for item in listing.items:
+    if item.path is not None and item.path not in stats:
+      stat = item.path.stat()
+      stats[item.path] = f"{item.path.absolute()} {stat.st_size} {stat.st_mtime_ns}"
+    said = (stats.get(item.path, ""), item.modality, item.split, item.class_name, item.key,
+            item.text)
+    total.update("\0".join(said).encode("utf-8", "surrogateescape") + b"\n")
+  return total.hexdigest()[:16]
+
+
+def problems(listing: listing_lib.Listing, holdout: float = 0.0) -> list[str]:
+  """Why these data cannot be trained on; empty where they can. Bad files are not repeated here.
+
+  Args:
+    listing: what was found.
+    holdout: share of the training examples that stand in for validation.
+  """
+  found = [f"modality {name!r} is empty; expected {name}/train/<class>/<file>, or no such folder"
+           for name in listing.empty]
+  names = sorted({item.modality for item in listing.items})
+  if len(names) < 2:
+    found.append(f"{len(names)} modality with examples ({', '.join(names) or 'none'}); expected 2 "
+                 f"or more: {listing_lib.LAYOUT}")
+  shown = sorted({item.class_name for item in listing.items if item.split == data_lib.TRAIN})
+  if len(shown) < 2:
+    found.append(f"{len(shown)} class with training examples ({', '.join(shown) or 'none'}); "
+                 "expected 2 or more")
+  splits = {(item.modality, item.split) for item in listing.items}
+  for name in names:
+    if (name, data_lib.TRAIN) not in splits:
+      found.append(f"modality {name!r} has no training examples; "
+                   f"expected {name}/train/<class>/<file>")
+    if (name, data_lib.VALIDATION) not in splits and not holdout:
+      found.append(f"modality {name!r} has no validation examples; add "
+                   f"{name}/validation/<class>/<file>, or hold back a share of the training "
+                   "examples with --config.data.holdout=0.2")
+  return found
