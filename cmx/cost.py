@@ -15,12 +15,12 @@ import jax.numpy as jnp
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import encoders
 from cmx import loop
 from cmx import methods as methods_lib
 from cmx import mixtures as mixtures_lib
 from cmx import model
 from cmx import train
+from cmx.data import encoders
 from cmx.mixture import gmm
 from cmx.runtime import devices as devices_lib
 

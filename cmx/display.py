@@ -15,7 +15,7 @@ from PIL import ImageFont
 from cmx import config as config_lib
 from cmx import data
 from cmx import features as features_lib
-from cmx import splits
+from cmx.data import splits
 
 _INK, _PAPER, _FRAME, _MUTED = (30, 30, 30), (255, 255, 255), (205, 205, 205), (120, 120, 120)
 _LETTERS = (0.11, 0.095, 0.08, 0.068, 0.058)  # heights of letters, shares of the tile's side

@@ -8,10 +8,10 @@ from PIL import Image
 from PIL import ImageOps
 
 from cmx import checkpoint
-from cmx import encoders
 from cmx import features as features_lib
 from cmx import modalities as modalities_lib
 from cmx import retrieval
+from cmx.data import encoders
 from cmx.files import reading
 from cmx.runtime import devices
 

@@ -26,23 +26,15 @@ from cmx import mixtures as mixtures_lib
 from cmx import preflight
 from cmx import results
 from cmx import retrieval
-from cmx import splits
 from cmx import tables
 from cmx import train
-from cmx.encoders import cache
+from cmx.data import opening
+from cmx.data import splits
 from cmx.files import writing
 from cmx.mixture import gmm
 from cmx.runtime import hosts
 
 REFERENCE = "reference"
-
-
-def open_data(config: config_lib.Config) -> data.Dataset:
-  """The data set of a run: loaded, restricted to what the run may see, and encoded."""
-  dataset = data.load(config.data)
-  with hosts.first_alone("encoding"):
-    dataset = cache.encoded(dataset, config)
-  return splits.visible(config, dataset)
 
 
 def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
@@ -155,7 +147,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       _check_row(fields.for_method(each, row), reference_config(each), folder / row)
   found, text = [], ""
   for each, folder in zip(seeded, folders):
-    dataset = open_data(each)
+    dataset = opening.open_data(each)
     for row in rows:
       preflight.check_data(fields.for_method(each, row), dataset)
     for number, row in enumerate((REFERENCE, *rows)):

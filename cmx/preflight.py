@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cmx import batches
 from cmx import config as config_lib
 from cmx import data
 from cmx import fields
@@ -13,6 +12,7 @@ from cmx import mixtures
 from cmx import model
 from cmx import retrieval
 from cmx import towers
+from cmx.data import batches
 from cmx.mixture import em
 from cmx.runtime import devices
 

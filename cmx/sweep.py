@@ -16,6 +16,7 @@ from cmx import experiment
 from cmx import fields
 from cmx import points as points_lib
 from cmx import preflight
+from cmx.data import opening
 
 _OWN_FLAGS = ("method", "rows", "seed")
 
@@ -96,7 +97,7 @@ def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
   folder = workdir / f"{config.method}_{_hash(dataclasses.replace(config, rows={}))}"
   if (folder / "result.json").exists():
     return json.loads((folder / "result.json").read_text())
-  dataset = experiment.open_data(config)
+  dataset = opening.open_data(config)
   reference = workdir / f"reference_{_hash(experiment.reference_config(config))}"
   trained = experiment.train_row(config, dataset, folder, reference)
   return experiment.evaluate(trained, dataset, folder)

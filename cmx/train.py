@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cmx import batches
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
@@ -17,6 +16,7 @@ from cmx import loop
 from cmx import losses
 from cmx import methods as methods_lib
 from cmx import model
+from cmx.data import batches
 from cmx.mixture import gmm
 from cmx.runtime import devices
 from cmx.runtime import hosts

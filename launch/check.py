@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from cmx import check
+from cmx.data import check
 from launch import common
 
 PATH = flags.DEFINE_string("path", "", "Root of your own folders, or a .csv or .jsonl manifest.")

@@ -13,6 +13,7 @@ from absl import logging
 from cmx import checkpoint
 from cmx import experiment
 from cmx import tables
+from cmx.data import opening
 from launch import common
 
 RUNS = flags.DEFINE_list("runs", None, "Folders of trained runs; seeds of one method are averaged.",
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
   found = []
   for folder in map(pathlib.Path, RUNS.value):
     run = checkpoint.load_run(folder)
-    found.append(experiment.evaluate(run, experiment.open_data(run.config), folder))
+    found.append(experiment.evaluate(run, opening.open_data(run.config), folder))
   out = pathlib.Path(WORKDIR.value or RUNS.value[0])
   print(tables.write(out, found, paper=PAPER.value))
   logging.info("%d runs. Written: %s/table.{txt,md,csv,json}", len(found), out)

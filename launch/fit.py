@@ -11,9 +11,9 @@ from absl import flags
 from absl import logging
 
 from cmx import checkpoint
-from cmx import experiment
 from cmx import methods
 from cmx import mixtures
+from cmx.data import opening
 from cmx.mixture import store
 from cmx.runtime import progress
 from launch import common
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
     raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "
                      f"{', '.join(needing)}")
   run = checkpoint.load_run(folder)
-  found = mixtures.needed(config, run, experiment.open_data(config), folder)
+  found = mixtures.needed(config, run, opening.open_data(config), folder)
   for layer, fit in found.items():
     weight = fit.mixture.weight
     print(f"{layer}: {store.describe(fit)}; weights {weight.min():.2g} to {weight.max():.2g}")

@@ -15,8 +15,8 @@ from absl import flags
 from absl import logging
 
 from cmx import checkpoint
-from cmx import experiment
 from cmx import ladder
+from cmx.data import opening
 from cmx.runtime import progress
 from launch import common
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
   if wrong := [word for word in COMPONENTS.value if not word.strip().isdigit()]:
     raise ValueError(f"--components has {wrong[0]!r}; expected whole numbers, e.g. 1,4,16")
   run = checkpoint.load_run(folder)
-  rungs = ladder.climb(common.CONFIG.value, run, experiment.open_data(run.config), folder,
+  rungs = ladder.climb(common.CONFIG.value, run, opening.open_data(run.config), folder,
                        [int(word) for word in COMPONENTS.value])
   print(ladder.write(folder, rungs))
   logging.info("%d mixtures in %s. Written: %s/ladder/ladder.{txt,csv,json,png,pdf}", len(rungs),

@@ -12,8 +12,8 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import experiment
 from cmx import pictures
+from cmx.data import opening
 from cmx.runtime import hosts
 from cmx.runtime import progress
 from launch import common
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
   data.prepare(config.data)
   if PICTURE.value and hosts.is_first():
     pictures.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
-  dataset = experiment.open_data(config)
+  dataset = opening.open_data(config)
   for modality in dataset.modalities:
     counts = {split: len(sources[modality.name]) for split, sources in dataset.splits.items()}
     print(f"{modality.code}  {modality.name:14} {modality.kind:7} {str(modality.shape):14} "

@@ -16,6 +16,7 @@ from absl import logging
 from cmx import data
 from cmx import experiment
 from cmx import methods
+from cmx.data import opening
 from cmx.runtime import progress
 from launch import common
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
   beside = workdir.parent / experiment.REFERENCE
   reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else beside
   data.prepare(config.data)
-  dataset = experiment.open_data(config)
+  dataset = opening.open_data(config)
   run = experiment.train_row(config, dataset, workdir, workdir if method.reference else reference)
   logging.info("%s, %d steps in %s. Written: %s/checkpoints", method.name, run.step,
                progress.duration(time.monotonic() - started), workdir)

@@ -15,7 +15,7 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import experiment
+from cmx.data import opening
 from cmx.dissection import comparison
 from cmx.dissection import findings
 from cmx.dissection import study
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
   options = findings.Options(SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value,
                              SHOW.value, PLACES.value, EXAMPLES.value, PERMUTATIONS.value,
                              SQUARES.value, LIMIT.value, SEED.value)
-  found = study.study_all(workdir, options, experiment.open_data)
+  found = study.study_all(workdir, options, opening.open_data)
   print(comparison.write(workdir, found))
   logging.info("Units of %d runs in %s. Written: %s/units.{txt,csv,json,png,pdf}", len(found),
                progress.duration(time.monotonic() - started), workdir)

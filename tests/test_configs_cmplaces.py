@@ -6,7 +6,6 @@ import jax
 import made_archives
 import pytest
 
-from cmx import check
 from cmx import checkpoint
 from cmx import experiment
 from cmx import fields
@@ -14,6 +13,7 @@ from cmx import methods
 from cmx import modalities
 from cmx import model
 from cmx import preflight
+from cmx.data import check
 from cmx.data.sets import _build
 from cmx.data.sets.cmplaces import categories
 from configs import cmplaces

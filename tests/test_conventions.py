@@ -17,15 +17,13 @@ COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
 # does. A new file goes into the room whose story it tells; a new room needs a place here.
 ROOMS = ("config", "modalities", "runtime", "files", "fields", "mixture", "losses", "data",
          "methods", "network", "training", "evaluation", "analysis", "experiment", "report")
-MOVING = {"batches", "boards", "budget", "check",
-          "checkpoint", "convolution", "cost", "display",
-          "dissection", "embedding", "encoders", "features",
+MOVING = {"boards", "budget", "checkpoint", "convolution",
+          "cost", "display", "dissection", "embedding", "features",
           "fidelity", "figures", "generator", "inversion", "invert",
           "inverted", "ladder", "loop", "metrics", "mixtures",
           "model", "paper", "pictures", "points", "preflight",
-          "ranking", "residual", "results", "retrieval", "splits",
-          "sweep", "tables", "towers", "train", "tsne", "units",
-          "weights"}  # not yet in a room; shrinks
+          "ranking", "residual", "results", "retrieval", "sweep",
+          "tables", "towers", "train", "tsne", "units", "weights"}  # not yet in a room; shrinks
 
 # Files of pure functions: they read their arguments and nothing else.
 PURE_FILES = {

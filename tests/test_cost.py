@@ -6,7 +6,7 @@ from cmx import config as config_lib
 from cmx import cost
 from cmx import fields as fields_lib
 from cmx import train
-from cmx.encoders import hashing
+from cmx.data.encoders import hashing
 from configs import cmplaces
 
 SMALL = {"data.modalities": ("natural", "description"), "data.world.image_size": 32,

@@ -33,7 +33,7 @@ def test_every_row_finds_the_example_that_its_key_names(folder):
 
 
 def test_held_out_examples_are_found_where_validation_was_replaced(tmp_path, monkeypatch):
-  from cmx import splits
+  from cmx.data import splits
   monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset())
   config = fields.replace(CONFIG, {"data.holdout": 0.5})
   part = splits.visible(config, small_experiment.dataset())

@@ -6,9 +6,9 @@ import pytest
 import tiny
 import untrained
 from cmx import data
-from cmx import encoders
 from cmx import towers
 from cmx import units
+from cmx.data import encoders
 from cmx.data.sets.rendered_world import dataset as rendered_world
 from cmx.dissection import objects
 from cmx.dissection import occlusion

@@ -9,17 +9,17 @@ import tiny
 import untrained
 from cmx import data
 from cmx import display
-from cmx import encoders
-from cmx import experiment
 from cmx import methods
 from cmx import model
+from cmx.data import encoders
+from cmx.data import opening
+from cmx.data.encoders import given
 from cmx.dissection import drawing
 from cmx.dissection import findings
 from cmx.dissection import looking
 from cmx.dissection import study
 from cmx.dissection import tallying
 from cmx.dissection import tiles
-from cmx.encoders import given
 
 OPTIONS = findings.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
                            permutations=19, squares=2)
@@ -33,7 +33,7 @@ def run(tmp_path_factory):
 
 
 def opened(run):
-  return experiment.open_data(run.config), data.load(run.config.data)
+  return opening.open_data(run.config), data.load(run.config.data)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from PIL import Image
 import tiny
 import untrained
 from cmx import data
-from cmx import experiment
 from cmx import units
+from cmx.data import opening
 from cmx.dissection import comparison
 from cmx.dissection import findings
 from cmx.dissection import looking
@@ -37,7 +37,7 @@ def run(root):
 
 
 def opened(run):
-  return experiment.open_data(run.config), data.load(run.config.data)
+  return opening.open_data(run.config), data.load(run.config.data)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def compared(root, tmp_path_factory):
 
 
 def test_an_experiment_is_studied_in_table_order_without_its_reference(compared):
-  found = study.study_all(compared, OPTIONS._replace(show=0), experiment.open_data)
+  found = study.study_all(compared, OPTIONS._replace(show=0), opening.open_data)
   assert [(result["method"], result["seed"]) for result in found] == [
     ("bl_ind", 0), ("c", 0), ("c", 1)]
   comparison.write(compared, found)
@@ -164,7 +164,7 @@ def test_only_the_first_seed_of_a_method_has_pages(compared, monkeypatch):
   monkeypatch.setattr(study, "study", lambda run, *args, draw: drawn.append(
     (run.config.method, run.config.seed, draw)) or {
       "problems": [], "name": "", "seed": run.config.seed})
-  study.study_all(compared, OPTIONS, experiment.open_data)
+  study.study_all(compared, OPTIONS, opening.open_data)
   assert drawn == [("bl_ind", 0, True), ("c", 0, True), ("c", 1, False)]
 
 
@@ -187,7 +187,7 @@ def test_runs_that_cannot_be_studied_are_left_out_with_a_warning(compared, caplo
   def failing(config):
     if config.method == "bl_ind":
       raise OSError("records are gone")
-    return experiment.open_data(config)
+    return opening.open_data(config)
 
   found = study.study_all(compared, OPTIONS._replace(show=0, layers=("fc7",)), failing)
   assert {result["method"] for result in found} == {"c"}
@@ -197,7 +197,7 @@ def test_runs_that_cannot_be_studied_are_left_out_with_a_warning(compared, caplo
 
 def test_a_folder_without_runs_is_refused(tmp_path):
   with pytest.raises(FileNotFoundError, match="no trained run in .*expected a work directory of"):
-    study.study_all(tmp_path, OPTIONS, experiment.open_data)
+    study.study_all(tmp_path, OPTIONS, opening.open_data)
 
 
 def test_the_command_prints_the_table_and_says_where_it_is(compared):

@@ -7,8 +7,8 @@ from PIL import Image
 import tiny
 from cmx import data
 from cmx import embedding
-from cmx import experiment
 from cmx import features
+from cmx.data import opening
 import untrained
 
 
@@ -25,7 +25,7 @@ def raw(run):
 
 
 def extracted(run, modality, folder):
-  return features.extract(run, experiment.open_data(run.config), data.VALIDATION, ["fc7"], folder,
+  return features.extract(run, opening.open_data(run.config), data.VALIDATION, ["fc7"], folder,
                           batch=24)[modality]
 
 

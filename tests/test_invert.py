@@ -11,11 +11,11 @@ import untrained
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
-from cmx import experiment
 from cmx import features as features_lib
 from cmx import fields
 from cmx import figures
 from cmx import loop
+from cmx.data import opening
 from cmx.invert import planning
 from cmx.invert import reading
 from cmx.invert import running
@@ -54,7 +54,7 @@ def plan(run):
 def inverted(run, tmp_path_factory):
   """A run's work directory after evaluation and inversion, and the result of the latter."""
   folder = tmp_path_factory.mktemp("run")
-  features_lib.extract(run, experiment.open_data(run.config), data.VALIDATION, ["fc7", "fc8"],
+  features_lib.extract(run, opening.open_data(run.config), data.VALIDATION, ["fc7", "fc8"],
                        folder / "features" / data.VALIDATION, batch=run.config.evaluation.batch)
   result, where = running.invert(run, folder, SETTINGS)
   return folder, result, where

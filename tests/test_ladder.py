@@ -9,11 +9,11 @@ from sklearn import mixture as sklearn_mixture
 
 import tiny
 from cmx import data
-from cmx import experiment
 from cmx import features
 from cmx import figures
 from cmx import ladder
 from cmx import mixtures
+from cmx.data import opening
 from cmx.mixture import gmm
 import untrained
 
@@ -25,7 +25,7 @@ def climbed(tmp_path_factory):
   tiny.dataset(root)
   run = untrained.run(root, "reference")
   config = tiny.config(root, "c", mixture__iterations=3)
-  dataset = experiment.open_data(run.config)
+  dataset = opening.open_data(run.config)
   return folder, config, run, dataset, ladder.climb(config, run, dataset, folder, [3, 1, 2])
 
 

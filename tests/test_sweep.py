@@ -7,6 +7,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import experiment
 from cmx import sweep
+from cmx.data import opening
 
 CONFIG = config_lib.Config()
 RESULT = {"modalities": ["NAT", "LDR"], "text": [], "recognition": {"NAT": {"accuracy": 0.5}},
@@ -51,7 +52,7 @@ def trained(monkeypatch):
     (folder / "result.json").write_text(json.dumps(RESULT))
     return RESULT
 
-  monkeypatch.setattr(experiment, "open_data", lambda config: None)
+  monkeypatch.setattr(opening, "open_data", lambda config: None)
   monkeypatch.setattr(experiment, "train_row", train_row)
   monkeypatch.setattr(experiment, "evaluate", evaluate)
   return calls

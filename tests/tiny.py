@@ -9,10 +9,10 @@ import numpy as np
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
-from cmx import experiment
 from cmx import fields
 from cmx import methods
 from cmx import model
+from cmx.data import opening
 from cmx.mixture import gmm
 
 CLASSES = 24
@@ -50,7 +50,7 @@ def dataset(root: pathlib.Path, **changes) -> data.Dataset:
   """The data set of `config`, prepared and encoded."""
   settings = config(root, **changes)
   data.prepare(settings.data)
-  return experiment.open_data(settings)
+  return opening.open_data(settings)
 
 
 def mixtures(width: int = 16) -> dict[str, gmm.Mixture]:

@@ -8,15 +8,15 @@ import numpy as np
 
 import tiny
 from cmx import checkpoint
-from cmx import experiment
 from cmx import methods
 from cmx import model
+from cmx.data import opening
 
 
 def run(root: pathlib.Path, method: str = "c", seed: int = 0) -> checkpoint.Run:
   """A run on the data set that `tiny.dataset(root)` has prepared."""
   config = dataclasses.replace(tiny.config(root, method), seed=seed)
-  dataset, row = experiment.open_data(config), methods.named(method)
+  dataset, row = opening.open_data(config), methods.named(method)
   rows = dataset.modalities[:1] if row.reference else dataset.modalities
   params = jax.jit(lambda key: model.init(key, rows, row, config.network,
                                           len(dataset.classes)))(jax.random.key(seed))

@@ -12,14 +12,14 @@ import jax
 import numpy as np
 
 from benchmarks import harness
-from cmx import batches
 from cmx import config as config_lib
 from cmx import data
-from cmx import experiment
 from cmx import fields
 from cmx import methods
 from cmx import model
 from cmx import train
+from cmx.data import batches
+from cmx.data import opening
 from cmx.runtime import devices
 from cmx.runtime import prefetch
 from configs import world
@@ -55,7 +55,7 @@ def _dataset() -> tuple[config_lib.Config, data.Dataset]:
   config = fields.replace(world.get_config(), {
     **_SMALL, "data.root": str(root), "method": "bl_shfinal"})
   data.prepare(config.data)
-  return config, experiment.open_data(config)
+  return config, opening.open_data(config)
 
 
 def _batches(steps: int) -> Callable[[], Any]:

@@ -8,10 +8,10 @@ import numpy as np
 from cmx import display
 from cmx import modalities as modalities_lib
 from cmx import units
+from cmx.data.encoders import given
 from cmx.dissection import findings as findings_lib
 from cmx.dissection import occlusion
 from cmx.dissection import regions
-from cmx.encoders import given
 
 POINTS = (96, 96)  # of a lit region
 CONSISTENT, RANDOM = "most consistent", "random"

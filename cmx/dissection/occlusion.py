@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from cmx import encoders
 from cmx import features
 from cmx import modalities as modalities_lib
+from cmx.data import encoders
 from cmx.dissection import tallying
 from cmx.runtime import devices
 

@@ -21,8 +21,8 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import display
 from cmx import methods
-from cmx import splits
 from cmx import units
+from cmx.data import splits
 from cmx.dissection import findings as findings_lib
 from cmx.dissection import looking
 from cmx.dissection import pages

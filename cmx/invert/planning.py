@@ -11,13 +11,13 @@ from PIL import Image
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
-from cmx import experiment
 from cmx import generator
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import model
-from cmx import splits
 from cmx import towers
+from cmx.data import opening
+from cmx.data import splits
 
 
 class Plan(NamedTuple):
@@ -95,7 +95,7 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
   layout = generator.layout_of(settings)
   features = _with_places(reader, settings.layer, shapes[settings.layer])
   generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
-  return Plan(run, reader, settings, experiment.open_data(config), pictures, layout, features, size)
+  return Plan(run, reader, settings, opening.open_data(config), pictures, layout, features, size)
 
 
 def _reader(run: checkpoint.Run) -> checkpoint.Run:

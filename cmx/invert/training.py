@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmx import batches
 from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
@@ -25,6 +24,7 @@ from cmx import loop
 from cmx import methods
 from cmx import model
 from cmx import towers
+from cmx.data import batches
 from cmx.invert import planning
 from cmx.runtime import devices
 

@@ -12,7 +12,7 @@ import pytest
 
 from cmx import config
 from cmx import data
-from cmx import splits
+from cmx.data import splits
 from cmx.data.sets.rendered_world import categories
 from cmx.data.sets.rendered_world import dataset as rendered_world
 from cmx.data.sets.rendered_world import examples

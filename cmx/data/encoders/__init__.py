@@ -13,13 +13,13 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx.encoders import efficientnet_lite
-from cmx.encoders import given
-from cmx.encoders import hashing
-from cmx.encoders import matrices
-from cmx.encoders import minilm
-from cmx.encoders import sentences
-from cmx.encoders import words
+from cmx.data.encoders import efficientnet_lite
+from cmx.data.encoders import given
+from cmx.data.encoders import hashing
+from cmx.data.encoders import matrices
+from cmx.data.encoders import minilm
+from cmx.data.encoders import sentences
+from cmx.data.encoders import words
 
 _WITH_WEIGHTS = {module.NAME: module for module in (efficientnet_lite, minilm)}
 _WITH_FILE = (words.NAME, given.NAME)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cmx.encoders import wordpiece
+from cmx.data.encoders import wordpiece
 from cmx.files import packages
 from cmx.files import safetensors
 

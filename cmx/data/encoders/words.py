@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from cmx.encoders import matrices
-from cmx.encoders import word_files
+from cmx.data.encoders import matrices
+from cmx.data.encoders import word_files
 
 NAME, KIND = "words", "text"
 _WORD = re.compile(r"[^\W_]+(?:['’.,/-][^\W_]+)*")

@@ -12,14 +12,14 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import encoders
 from cmx import fields
 from cmx import modalities
-from cmx.encoders import cache
-from cmx.encoders import efficientnet_lite
-from cmx.encoders import hashing
-from cmx.encoders import minilm
-from cmx.encoders import wordpiece
+from cmx.data import encoders
+from cmx.data.encoders import cache
+from cmx.data.encoders import efficientnet_lite
+from cmx.data.encoders import hashing
+from cmx.data.encoders import minilm
+from cmx.data.encoders import wordpiece
 from cmx.files import packages as packages_lib
 
 

@@ -6,7 +6,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import data
 from cmx import modalities
-from cmx import splits
+from cmx.data import splits
 
 
 class Numbers:

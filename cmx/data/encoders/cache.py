@@ -19,7 +19,7 @@ from absl import logging
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import encoders
+from cmx.data import encoders
 from cmx.runtime import progress
 
 CHUNK = 256  # examples encoded between two writes

@@ -6,10 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from cmx import batches
 from cmx import config as config_lib
 from cmx import data
 from cmx import modalities as modalities_lib
+from cmx.data import batches
 from cmx.runtime import prefetch
 
 PLAIN = config_lib.Augment(shift=0, brightness=0.0, vector_dropout=0.0, vector_noise=0.0)

@@ -7,16 +7,16 @@ import zlib
 import numpy as np
 import pytest
 
-from cmx import batches
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import encoders
 from cmx import fields
 from cmx import modalities
-from cmx import splits
-from cmx.encoders import cache
-from cmx.encoders import word_files
-from cmx.encoders import words
+from cmx.data import batches
+from cmx.data import encoders
+from cmx.data import splits
+from cmx.data.encoders import cache
+from cmx.data.encoders import word_files
+from cmx.data.encoders import words
 
 GLOVE = b"the 0.5 -1 2e-1\nbed 1 2 3\nwell-lit 4 4 4\n. . . 9 9 9\nat x@y.z 8 8 8\nBed 7 7 7\n"
 VECTORS = {"the": [0.5, -1, 0.2], "bed": [1, 2, 3], "well-lit": [4, 4, 4], "Bed": [7, 7, 7]}

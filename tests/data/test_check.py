@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmx import check
 from cmx import config as config_lib
+from cmx.data import check
 from cmx.data.sets.folders import dataset as folders
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def settings(path, **fields):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmx import data as data_lib
-from cmx.encoders import matrices
+from cmx.data.encoders import matrices
 from cmx.runtime import progress
 
 NAME, KIND = "vectors", "text"

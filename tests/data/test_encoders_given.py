@@ -7,12 +7,12 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import data as data_lib
-from cmx import encoders
 from cmx import fields
 from cmx import modalities
-from cmx.encoders import cache
-from cmx.encoders import given
-from cmx.encoders import matrices
+from cmx.data import encoders
+from cmx.data.encoders import cache
+from cmx.data.encoders import given
+from cmx.data.encoders import matrices
 from test_encoders_words import Texts
 
 NAMES = ["text/0", "text/1", "text/1", hashlib.sha256("ünder the sea".encode()).hexdigest()]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from cmx import config as config_lib
-from cmx import encoders
 from cmx import fields
-from cmx.encoders import hashing
-from cmx.encoders import sentences
+from cmx.data import encoders
+from cmx.data.encoders import hashing
+from cmx.data.encoders import sentences
 
 
 @pytest.mark.parametrize("text, expected", [
