@@ -10,7 +10,7 @@ from cmx import config as config_lib
 from cmx import fields
 from cmx import methods
 from cmx import modalities as modalities_lib
-from cmx import model
+from cmx.network import model
 from configs import cmplaces
 from configs import world
 

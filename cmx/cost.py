@@ -18,10 +18,10 @@ from cmx import data
 from cmx import loop
 from cmx import methods as methods_lib
 from cmx import mixtures as mixtures_lib
-from cmx import model
 from cmx import train
 from cmx.data import encoders
 from cmx.mixture import gmm
+from cmx.network import model
 from cmx.runtime import devices as devices_lib
 
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.

@@ -18,7 +18,7 @@ from cmx import checkpoint
 from cmx import data
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
-from cmx import model
+from cmx.network import model
 from cmx.runtime import devices
 from cmx.runtime import prefetch
 from cmx.runtime import progress

@@ -9,11 +9,11 @@ from cmx import data
 from cmx import fields
 from cmx import methods
 from cmx import mixtures
-from cmx import model
 from cmx import retrieval
-from cmx import towers
 from cmx.data import batches
 from cmx.mixture import em
+from cmx.network import model
+from cmx.network import towers
 from cmx.runtime import devices
 
 

@@ -15,12 +15,12 @@ from cmx import data
 from cmx import loop
 from cmx import losses
 from cmx import methods as methods_lib
-from cmx import model
 from cmx.data import batches
 from cmx.mixture import gmm
+from cmx.network import model
+from cmx.network.pretrained import start
 from cmx.runtime import devices
 from cmx.runtime import hosts
-from cmx.weights import start
 
 
 class Phase(NamedTuple):

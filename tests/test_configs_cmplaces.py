@@ -11,11 +11,11 @@ from cmx import experiment
 from cmx import fields
 from cmx import methods
 from cmx import modalities
-from cmx import model
 from cmx import preflight
 from cmx.data import check
 from cmx.data.sets import _build
 from cmx.data.sets.cmplaces import categories
+from cmx.network import model
 from configs import cmplaces
 from configs import cmplaces_smoke
 

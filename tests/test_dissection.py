@@ -6,7 +6,6 @@ import pytest
 import tiny
 import untrained
 from cmx import data
-from cmx import towers
 from cmx import units
 from cmx.data import encoders
 from cmx.data.sets.rendered_world import dataset as rendered_world
@@ -14,6 +13,7 @@ from cmx.dissection import objects
 from cmx.dissection import occlusion
 from cmx.dissection import regions
 from cmx.dissection import tallying
+from cmx.network import towers
 
 LAYERS = ("pool5", "fc7")
 PLACES, EXAMPLES = 0.1, 0.2

@@ -10,7 +10,6 @@ import untrained
 from cmx import data
 from cmx import display
 from cmx import methods
-from cmx import model
 from cmx.data import encoders
 from cmx.data import opening
 from cmx.data.encoders import given
@@ -20,6 +19,7 @@ from cmx.dissection import looking
 from cmx.dissection import study
 from cmx.dissection import tallying
 from cmx.dissection import tiles
+from cmx.network import model
 
 OPTIONS = findings.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
                            permutations=19, squares=2)

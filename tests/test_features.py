@@ -11,7 +11,7 @@ from cmx import data
 from cmx import features
 from cmx import methods
 from cmx import modalities
-from cmx import model
+from cmx.network import model
 import tiny
 
 CLOSE = dict(rtol=1e-5, atol=5e-6)  # sums of float32 in another order

@@ -7,7 +7,7 @@ from cmx import checkpoint
 from cmx import data
 from cmx import features
 from cmx import methods
-from cmx import model
+from cmx.network import model
 from cmx.runtime import devices
 
 

@@ -7,8 +7,8 @@ import pytest
 from cmx import losses
 from cmx import methods
 from cmx import modalities
-from cmx import model
 from cmx import paper
+from cmx.network import model
 
 PLACES = [row._replace(shape=(64,) if row.kind == "text" else (32, 32, 3))
           for row in modalities.CMPLACES]

@@ -13,9 +13,9 @@ from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import loop
 from cmx import methods
-from cmx import model
 from cmx import train
 from cmx.data import batches
+from cmx.network import model
 from cmx.runtime import devices as devices_lib
 import tiny
 

@@ -11,9 +11,9 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
-from cmx import model
 from cmx.data import opening
 from cmx.mixture import gmm
+from cmx.network import model
 
 CLASSES = 24
 FIELDS = {

@@ -9,8 +9,8 @@ import numpy as np
 import tiny
 from cmx import checkpoint
 from cmx import methods
-from cmx import model
 from cmx.data import opening
+from cmx.network import model
 
 
 def run(root: pathlib.Path, method: str = "c", seed: int = 0) -> checkpoint.Run:

@@ -16,10 +16,10 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
-from cmx import model
 from cmx import train
 from cmx.data import batches
 from cmx.data import opening
+from cmx.network import model
 from cmx.runtime import devices
 from cmx.runtime import prefetch
 from configs import world

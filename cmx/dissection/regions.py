@@ -6,7 +6,7 @@ A map is spread over the picture by linear interpolation between the middles of 
 
 import numpy as np
 
-from cmx import towers
+from cmx.network import towers
 
 
 def interpolation(places: int, pixels: int, points: int, field: towers.Field) -> np.ndarray:

@@ -15,9 +15,9 @@ from cmx import data
 from cmx import features
 from cmx import methods
 from cmx import modalities as modalities_lib
-from cmx import model
-from cmx import towers
 from cmx import units
+from cmx.network import model
+from cmx.network import towers
 from cmx.runtime import devices
 
 

@@ -14,10 +14,10 @@ from cmx import data
 from cmx import generator
 from cmx import methods
 from cmx import modalities as modalities_lib
-from cmx import model
-from cmx import towers
 from cmx.data import opening
 from cmx.data import splits
+from cmx.network import model
+from cmx.network import towers
 
 
 class Plan(NamedTuple):

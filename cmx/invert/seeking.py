@@ -13,8 +13,8 @@ from cmx import generator
 from cmx import inversion
 from cmx import methods
 from cmx import modalities as modalities_lib
-from cmx import model
 from cmx.invert import planning
+from cmx.network import model
 from cmx.runtime import progress
 
 

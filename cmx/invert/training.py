@@ -22,10 +22,10 @@ from cmx import features as features_lib
 from cmx import generator
 from cmx import loop
 from cmx import methods
-from cmx import model
-from cmx import towers
 from cmx.data import batches
 from cmx.invert import planning
+from cmx.network import model
+from cmx.network import towers
 from cmx.runtime import devices
 
 _AVERAGED = 2_000  # training pictures whose mean is the mean picture, at most

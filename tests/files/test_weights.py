@@ -9,7 +9,7 @@ import pytest
 from cmx.files import caffemodel
 from cmx.files import protobuf
 from cmx.files import weights
-from cmx.weights import labels
+from cmx.network.pretrained import labels
 
 RNG = np.random.default_rng(0)
 PAIRS = {"conv1": (np.float32(RNG.normal(size=(4, 3, 2, 2))), np.arange(4, dtype=np.float32)),

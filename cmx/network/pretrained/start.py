@@ -9,10 +9,10 @@ import numpy as np
 from cmx import config as config_lib
 from cmx import methods
 from cmx import modalities as modalities_lib
-from cmx import model
 from cmx.files import weights
-from cmx.weights import labels
-from cmx.weights import networks
+from cmx.network import model
+from cmx.network.pretrained import labels
+from cmx.network.pretrained import networks
 
 
 def from_file(params: model.Params, config: config_lib.Config, method: methods.Method,

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from cmx import config as config_lib
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
-from cmx import towers
+from cmx.network import towers
 
 TRUNK = ("fc6", "fc7", "fc8")
 LAYERS = ("tower", *TRUNK)

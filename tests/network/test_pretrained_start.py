@@ -15,10 +15,10 @@ from cmx import data
 from cmx import experiment
 from cmx import methods
 from cmx import modalities
-from cmx import model
 from cmx import preflight
 from cmx.data import opening
-from cmx.weights import start
+from cmx.network import model
+from cmx.network.pretrained import start
 import tiny
 
 REFERENCE = methods.named("reference")

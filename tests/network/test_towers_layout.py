@@ -5,7 +5,7 @@ import pytest
 
 from cmx import config
 from cmx import modalities
-from cmx import towers
+from cmx.network import towers
 
 SIZES = {"small": 64, "alexnet": 227, "resnet_small": 160}
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmx import towers
+from cmx.network import towers
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 DENSE = ("fc6", "fc7", "fc8")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from cmx import convolution
+from cmx.network import convolution
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 

@@ -10,7 +10,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import methods
 from cmx import modalities
-from cmx import model
+from cmx.network import model
 
 NETWORK = config_lib.Network(channels=(2, 2, 3, 3), hidden=(6,), pool5=7, trunk=5, dropout=0.5)
 CLASSES = 4

@@ -12,8 +12,8 @@ import pytest
 from cmx import config as config_lib
 from cmx import methods
 from cmx import modalities
-from cmx import model
-from cmx import towers
+from cmx.network import model
+from cmx.network import towers
 
 NETWORK = config_lib.Network(tower="alexnet", trunk=4096)
 SMALL = dataclasses.replace(NETWORK, trunk=32)

@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from cmx import convolution
+from cmx.network import convolution
 
 _HE = nn.initializers.he_normal()
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from cmx import config as config_lib
-from cmx import convolution
 from cmx import modalities as modalities_lib
-from cmx import residual
+from cmx.network import convolution
+from cmx.network import residual
 
 # Of photographs' channels red, green, blue, from 0 to 1, as torchvision normalises by.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -169,7 +169,7 @@ def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4) -> j
 
 
 class ResidualTower(nn.Module):
-  """A residual network up to pool5: [B, H, W, 3] -> [B, width], >= 0; see `cmx.residual`."""
+  """A residual network up to pool5: [B, H, W, 3] -> [B, width], >= 0; see `residual`."""
 
   plan: residual.Plan
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations

@@ -10,8 +10,8 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import modalities
-from cmx import residual
-from cmx import towers
+from cmx.network import residual
+from cmx.network import towers
 
 PLAN = residual.Plan((4, 3), True, ((1, 4), (2, 6)))
 

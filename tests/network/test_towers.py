@@ -7,7 +7,7 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
-from cmx import towers
+from cmx.network import towers
 
 PHOTOGRAPH = modalities_lib.NATURAL._replace(shape=(64, 64, 3))
 TEXT = modalities_lib.DESCRIPTION._replace(shape=(20,))
