@@ -15,14 +15,13 @@ import jax.numpy as jnp
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import loop
 from cmx import methods as methods_lib
-from cmx import mixtures as mixtures_lib
-from cmx import train
 from cmx.data import encoders
 from cmx.mixture import gmm
 from cmx.network import model
 from cmx.runtime import devices as devices_lib
+from cmx.training import loop
+from cmx.training import step as step_lib
 
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.
 USUAL_WIDTHS = {"vectors": 4_800, "words": 300, "minilm": 384, "efficientnet_lite0": 1_280}
@@ -136,7 +135,7 @@ def row(config: config_lib.Config, modalities: model.Modalities, classes: int, d
   Raises:
     ValueError: if the devices do not divide a batch.
   """
-  method, settings = methods_lib.named(config.method), train.settings_of(config)
+  method, settings = methods_lib.named(config.method), step_lib.settings_of(config)
   modalities = modalities[:1] if method.reference else modalities
   devices_lib.check_batch(settings.batch, settings.accumulate, devices)
   key = jax.eval_shape(lambda: jax.random.key(0))
@@ -146,16 +145,16 @@ def row(config: config_lib.Config, modalities: model.Modalities, classes: int, d
     (settings.batch // devices, *m.shape), jnp.uint8 if len(m.shape) == 3 else jnp.float32),
     "label": jax.ShapeDtypeStruct((settings.batch // devices,), jnp.int32)} for m in modalities}
   phases = tuple(_phase(config, method, modalities, params, batch, key, phase, compiled)
-                 for phase in train.phases(method, settings) if phase.last > phase.first)
+                 for phase in step_lib.phases(method, settings) if phase.last > phase.first)
   return Row(config.method, method.name, _count(params), settings.batch * len(modalities),
              devices * _bytes(batch), phases)
 
 
 def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
-           params: model.Params, batch: Any, key: Any, phase: train.Phase,
+           params: model.Params, batch: Any, key: Any, phase: step_lib.Phase,
            compiled: bool) -> Phase:
-  settings = train.settings_of(config)
-  transform = train.optimizer(settings, phase.last - phase.first, {})
+  settings = step_lib.settings_of(config)
+  transform = step_lib.optimizer(settings, phase.last - phase.first, {})
   trainable = {layer: tree for layer, tree in params.items() if layer not in phase.frozen}
   frozen = {layer: tree for layer, tree in params.items() if layer in phase.frozen}
   optimizer = jax.eval_shape(transform.init, trainable)
@@ -167,7 +166,7 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
                       {m.name: batch[m.name]}) for m in modalities)
   arguments = (state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch),
                mixtures, key)
-  step = train.step_of_device(config, method, modalities, transform)
+  step = step_lib.step_of_device(config, method, modalities, transform)
   uses = collections.Counter((layer, model.owner(layer, m, method)) for m in modalities
                              for layer in trainable)
   added = [trainable[layer][name] for (layer, name), count in uses.items() if count > 1]
@@ -175,13 +174,13 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
     phase.frozen, phase.last - phase.first, _count(trainable), _bytes(state),
     _bytes((batch, mixtures)), kept, _bytes(trainable),
     _bytes(added) + (_bytes(trainable) if settings.accumulate > 1 else 0),
-    train.flops(config, method, modalities, transform, *arguments),
+    step_lib.flops(config, method, modalities, transform, *arguments),
     devices_lib.compiled_bytes(step, 1, *arguments, donate=(0,)) if compiled else None)
 
 
 def _mixtures(config: config_lib.Config) -> dict[str, gmm.Mixture]:
   """Shapes of the mixtures that the config's method needs, diagonal."""
-  components, width = mixtures_lib.components_of(config), config.network.trunk
+  components, width = methods_lib.components_of(config), config.network.trunk
   if components is None:
     return {}
   shapes = ((components,), (components, width), (components, width))
@@ -192,8 +191,8 @@ def _mixtures(config: config_lib.Config) -> dict[str, gmm.Mixture]:
 def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
           trainable: Any, frozen: Any, mixtures: Any, batch: Any) -> int:
   """Bytes that the backward pass keeps of the forward pass, without the parameters themselves."""
-  loss, parts = (train.loss_of_device(config, method, modalities),
-                 train.settings_of(config).accumulate)
+  loss, parts = (step_lib.loss_of_device(config, method, modalities),
+                 step_lib.settings_of(config).accumulate)
   batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((x.shape[0] // parts, *x.shape[1:]), x.dtype),
                        batch)
   size = jax.tree.leaves(batch)[0].shape[0]
@@ -213,7 +212,7 @@ def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: mod
 
 def _with(config: config_lib.Config, **changes: Any) -> config_lib.Config:
   """The config with other settings of whichever optimiser trains its method."""
-  settings = dataclasses.replace(train.settings_of(config), **changes)
+  settings = dataclasses.replace(step_lib.settings_of(config), **changes)
   return dataclasses.replace(config, reference=settings, optimizer=settings)
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
-from cmx import checkpoint
 from cmx import features as features_lib
 from cmx import modalities as modalities_lib
 from cmx import retrieval
 from cmx.data import encoders
 from cmx.files import reading
 from cmx.runtime import devices
+from cmx.training import checkpoint
 
 BATCH = 64  # examples a forward pass
 

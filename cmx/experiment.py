@@ -16,7 +16,6 @@ from typing import Any
 from absl import logging
 import numpy as np
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features
@@ -27,12 +26,15 @@ from cmx import preflight
 from cmx import results
 from cmx import retrieval
 from cmx import tables
-from cmx import train
 from cmx.data import opening
 from cmx.data import splits
 from cmx.files import writing
 from cmx.mixture import gmm
 from cmx.runtime import hosts
+from cmx.training import checkpoint
+from cmx.training import step
+from cmx.training import train
+from cmx.training import workdir as workdir_lib
 
 REFERENCE = "reference"
 
@@ -71,10 +73,10 @@ def train_row(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib
   preflight.check(config)
   preflight.check_data(config, dataset)
   theirs, ours = reference_config(config), dataclasses.replace(config, rows={})
-  checkpoint.check_workdir(reference, theirs)
+  workdir_lib.check_workdir(reference, theirs)
   if methods.named(config.method).reference:
     return _trained(theirs, dataset, reference)
-  checkpoint.check_workdir(workdir, ours)
+  workdir_lib.check_workdir(workdir, ours)
   run = _trained(theirs, dataset, reference)
   with hosts.first_alone("mixtures"):
     fits = mixtures_lib.needed(ours, run, dataset, reference)
@@ -85,8 +87,8 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
              reference: checkpoint.Run | None = None,
              mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
   """A run's network; read where training is over."""
-  checkpoint.check_workdir(workdir, config)
-  if checkpoint.latest_step(workdir) == train.steps(config):
+  workdir_lib.check_workdir(workdir, config)
+  if checkpoint.latest_step(workdir) == step.steps(config):
     return checkpoint.load_run(workdir)
   return train.train(config, dataset, workdir, reference, mixtures)
 
@@ -168,7 +170,7 @@ def _check_row(config: config_lib.Config, reference: config_lib.Config,
   if other:
     raise ValueError(f"config.rows[{config.method!r}] changes what the reference network depends "
                      "on, which all rows share (row | reference):\n  " + "\n  ".join(other))
-  checkpoint.check_workdir(workdir, dataclasses.replace(config, rows={}))
+  workdir_lib.check_workdir(workdir, dataclasses.replace(config, rows={}))
 
 
 def _report(result: Mapping[str, Any], where: str) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from cmx import checkpoint
 from cmx import data
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
@@ -22,6 +21,7 @@ from cmx.network import model
 from cmx.runtime import devices
 from cmx.runtime import prefetch
 from cmx.runtime import progress
+from cmx.training import checkpoint
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
 _CARD = "card.json"  # what the features are of; a folder made by other means need not have one

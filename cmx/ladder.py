@@ -13,7 +13,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features
@@ -24,6 +23,7 @@ from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.mixture import passes
 from cmx.mixture import store
+from cmx.training import checkpoint
 
 NAME = "ladder"  # of the folder and of the files in it
 _BLOCK = 4_096  # examples whose likelihood is taken at once

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import jax
 
+from cmx import config as config_lib
 from cmx import losses
 
 FREE: tuple[str, ...] = ()  # a phase in which every layer is trained
@@ -78,3 +79,9 @@ def named(key: str) -> Method:
   if key not in METHODS:
     raise ValueError(f"method {key!r}; expected one of {', '.join(METHODS)}")
   return METHODS[key]
+
+
+def components_of(config: config_lib.Config) -> int | None:
+  """K of the mixtures that the config's method needs, or None."""
+  components = named(config.method).components
+  return config.mixture.components if components == CONFIGURED else components

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import jax
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features
@@ -19,12 +18,7 @@ from cmx.mixture import em
 from cmx.mixture import passes as passes_lib
 from cmx.mixture import store
 from cmx.runtime import devices
-
-
-def components_of(config: config_lib.Config) -> int | None:
-  """K of the mixtures that the config's method needs, or None."""
-  components = methods.named(config.method).components
-  return config.mixture.components if components == methods.CONFIGURED else components
+from cmx.training import checkpoint
 
 
 def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
@@ -41,7 +35,7 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
     ValueError: if the settings do not go together, the activations cannot be fitted, or a file
       holds a fit of other settings.
   """
-  components, settings = components_of(config), config.mixture
+  components, settings = methods.components_of(config), config.mixture
   if components is None:
     return {}
   em.check(components, settings.covariance, settings.restarts)

@@ -8,7 +8,6 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
-from cmx import mixtures
 from cmx import retrieval
 from cmx.data import batches
 from cmx.mixture import em
@@ -76,7 +75,7 @@ def check(config: config_lib.Config) -> None:
     devices.check_batch(settings.batch, settings.accumulate)
   towers.precision(config.network)
   if method.components is not None:
-    em.check(mixtures.components_of(config), config.mixture.covariance, config.mixture.restarts)
+    em.check(methods.components_of(config), config.mixture.covariance, config.mixture.restarts)
   regularised = () if method.components is None else config.mixture.layers
   for layer in (config.evaluation.layer, *config.evaluation.layers, *regularised):
     if layer not in model.ACTIVATIONS:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import checkpoint
 from cmx import experiment
 from cmx import tables
 from cmx.data import opening
+from cmx.training import checkpoint
 from launch import common
 
 RUNS = flags.DEFINE_list("runs", None, "Folders of trained runs; seeds of one method are averaged.",

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import checkpoint
 from cmx import data
 from cmx import features
 from cmx.data import opening
 from cmx.runtime import progress
+from cmx.training import checkpoint
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import checkpoint
 from cmx import methods
 from cmx import mixtures
 from cmx.data import opening
 from cmx.mixture import store
 from cmx.runtime import progress
+from cmx.training import checkpoint
 from launch import common
 
 REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import checkpoint
 from cmx.invert import running
 from cmx.inverted import store
 from cmx.runtime import progress
+from cmx.training import checkpoint
 from launch import common
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import checkpoint
 from cmx import data
 from cmx import features
 from cmx.data import opening as opening_lib
 from cmx.report import map_alone
 from cmx.report import opening
 from cmx.runtime import progress
+from cmx.training import checkpoint
 from launch import common
 
 DEFAULT = opening.Options()

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features
@@ -13,6 +12,8 @@ from cmx import methods
 from cmx import modalities
 from cmx import results
 from cmx import retrieval
+from cmx.training import checkpoint
+from cmx.training import workdir
 
 CLASSES = ("red", "gre&n", "blue <b>")
 ROWS = (modalities.NATURAL._replace(shape=(8, 8, 3)), modalities.CLIPART._replace(shape=(8, 8, 3)),
@@ -66,7 +67,7 @@ def write_run(folder, method="c", seed=0, source=None, **options):
   """A run with checkpoint, metrics, features and result."""
   source = source or dataset()
   config = dataclasses.replace(config_lib.Config(), method=method, seed=seed)
-  checkpoint.claim(folder, config)
+  workdir.claim(folder, config)
   with checkpoint.Checkpoints(folder, keep=1) as checkpoints:
     checkpoints.save(7, {"fc8": {"shared": {"bias": np.zeros(3)}}}, {"count": np.zeros(1)},
                      checkpoint.card(config, source.classes, ROWS, source.fingerprint))

@@ -6,7 +6,6 @@ import jax
 import made_archives
 import pytest
 
-from cmx import checkpoint
 from cmx import experiment
 from cmx import fields
 from cmx import methods
@@ -16,6 +15,7 @@ from cmx.data import check
 from cmx.data.sets import _build
 from cmx.data.sets.cmplaces import categories
 from cmx.network import model
+from cmx.training import checkpoint
 from configs import cmplaces
 from configs import cmplaces_smoke
 

@@ -17,13 +17,12 @@ COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
 # does. A new file goes into the room whose story it tells; a new room needs a place here.
 ROOMS = ("config", "modalities", "runtime", "files", "fields", "mixture", "losses", "data",
          "methods", "network", "training", "evaluation", "analysis", "experiment", "report")
-MOVING = {"boards", "budget", "checkpoint", "cost",
-          "display", "dissection", "embedding", "features",
-          "fidelity", "figures", "generator", "inversion", "invert",
-          "inverted", "ladder", "loop", "metrics", "mixtures",
-          "paper", "pictures", "points", "preflight", "ranking",
-          "results", "retrieval", "sweep", "tables", "train", "tsne",
-          "units"}  # not yet in a room; shrinks
+MOVING = {"boards", "budget", "cost", "display",
+          "dissection", "embedding", "features", "fidelity",
+          "figures", "generator", "inversion", "invert", "inverted",
+          "ladder", "mixtures", "paper", "pictures", "points",
+          "preflight", "ranking", "results", "retrieval", "sweep",
+          "tables", "tsne", "units"}  # not yet in a room; shrinks
 
 # Files of pure functions: they read their arguments and nothing else.
 PURE_FILES = {
@@ -40,7 +39,7 @@ PURE = {"collections", "dataclasses", "enum", "functools", "itertools", "json", 
 
 # One home each: module imported -> file or folder that may.
 HOMES = {"absl.flags": "launch/", "absl.app": "launch/", "ml_collections": "launch/",
-         "orbax": "cmx/checkpoint.py", "tensorflow_datasets": "cmx/data/",
+         "orbax": "cmx/training/checkpoint.py", "tensorflow_datasets": "cmx/data/",
          "pickle": "cmx/files/state_dict.py", "fcntl": "cmx/files/writing.py"}
 FOREIGN = {"tensorflow", "torch", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 COLLECTIVES = {"pmap", "shard_map", "pmean", "psum", "pmax", "pmin", "all_gather", "all_to_all",

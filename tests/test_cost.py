@@ -5,8 +5,8 @@ import pytest
 from cmx import config as config_lib
 from cmx import cost
 from cmx import fields as fields_lib
-from cmx import train
 from cmx.data.encoders import hashing
+from cmx.training import step
 from configs import cmplaces
 
 SMALL = {"data.modalities": ("natural", "description"), "data.world.image_size": 32,
@@ -22,7 +22,7 @@ def world(**changes):
 @pytest.fixture
 def uncounted(monkeypatch):
   """Counting operations is most of the time; here it does not matter."""
-  monkeypatch.setattr(train, "flops", lambda *given: 1.0)
+  monkeypatch.setattr(step, "flops", lambda *given: 1.0)
 
 
 def row(config, method, devices=1, **options):

@@ -13,7 +13,6 @@ import time
 import numpy as np
 import pytest
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
@@ -21,8 +20,9 @@ from cmx import features
 from cmx import fields
 from cmx import methods
 from cmx import retrieval
-from cmx import train
 from cmx.data import opening
+from cmx.training import checkpoint
+from cmx.training import train
 import tiny
 
 ROOT = pathlib.Path(__file__).parents[1]

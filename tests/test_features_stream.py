@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 import tiny
-from cmx import checkpoint
 from cmx import data
 from cmx import features
 from cmx import methods
 from cmx.network import model
 from cmx.runtime import devices
+from cmx.training import checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,11 @@ import pytest
 
 import tiny
 import untrained
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features as features_lib
 from cmx import fields
 from cmx import figures
-from cmx import loop
 from cmx.data import opening
 from cmx.invert import planning
 from cmx.invert import reading
@@ -22,6 +20,8 @@ from cmx.invert import running
 from cmx.invert import seeking
 from cmx.invert import training
 from cmx.inverted import store
+from cmx.training import checkpoint
+from cmx.training import loop
 
 SETTINGS = config_lib.Inversion(
   layer="fc7", hidden=(16,), channels=(8, 4, 4), steps=4, batch=8, gallery=20, categories=2,

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import made_folders
-from cmx import train
+from cmx.training import train
 
 # ml_collections reads a config file so.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")

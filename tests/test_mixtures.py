@@ -9,6 +9,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import features
 from cmx import fields as fields_lib
+from cmx import methods
 from cmx import mixtures
 from cmx import modalities
 from cmx.mixture import gmm
@@ -53,7 +54,7 @@ def needed(reference, folder, settings):
 
 @pytest.mark.parametrize("method, components", [("bl_ind", None), ("b_gaussian", 1), ("c", 5)])
 def test_a_method_says_how_many_components_it_needs(method, components):
-  assert mixtures.components_of(config(method, mixture__components=5)) == components
+  assert methods.components_of(config(method, mixture__components=5)) == components
 
 
 def test_a_method_without_mixtures_reads_and_writes_nothing(tmp_path):

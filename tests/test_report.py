@@ -5,13 +5,13 @@ from html import parser
 import pytest
 
 import small_experiment
-from cmx import checkpoint
 from cmx import data
 from cmx import figures
 from cmx.report import card
 from cmx.report import opening
 from cmx.report import page
 from cmx.report import section
+from cmx.training import checkpoint
 
 
 @pytest.fixture

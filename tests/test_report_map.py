@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import small_experiment
-from cmx import checkpoint
 from cmx import data
 from cmx import features
 from cmx import figures
@@ -16,6 +15,7 @@ from cmx.report import map_page
 from cmx.report import maps
 from cmx.report import naming
 from cmx.report import opening
+from cmx.training import checkpoint
 
 OPTIONS = opening.Options(points=30, perplexity=5.0)
 

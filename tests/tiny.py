@@ -6,7 +6,6 @@ import pathlib
 import jax
 import numpy as np
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import fields
@@ -14,6 +13,7 @@ from cmx import methods
 from cmx.data import opening
 from cmx.mixture import gmm
 from cmx.network import model
+from cmx.training import checkpoint
 
 CLASSES = 24
 FIELDS = {

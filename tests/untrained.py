@@ -7,10 +7,11 @@ import jax
 import numpy as np
 
 import tiny
-from cmx import checkpoint
 from cmx import methods
 from cmx.data import opening
 from cmx.network import model
+from cmx.training import checkpoint
+from cmx.training import workdir
 
 
 def run(root: pathlib.Path, method: str = "c", seed: int = 0) -> checkpoint.Run:
@@ -26,7 +27,7 @@ def run(root: pathlib.Path, method: str = "c", seed: int = 0) -> checkpoint.Run:
 def write(folder: pathlib.Path, root: pathlib.Path, method: str = "c", seed: int = 0) -> None:
   """The same run in a work directory of its own."""
   made = run(root, method, seed)
-  checkpoint.claim(folder, made.config)
+  workdir.claim(folder, made.config)
   with checkpoint.Checkpoints(folder, keep=1) as checkpoints:
     checkpoints.save(made.step, made.params, {"count": np.zeros(1)},
                      checkpoint.card(made.config, made.classes, made.modalities))

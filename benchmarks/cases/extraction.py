@@ -7,9 +7,9 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks import networks
-from cmx import checkpoint
 from cmx import features
 from cmx.runtime import devices
+from cmx.training import checkpoint
 
 _BATCH = 256
 

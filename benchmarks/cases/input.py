@@ -16,12 +16,12 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
-from cmx import train
 from cmx.data import batches
 from cmx.data import opening
 from cmx.network import model
 from cmx.runtime import devices
 from cmx.runtime import prefetch
+from cmx.training import step as step_lib
 from configs import world
 
 _SMALL = {"data.world.natural": 20, "data.world.clipart": 10, "data.world.spatial_text": 10,
@@ -103,9 +103,9 @@ def _steps(steps: int, ahead: bool) -> Callable[[], Any]:
   params = jax.jit(lambda key: model.init(
     key, rows, method, config.network, len(dataset.classes)))(jax.random.key(0))
   settings = config.optimizer
-  transform = train.optimizer(settings, settings.steps, {})
-  state = [train.begin_phase(0, params, train.phases(method, settings)[0], transform)]
-  step = train.make_step(config, method, rows, transform)
+  transform = step_lib.optimizer(settings, settings.steps, {})
+  state = [step_lib.begin_phase(0, params, step_lib.phases(method, settings)[0], transform)]
+  step = step_lib.make_step(config, method, rows, transform)
   constants, samplers = devices.replicate(({}, jax.random.key(0))), batches.samplers(dataset)
 
   def batch_at(index):

@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks import networks
-from cmx import train
 from cmx.runtime import devices
+from cmx.training import step as step_lib
 
 _WHY = ("XLA's convolutions on CPUs reach less of a core's peak than oneDNN's, the weight gradient "
         "of conv2 least.")
@@ -39,10 +39,10 @@ def of(setting: Callable[[str], networks.Setting], batch: int,
 def _cmx(setting: Callable[[str], networks.Setting], method: str) -> Callable[[], Any]:
   made = setting(method)
   settings = made.config.optimizer
-  phase = train.phases(made.method, settings)[0]
-  transform = train.optimizer(settings, settings.steps, {})
-  state = [train.begin_phase(0, made.params, phase, transform)]
-  step = train.make_step(made.config, made.method, made.rows, transform)
+  phase = step_lib.phases(made.method, settings)[0]
+  transform = step_lib.optimizer(settings, settings.steps, {})
+  state = [step_lib.begin_phase(0, made.params, phase, transform)]
+  step = step_lib.make_step(made.config, made.method, made.rows, transform)
   constants = devices.replicate(({}, jax.random.key(0)))
   placed = devices.shard(made.examples)
 
@@ -59,7 +59,7 @@ def _torch(setting: Callable[[str], networks.Setting], method: str,
   from torch.nn import functional
   made = setting(method)
   settings = made.config.optimizer
-  weights = networks.tensors(made.params, train.phases(made.method, settings)[0].frozen)
+  weights = networks.tensors(made.params, step_lib.phases(made.method, settings)[0].frozen)
   free = [leaf for leaf in jax.tree.leaves(weights) if leaf.requires_grad]
   optimizer = torch.optim.AdamW([
     {"params": [leaf for leaf in free if leaf.ndim > 1], "weight_decay": settings.weight_decay},

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import display
@@ -30,6 +29,8 @@ from cmx.dissection import summary
 from cmx.dissection import tallying
 from cmx.files import writing
 from cmx.runtime import progress
+from cmx.training import checkpoint
+from cmx.training import workdir as workdir_lib
 
 FOLDER, RESULT, LINES = "units", "units.json", "units.csv"
 
@@ -76,7 +77,7 @@ def study_all(workdir: pathlib.Path, options: findings_lib.Options,
 def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
   """Folders and runs, without their parameters, in table order; reference networks where alone."""
   runs, order = [], list(methods.METHODS)
-  for folder in checkpoint.find_runs(workdir):
+  for folder in workdir_lib.find_runs(workdir):
     try:
       runs.append((folder, checkpoint.load_run(folder, params=False)))
     except (OSError, ValueError) as error:

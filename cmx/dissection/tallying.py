@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cmx import checkpoint
 from cmx import data
 from cmx import features
 from cmx import methods
@@ -19,6 +18,7 @@ from cmx import units
 from cmx.network import model
 from cmx.network import towers
 from cmx.runtime import devices
+from cmx.training import checkpoint
 
 
 class Subject(NamedTuple):

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import generator
@@ -18,6 +17,7 @@ from cmx.data import opening
 from cmx.data import splits
 from cmx.network import model
 from cmx.network import towers
+from cmx.training import checkpoint
 
 
 class Plan(NamedTuple):

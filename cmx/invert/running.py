@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import display
@@ -21,6 +20,7 @@ from cmx.invert import seeking
 from cmx.invert import training
 from cmx.inverted import sheet
 from cmx.inverted import store
+from cmx.training import checkpoint
 
 
 def invert(run: checkpoint.Run, workdir: pathlib.Path,

@@ -15,18 +15,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import data
 from cmx import features as features_lib
 from cmx import generator
-from cmx import loop
 from cmx import methods
 from cmx.data import batches
 from cmx.invert import planning
 from cmx.network import model
 from cmx.network import towers
 from cmx.runtime import devices
+from cmx.training import checkpoint
+from cmx.training import loop
+from cmx.training import workdir as workdir_lib
 
 _AVERAGED = 2_000  # training pictures whose mean is the mean picture, at most
 _CLIP = 1.0  # global norm of the gradient
@@ -141,7 +142,7 @@ def train(plan: planning.Plan, folder: pathlib.Path) -> dict[str, Any]:
   own = dataclasses.replace(settings, categories=defaults.categories,
                             optimisation=defaults.optimisation)
   config = dataclasses.replace(run.config, rows={}, inversion=own)
-  folder = checkpoint.claim(folder, config)
+  folder = workdir_lib.claim(folder, config)
   if checkpoint.latest_step(folder) == settings.steps:
     return checkpoint.load_run(folder).params
   key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(settings.layer.encode()))
@@ -150,7 +151,7 @@ def train(plan: planning.Plan, folder: pathlib.Path) -> dict[str, Any]:
   network = devices.replicate(plan.reader.params)
   card = checkpoint.card(config, run.classes, plan.reader.modalities, plan.dataset.fingerprint)
   constants = statistics(plan, gallery(plan, folder))
-  with (checkpoint.locked(folder),
+  with (workdir_lib.locked(folder),
         checkpoint.Checkpoints(folder, run.config.log.keep) as checkpoints):
     state = loop.resume(loop.begin(0, {"generator": params}, {"statistics": constants}, transform),
                         checkpoints)

@@ -3,7 +3,6 @@
 import pathlib
 from collections.abc import Sequence
 
-from cmx import checkpoint
 from cmx import display
 from cmx import features as features_lib
 from cmx import figures
@@ -15,6 +14,7 @@ from cmx.report import maps
 from cmx.report import opening
 from cmx.report import page
 from cmx.report import section as section_lib
+from cmx.training import checkpoint
 
 
 def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence[str],

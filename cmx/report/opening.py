@@ -5,11 +5,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cmx import checkpoint
 from cmx import data
 from cmx import display
 from cmx import features as features_lib
 from cmx import methods
+from cmx.training import checkpoint
+from cmx.training import workdir as workdir_lib
 
 FOLDER = "report"  # below the work directory
 
@@ -101,7 +102,7 @@ def open_report(workdir: pathlib.Path, options: Options) -> Report:
   """
   workdir, problems = pathlib.Path(workdir), []
   known: dict[str, display.Examples] = {}
-  runs = [opened for folder in checkpoint.find_runs(workdir)
+  runs = [opened for folder in workdir_lib.find_runs(workdir)
           if (opened := _tried(folder, known, problems)) is not None]
   if not runs:
     raise FileNotFoundError(

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import made_archives
-from cmx import checkpoint
 from cmx import data
 from cmx import experiment
 from cmx import fields as fields_lib
 from cmx.runtime import hosts
+from cmx.training import checkpoint
 from configs import cmplaces_smoke
 
 ROOT = pathlib.Path(__file__).parents[2]

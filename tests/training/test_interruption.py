@@ -12,11 +12,11 @@ import jax
 import numpy as np
 import pytest
 
-from cmx import checkpoint
 from cmx import experiment
+from cmx.training import checkpoint
 import tiny
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 # Every step is saved, so that a kill may fall into a save; 16 steps a phase leave time for it.
 FIELDS = {**tiny.TWO, "log__checkpoint_seconds": 0.0, "optimizer__steps": 32,
           "optimizer__tune_share": 0.5}

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cmx import metrics
+from cmx.training import metrics
 
 
 def lines(folder):

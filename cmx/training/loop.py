@@ -21,13 +21,13 @@ import jax
 import numpy as np
 import optax
 
-from cmx import checkpoint
 from cmx import config as config_lib
-from cmx import metrics as metrics_lib
 from cmx.runtime import devices
 from cmx.runtime import hosts
 from cmx.runtime import prefetch
 from cmx.runtime import progress
+from cmx.training import checkpoint
+from cmx.training import metrics as metrics_lib
 
 Metrics = Mapping[str, jax.Array]  # scalars by name
 

@@ -9,14 +9,16 @@ import numpy as np
 import optax
 import pytest
 
-from cmx import checkpoint
 from cmx import config as config_lib
-from cmx import loop
 from cmx import methods
-from cmx import train
 from cmx.data import batches
 from cmx.network import model
 from cmx.runtime import devices as devices_lib
+from cmx.training import checkpoint
+from cmx.training import loop
+from cmx.training import step as step_lib
+from cmx.training import train
+from cmx.training import workdir
 import tiny
 
 SGD = optax.sgd(1.0)  # one step changes parameters by minus their gradient
@@ -62,11 +64,11 @@ def one_step(config, dataset, *, devices=8, frozen=(), transform=SGD, params=Non
   """(parameters before, state after, metrics) of one step on the first devices."""
   method = methods.named(config.method)
   params = params or parameters(config, dataset)
-  state = jax.device_get(train.begin_phase(0, params, train.Phase(frozen, 0, 9), transform))
+  state = jax.device_get(step_lib.begin_phase(0, params, step_lib.Phase(frozen, 0, 9), transform))
   samplers = batches.samplers(dataset)
   batch = batches.batch_at(samplers, 0, 0, config.optimizer.batch, augment=config.augment)
   batch = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
-  step = train.make_step(config, method, dataset.modalities, transform)
+  step = step_lib.make_step(config, method, dataset.modalities, transform)
   state, metrics = step(state, batch, tiny.mixtures(), jax.random.key(2))
   return params, jax.device_get(state), jax.device_get(metrics)
 
@@ -91,14 +93,14 @@ def assert_close(ours, theirs, tolerance):
 
 def test_two_phases_divide_the_steps_and_one_takes_all():
   settings = config_lib.Optimizer(steps=10, tune_share=0.3)
-  tuned = train.phases(methods.named("c"), settings)
-  assert tuned == [train.Phase(("fc6", "fc7", "fc8"), 0, 3), train.Phase((), 3, 10)]
-  assert train.phases(methods.named("bl_ind"), settings) == [train.Phase((), 0, 10)]
+  tuned = step_lib.phases(methods.named("c"), settings)
+  assert tuned == [step_lib.Phase(("fc6", "fc7", "fc8"), 0, 3), step_lib.Phase((), 3, 10)]
+  assert step_lib.phases(methods.named("bl_ind"), settings) == [step_lib.Phase((), 0, 10)]
 
 
 def test_the_rate_warms_up_and_decays_to_zero_within_a_phase():
   settings = config_lib.Optimizer(learning_rate=0.5, warmup=4, weight_decay=0.0)
-  transform = train.optimizer(settings, 20, {})
+  transform = step_lib.optimizer(settings, 20, {})
   params = {"fc6": {"shared": jnp.zeros(1)}}
   state, sizes = transform.init(params), []
   for _ in range(21):
@@ -110,7 +112,7 @@ def test_the_rate_warms_up_and_decays_to_zero_within_a_phase():
 
 def test_layers_from_the_reference_have_rates_of_their_own():
   settings = config_lib.Optimizer(tower_rate=0.5, trunk_rate=0.25, warmup=0, weight_decay=0.0)
-  transform = train.optimizer(settings, 10, {"tower": {"natural"}, "fc6": {"shared"}})
+  transform = step_lib.optimizer(settings, 10, {"tower": {"natural"}, "fc6": {"shared"}})
   params = {"tower": {"natural": jnp.zeros(1), "drawing": jnp.zeros(1)},
             "fc6": {"shared": jnp.zeros(1)}}
   ones = jax.tree.map(jnp.ones_like, params)
@@ -121,7 +123,7 @@ def test_layers_from_the_reference_have_rates_of_their_own():
 
 
 def test_weights_decay_and_biases_do_not():
-  transform = train.optimizer(config_lib.Optimizer(weight_decay=0.1, warmup=0), 10, {})
+  transform = step_lib.optimizer(config_lib.Optimizer(weight_decay=0.1, warmup=0), 10, {})
   params = {"fc6": {"shared": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}}}
   nothing = jax.tree.map(jnp.zeros_like, params)
   updates, _ = transform.update(nothing, transform.init(params), params)
@@ -140,7 +142,7 @@ def test_frozen_layers_do_not_change(root, dataset):
 
 def test_frozen_layers_have_no_optimiser_state(root, dataset):
   config = tiny.config(root, "c")
-  transform = train.optimizer(config.optimizer, 10, {})
+  transform = step_lib.optimizer(config.optimizer, 10, {})
   _, state, _ = one_step(config, dataset, devices=1, frozen=model.TRUNK, transform=transform)
   held = sum(leaf.size for leaf in jax.tree.leaves(state.optimizer))
   towers = sum(leaf.size for leaf in jax.tree.leaves(state.params["tower"]))
@@ -150,11 +152,12 @@ def test_frozen_layers_have_no_optimiser_state(root, dataset):
 def counted(config, dataset, frozen=(), transform=SGD):
   """FLOPs of a step on one device, before the compiler has removed anything."""
   method = methods.named(config.method)
-  state = train.begin_phase(0, parameters(config, dataset), train.Phase(frozen, 0, 9), transform)
+  state = step_lib.begin_phase(0, parameters(config, dataset), step_lib.Phase(frozen, 0, 9),
+                               transform)
   size = config.optimizer.batch
   batch = batches.batch_at(batches.samplers(dataset), 0, 0, size, augment=config.augment)
-  return train.flops(config, method, dataset.modalities, transform, state, devices_lib.shard(batch),
-                     {}, jax.random.key(0))
+  return step_lib.flops(config, method, dataset.modalities, transform, state,
+                        devices_lib.shard(batch), {}, jax.random.key(0))
 
 
 @pytest.mark.parametrize("frozen", [("fc6", "fc7", "fc8"), ("tower",), ("fc7",)])
@@ -282,7 +285,7 @@ def test_a_method_without_its_mixtures_is_refused(root, dataset, tmp_path):
 
 def test_a_second_run_in_a_work_directory_is_refused(root, dataset, tmp_path):
   config = tiny.config(root, "a_tune")
-  with checkpoint.locked(checkpoint.claim(tmp_path / "run", config)):
+  with workdir.locked(workdir.claim(tmp_path / "run", config)):
     with pytest.raises(ValueError, match="is in use: another process trains in it. Wait for its "
                                          "end or stop it"):
       train.train(config, dataset, tmp_path / "run")

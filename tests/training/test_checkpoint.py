@@ -14,14 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cmx import checkpoint
 from cmx import config as config_lib
 from cmx import fields
 from cmx import modalities
 from cmx.files import writing
 from cmx.runtime import devices as devices_lib
+from cmx.training import checkpoint
+from cmx.training import workdir as workdir_lib
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 ROWS = (modalities.NATURAL._replace(shape=(32, 32, 3)),
         modalities.DESCRIPTION._replace(shape=(64,)))
 CONFIG = fields.replace(config_lib.Config(), {"seed": 3, "network.hidden": (8, 4)})
@@ -41,51 +42,51 @@ def save(workdir, *steps, keep=2, tree=params):
 
 
 def test_a_free_folder_is_claimed_and_belongs_to_its_config(tmp_path):
-  path = checkpoint.claim(tmp_path / "a" / "run", CONFIG)
+  path = workdir_lib.claim(tmp_path / "a" / "run", CONFIG)
   assert path.is_absolute()
   assert fields.from_json((path / "config.json").read_text()) == CONFIG
-  assert checkpoint.claim(tmp_path / "a" / "run", CONFIG) == path
+  assert workdir_lib.claim(tmp_path / "a" / "run", CONFIG) == path
 
 
 def test_another_config_is_refused_with_the_fields_that_differ_and_nothing_changes(tmp_path):
-  checkpoint.claim(tmp_path, CONFIG)
+  workdir_lib.claim(tmp_path, CONFIG)
   before = (tmp_path / "config.json").read_bytes()
   other = fields.replace(CONFIG, {"seed": 4, "optimizer.clip": 2.0})
   with pytest.raises(ValueError, match=r"holds a run of another config \(asked for \| found there\)"
                                        r":\n  seed: 4 \| 3\n  optimizer.clip: 2.0 \| 1.0\nChoose"):
-    checkpoint.claim(tmp_path, other)
+    workdir_lib.claim(tmp_path, other)
   assert (tmp_path / "config.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("field, value", [
   ("log.metrics_steps", 7), ("data.root", "elsewhere"), ("data.everyday.packages", "there")])
 def test_where_things_lie_and_how_often_they_are_written_may_change(tmp_path, field, value):
-  checkpoint.claim(tmp_path, CONFIG)
-  checkpoint.claim(tmp_path, fields.replace(CONFIG, {field: value}))
+  workdir_lib.claim(tmp_path, CONFIG)
+  workdir_lib.claim(tmp_path, fields.replace(CONFIG, {field: value}))
 
 
 def test_checking_a_folder_makes_nothing(tmp_path):
-  checkpoint.check_workdir(tmp_path / "run", CONFIG)
+  workdir_lib.check_workdir(tmp_path / "run", CONFIG)
   assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_other_files_is_no_work_directory(tmp_path):
   (tmp_path / "thesis.tex").write_text("")
   with pytest.raises(ValueError, match="holds files but no run; expected a work directory, or a"):
-    checkpoint.claim(tmp_path, CONFIG)
+    workdir_lib.claim(tmp_path, CONFIG)
   assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_claim_that_was_killed_can_be_made_again(tmp_path):
   (tmp_path / "config.json.tmp").write_text("{")
-  checkpoint.claim(tmp_path, CONFIG)
+  workdir_lib.claim(tmp_path, CONFIG)
 
 
 @pytest.mark.parametrize("text", ["{", '{"sead": 1}', "[]"])
 def test_a_config_that_cannot_be_read_names_its_file(tmp_path, text):
   (tmp_path / "config.json").write_text(text)
   with pytest.raises(ValueError, match="config.json is not a config of this version: "):
-    checkpoint.claim(tmp_path, CONFIG)
+    workdir_lib.claim(tmp_path, CONFIG)
 
 
 def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -216,7 +217,7 @@ def test_runs_are_found_in_a_folder_of_seeds_of_methods_or_alone(tmp_path):
   for name in ("seed_0/c", "seed_0/bl_ind", "alone", "too/deep/for/one"):
     (tmp_path / name).mkdir(parents=True)
     (tmp_path / name / "config.json").write_text("{}")
-  assert [path.relative_to(tmp_path).as_posix() for path in checkpoint.find_runs(tmp_path)] == [
+  assert [path.relative_to(tmp_path).as_posix() for path in workdir_lib.find_runs(tmp_path)] == [
     "alone", "seed_0/bl_ind", "seed_0/c"]
-  assert checkpoint.find_runs(tmp_path / "seed_0" / "c") == [tmp_path / "seed_0" / "c"]
-  assert checkpoint.find_runs(tmp_path / "nothing") == []
+  assert workdir_lib.find_runs(tmp_path / "seed_0" / "c") == [tmp_path / "seed_0" / "c"]
+  assert workdir_lib.find_runs(tmp_path / "nothing") == []

@@ -12,10 +12,10 @@ import numpy as np
 import optax
 import pytest
 
-from cmx import checkpoint
 from cmx import config as config_lib
-from cmx import loop
 from cmx.runtime import devices
+from cmx.training import checkpoint
+from cmx.training import loop
 
 LOG = config_lib.Log(metrics_steps=2, checkpoint_seconds=1e9, keep=3)
 TRANSFORM = optax.adam(0.1)

@@ -1,0 +1,95 @@
+"""Training: one pmapped step for every method, phases, checkpoints and resume."""
+
+import pathlib
+from collections.abc import Mapping
+
+import jax
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import methods as methods_lib
+from cmx.data import batches
+from cmx.mixture import gmm
+from cmx.network import model
+from cmx.network.pretrained import start
+from cmx.runtime import devices
+from cmx.runtime import hosts
+from cmx.training import checkpoint
+from cmx.training import loop
+from cmx.training import step
+from cmx.training import workdir as workdir_lib
+
+
+def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
+          reference: checkpoint.Run | None = None,
+          mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
+  """Trains one row, from its newest checkpoint if it has one, and returns the trained run.
+
+  Args:
+    config: of the row.
+    dataset: opened and encoded; modalities have shapes.
+    workdir: of the run; must be of this config or not exist.
+    reference: the trained reference network that the row starts from; None starts from nothing.
+    mixtures: {layer: Mixture} for rows whose term needs them.
+
+  Raises:
+    ValueError: for a method, batch or work directory that does not fit, or a work directory that
+      another process trains in; before anything is trained.
+    FloatingPointError: if the loss is not finite (see `loop.run`).
+    SystemExit: after SIGTERM, with the state saved.
+  """
+  method = methods_lib.named(config.method)
+  modalities = dataset.modalities[:1] if method.reference else dataset.modalities
+  settings = step.settings_of(config)
+  devices.check_batch(settings.batch, settings.accumulate)
+  if method.components is not None and not mixtures:
+    raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
+                     "first")
+  workdir = workdir_lib.check_workdir(workdir, config)
+  key = jax.random.key(config.seed)
+  params = jax.jit(lambda key: model.init(
+    key, modalities, method, config.network, len(dataset.classes)))(key)
+  if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
+    params = start.from_file(params, config, method, modalities[0], dataset.classes)
+  with hosts.first_alone("claim"):
+    workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
+  warm: dict[str, set[str]] = {}
+  if reference is not None:
+    params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
+                                    method)
+  samplers = batches.samplers(dataset._replace(modalities=modalities))
+  constants = devices.replicate((dict(mixtures or {}), key))
+  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
+  rows = hosts.part(settings.batch)
+
+  def batch_at(index):
+    return devices.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
+                                          augment=config.augment, rows=rows))
+
+  with (workdir_lib.locked(workdir),
+        checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
+    done = checkpoints.latest() or 0
+    if done:
+      params = checkpoints.restore(done, "params")
+    for phase in step.phases(method, settings):
+      if phase.last <= done:
+        continue
+      transform = step.optimizer(settings, phase.last - phase.first, warm)
+      state = step.begin_phase(phase.first, params, phase, transform)
+      if done > phase.first:
+        state = loop.resume(state, checkpoints)
+      row = config, method, modalities, transform
+      update = step.make_step(*row)
+      state = loop.run(
+        lambda state, batch, update=update: update(state, batch, *constants), state, batch_at,
+        phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
+        save=lambda state: loop.save(state, checkpoints, card),
+        examples=settings.batch * len(modalities),
+        flops=lambda state, batch, row=row: step.flops(*row, state, batch, *constants))
+      params = state.params
+    if not settings.steps:  # weights from outside, kept as they are
+      loop.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})), checkpoints, card)
+    checkpoints.wait()
+  hosts.wait("saved")
+  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
+                        card["provenance"])
