@@ -1,141 +1,21 @@
 """An example as a person sees it: the picture or text behind a row of features, not its vector."""
 
 import functools
-import json
-import pathlib
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
-from cmx import config as config_lib
-from cmx import data
-from cmx import features as features_lib
-from cmx.data import splits
+from cmx.evaluation import examples
 
 _INK, _PAPER, _FRAME, _MUTED = (30, 30, 30), (255, 255, 255), (205, 205, 205), (120, 120, 120)
 _LETTERS = (0.11, 0.095, 0.08, 0.068, 0.058)  # heights of letters, shares of the tile's side
 _SMALLEST = 7.0  # pixels: letters below cannot be read
 
 
-class Example(NamedTuple):
-  """What stands behind a row of features.
-
-  Attributes:
-    modality: name.
-    category: class name.
-    key: stable name of the example, "" where it is not known.
-    input: uint8 [H, W, 3], text, float32 [E]; or None where the source is missing.
-  """
-
-  modality: str
-  category: str
-  key: str
-  input: np.ndarray | str | None
-
-
-class Examples:
-  """The examples behind the features of one split, by modality and row.
-
-  What cannot be shown becomes an example without input, and `problems` says why: a report that
-  lacks its pictures is still a report.
-  """
-
-  def __init__(self, classes: Sequence[str], labels: Mapping[str, np.ndarray],
-               keys: Mapping[str, Sequence[str]], sources: Mapping[str, data.Source],
-               problems: Sequence[str] = ()):
-    """Args: classes: names in label order; labels: {modality: [N]}; keys: {modality: N keys};
-    sources: {modality: raw source}, absent where missing; problems: known so far, in words."""
-    self._classes, self._labels, self._keys, self._sources = classes, labels, keys, sources
-    self._rows = {name: features_lib.order(len(source), len(labels[name]))
-                  for name, source in sources.items()}
-    self._problems = dict.fromkeys(problems)
-
-  @property
-  def problems(self) -> list[str]:
-    """What could not be shown so far, in words."""
-    return list(self._problems)
-
-  def find(self, key: str) -> tuple[str, int]:
-    """Modality and row of the example of that key.
-
-    Raises:
-      ValueError: if there is none.
-    """
-    for modality, keys in self._keys.items():
-      if key in keys:
-        return modality, keys.index(key)
-    known = ", ".join(keys[0] for keys in self._keys.values() if len(keys))
-    raise ValueError(f"no example has the key {key!r}; keys look like {known or 'nothing'}")
-
-  def __call__(self, modality: str, row: int) -> Example:
-    """The example of a row."""
-    keys = self._keys.get(modality, ())
-    key = keys[row] if row < len(keys) else ""
-    category = self._classes[int(self._labels[modality][row])]
-    missing = Example(modality, category, key, None)
-    if modality not in self._sources:
-      return missing
-    try:
-      found = self._sources[modality][int(self._rows[modality][row])]
-    except (OSError, ValueError, KeyError) as error:
-      self._problems[f"An example of {modality} cannot be read: {error}"] = None
-      return missing
-    if key and found["key"] != key:
-      self._problems[f"The data set's examples of {modality} are not those of the features any "
-                     f"more: row {row} is {found['key']!r}; expected {key!r}"] = None
-      return missing
-    return missing._replace(key=found["key"], input=found["input"])
-
-
-def open_examples(config: config_lib.Config, classes: Sequence[str], folder: pathlib.Path,
-                  split: str = data.VALIDATION) -> Examples:
-  """The examples behind the features in a folder.
-
-  Args:
-    config: of the run; says which data set, and what the run sees of it.
-    classes: of the run.
-    folder: written by `features.extract`.
-    split: that was extracted.
-
-  Raises:
-    FileNotFoundError: if there are no features in the folder. A data set that cannot be opened, or
-      is another one by now, is no error but a problem of the result.
-  """
-  found = features_lib.load(folder)
-  labels = {name: np.asarray(part["label"]) for name, part in found.items()}
-  files = {name: folder / name / "key.json" for name in found}
-  keys = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
-  try:
-    dataset = splits.visible(config, data.load(config.data))
-  except (OSError, ValueError) as error:
-    return Examples(classes, labels, keys, {}, [f"No examples can be shown: {error}"])
-  if tuple(dataset.classes) != tuple(classes):
-    return Examples(classes, labels, keys, {}, [
-      f"No examples can be shown: data set {dataset.name!r} has {len(dataset.classes)} classes, "
-      f"{', '.join(dataset.classes[:3])} ...; the run was trained on {len(classes)}, "
-      f"{', '.join(classes[:3])} ..."])
-  sources, problems = {}, []
-  for name, label in labels.items():
-    source = dataset.splits[split].get(name)
-    if source is None or not _fits(source, label):
-      problems.append(f"No examples of {name} can be shown: the data set has no such modality, or "
-                      "its labels are not those of the features any more")
-    else:
-      sources[name] = source
-  return Examples(classes, labels, keys, sources, problems)
-
-
-def _fits(source: data.Source, labels: np.ndarray) -> bool:
-  rows = features_lib.order(len(source), len(labels))
-  return len(rows) == len(labels) and np.array_equal(np.asarray(source.labels)[rows], labels)
-
-
-def words(example: Example, limit: int) -> str:
+def words(example: examples.Example, limit: int) -> str:
   """The example in words: its text, cut to `limit` letters; what it is, where it has none."""
   if isinstance(example.input, str):
     return textwrap.shorten(example.input, limit, placeholder=" ...")
@@ -144,7 +24,7 @@ def words(example: Example, limit: int) -> str:
   return "" if example.input.ndim == 3 else f"vector of {example.input.size} values"
 
 
-def tile(example: Example, side: int) -> Image.Image:
+def tile(example: examples.Example, side: int) -> Image.Image:
   """The example as a square of `side` pixels: pictures fitted in, texts written out."""
   if example.input is None or isinstance(example.input, str) or example.input.ndim != 3:
     return _written(words(example, 4_000), side, example.input is None)
@@ -157,7 +37,7 @@ def tile(example: Example, side: int) -> Image.Image:
   return _framed(square)
 
 
-def strip(examples: Sequence[Example], side: int = 96) -> Image.Image:
+def strip(examples: Sequence[examples.Example], side: int = 96) -> Image.Image:
   """Examples side by side as tiles of `side` pixels."""
   row = Image.new("RGB", (side * max(1, len(examples)), side), _PAPER)
   for i, example in enumerate(examples):

@@ -8,7 +8,6 @@ Every part is skipped where its result is on disk, so running an experiment agai
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,17 +17,13 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import features
 from cmx import fields
 from cmx import methods
 from cmx import mixtures as mixtures_lib
 from cmx import preflight
-from cmx import results
-from cmx import retrieval
-from cmx import tables
 from cmx.data import opening
-from cmx.data import splits
-from cmx.files import writing
+from cmx.evaluation import evaluate
+from cmx.evaluation import table_files
 from cmx.mixture import gmm
 from cmx.runtime import hosts
 from cmx.training import checkpoint
@@ -37,11 +32,6 @@ from cmx.training import train
 from cmx.training import workdir as workdir_lib
 
 REFERENCE = "reference"
-
-
-def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
-  """Labels, ascending [count], that a run of this config never trains on."""
-  return splits.unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
 
 
 def reference_config(config: config_lib.Config) -> config_lib.Config:
@@ -93,39 +83,6 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
   return train.train(config, dataset, workdir, reference, mixtures)
 
 
-def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
-  """The result of a run, as of `results.run_result`: tables by layer and read-out, recognition."""
-  with hosts.first_alone("evaluation"):
-    return _evaluated(run, dataset, workdir)
-
-
-def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
-  """The result; read where it is on disk."""
-  path = workdir / "result.json"
-  if path.exists():
-    return json.loads(path.read_text())
-  config, method = run.config, methods.named(run.config.method)
-  settings = config.evaluation
-  wanted = dict.fromkeys((*settings.layers, settings.layer, "fc8"))
-  found = features.extract(run, dataset, data.VALIDATION, list(wanted),
-                           workdir / "features" / data.VALIDATION, batch=settings.batch)
-  pairs = dict.fromkeys([(settings.layer, settings.readout),
-                         *((layer, settings.readout) for layer in settings.layers),
-                         (settings.layer, "centred"), ("fc8", "posterior")])
-  rows = [retrieval.retrieval_table(found, layer, readout) for layer, readout in pairs]
-  recognition = {name: retrieval.recognition(part["fc8"], part["label"])
-                 for name, part in found.items()}
-  result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
-                              recognition)
-  if config.data.unseen_classes:
-    part = features.with_classes(found, unseen(config, dataset))
-    new = retrieval.retrieval_table(part, settings.layer, settings.readout)
-    result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
-                                          [new], recognition)["tables"][0]
-  writing.write_text(path, json.dumps(result, indent=1))
-  return result
-
-
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,
               seeds: int = 1, paper: bool = True) -> str:
   """Trains and evaluates every row for every seed and writes the table; returns it as text.
@@ -154,12 +111,12 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       preflight.check_data(fields.for_method(each, row), dataset)
     for number, row in enumerate((REFERENCE, *rows)):
       run = train_row(fields.for_method(each, row), dataset, folder / row, folder / REFERENCE)
-      result = evaluate(run, dataset, folder / row)
+      result = evaluate.evaluate(run, dataset, folder / row)
       _report(result, f"seed {each.seed}, {number}/{len(rows)}")
       if row != REFERENCE:
         found.append(result)
     if hosts.is_first():
-      text = tables.write(workdir, found, paper=paper)
+      text = table_files.write(workdir, found, paper=paper)
   return text
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmx import retrieval
+from cmx.evaluation import retrieval
 
 BLOCK = 256  # queries compared at once
 

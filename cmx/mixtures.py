@@ -12,8 +12,8 @@ import jax
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import features
 from cmx import methods
+from cmx.evaluation import features
 from cmx.mixture import em
 from cmx.mixture import passes as passes_lib
 from cmx.mixture import store

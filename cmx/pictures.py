@@ -10,6 +10,7 @@ from PIL import ImageFont
 
 from cmx import data
 from cmx import display
+from cmx.evaluation import examples
 
 CELL = 160  # pixels, side of a cell
 GAP = 6  # pixels between cells
@@ -48,7 +49,7 @@ def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
       found = np.flatnonzero(np.asarray(source.labels) == label)
       if len(found):
         x = source[int(found[0])]["input"]
-        example = display.Example(modality.name, dataset.classes[label], "", x)
+        example = examples.Example(modality.name, dataset.classes[label], "", x)
         sheet.paste(display.tile(example, CELL), (SIDE + j * (CELL + GAP), y))
   sheet.save(path)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cmx import figures
 from cmx import methods
-from cmx import results
+from cmx.evaluation import results
 from cmx.files import writing
 
 LABELS = ("field", "value", "method", "seed", "seeds")  # of a point; all else are its measures

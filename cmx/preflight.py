@@ -8,8 +8,8 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
-from cmx import retrieval
 from cmx.data import batches
+from cmx.evaluation import retrieval
 from cmx.mixture import em
 from cmx.network import model
 from cmx.network import towers

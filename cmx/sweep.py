@@ -17,6 +17,7 @@ from cmx import fields
 from cmx import points as points_lib
 from cmx import preflight
 from cmx.data import opening
+from cmx.evaluation import evaluate
 
 _OWN_FLAGS = ("method", "rows", "seed")
 
@@ -100,7 +101,7 @@ def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
   dataset = opening.open_data(config)
   reference = workdir / f"reference_{_hash(experiment.reference_config(config))}"
   trained = experiment.train_row(config, dataset, folder, reference)
-  return experiment.evaluate(trained, dataset, folder)
+  return evaluate.evaluate(trained, dataset, folder)
 
 
 def _hash(config: config_lib.Config) -> str:

@@ -13,8 +13,8 @@ from sklearn import manifold
 from sklearn import neighbors
 import threadpoolctl
 
-from cmx import ranking
-from cmx import retrieval
+from cmx.evaluation import ranking
+from cmx.evaluation import retrieval
 
 NEAREST = 10  # neighbours that are counted
 _WIDTH = 50  # principal components that t-SNE is given, as van der Maaten and Hinton do

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import experiment
-from cmx import tables
 from cmx.data import opening
+from cmx.evaluation import evaluate
+from cmx.evaluation import table_files
 from cmx.training import checkpoint
 from launch import common
 
@@ -28,9 +28,9 @@ def main(argv: Sequence[str]) -> None:
   found = []
   for folder in map(pathlib.Path, RUNS.value):
     run = checkpoint.load_run(folder)
-    found.append(experiment.evaluate(run, opening.open_data(run.config), folder))
+    found.append(evaluate.evaluate(run, opening.open_data(run.config), folder))
   out = pathlib.Path(WORKDIR.value or RUNS.value[0])
-  print(tables.write(out, found, paper=PAPER.value))
+  print(table_files.write(out, found, paper=PAPER.value))
   logging.info("%d runs. Written: %s/table.{txt,md,csv,json}", len(found), out)
 
 

@@ -11,8 +11,8 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import features
 from cmx.data import opening
+from cmx.evaluation import features
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common

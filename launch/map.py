@@ -11,8 +11,8 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import features
 from cmx.data import opening as opening_lib
+from cmx.evaluation import features
 from cmx.report import map_alone
 from cmx.report import opening
 from cmx.runtime import progress

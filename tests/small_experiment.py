@@ -7,11 +7,11 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import features
 from cmx import methods
 from cmx import modalities
-from cmx import results
-from cmx import retrieval
+from cmx.evaluation import features
+from cmx.evaluation import results
+from cmx.evaluation import retrieval
 from cmx.training import checkpoint
 from cmx.training import workdir
 

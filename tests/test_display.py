@@ -6,6 +6,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import display
 from cmx import fields
+from cmx.evaluation import examples as examples_lib
 
 CONFIG = config_lib.Config()
 
@@ -18,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_every_row_finds_the_example_that_its_key_names(folder):
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   for modality, source in small_experiment.dataset().splits[data.VALIDATION].items():
     by_key = {source[i]["key"]: source[i] for i in range(len(source))}
     keys = set()
@@ -38,7 +39,7 @@ def test_held_out_examples_are_found_where_validation_was_replaced(tmp_path, mon
   config = fields.replace(CONFIG, {"data.holdout": 0.5})
   part = splits.visible(config, small_experiment.dataset())
   small_experiment.write_features(tmp_path / "features", part)
-  examples = display.open_examples(config, small_experiment.CLASSES, tmp_path / "features")
+  examples = examples_lib.open_examples(config, small_experiment.CLASSES, tmp_path / "features")
   held = {part.splits[data.VALIDATION]["natural"][i]["key"]
           for i in range(len(part.splits[data.VALIDATION]["natural"]))}
   assert {examples("natural", row).key for row in range(len(held))} == held
@@ -49,7 +50,7 @@ def test_a_data_set_that_is_gone_leaves_categories_and_keys(folder, monkeypatch)
   def gone(config):
     raise FileNotFoundError("not prepared; run launch.prepare")
   monkeypatch.setattr(data, "load", gone)
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   assert examples.problems == ["No examples can be shown: not prepared; run launch.prepare"]
   example = examples("clipart", 3)
   assert example.input is None and example.category in small_experiment.CLASSES
@@ -59,14 +60,14 @@ def test_a_data_set_that_is_gone_leaves_categories_and_keys(folder, monkeypatch)
 def test_a_data_set_of_other_classes_is_not_shown(folder, monkeypatch):
   other = small_experiment.dataset(classes=("a", "b", "c"))
   monkeypatch.setattr(data, "load", lambda config: other)
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   assert examples("natural", 0).input is None
   assert "has 3 classes, a, b, c ...; the run was trained on 3, red" in examples.problems[0]
 
 
 def test_a_data_set_that_has_changed_is_not_shown(folder, monkeypatch):
   monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset(count=13))
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   assert len(examples.problems) == 3 and "labels are not those" in examples.problems[0]
   assert examples("natural", 0).input is None
 
@@ -81,7 +82,7 @@ def test_an_example_of_another_key_is_not_shown(folder, monkeypatch):
   renamed = Renamed(small_experiment.ROWS[0], 12)
   changed.splits[data.VALIDATION]["natural"] = renamed
   monkeypatch.setattr(data, "load", lambda config: changed)
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   assert examples("natural", 0).input is None and examples("clipart", 0).input is not None
   assert examples.problems[0].startswith("The data set's examples of natural are not those")
 
@@ -95,19 +96,19 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_no_end(folder, monkeypatch)
 
   broken.splits[data.VALIDATION]["natural"] = Broken(small_experiment.ROWS[0], 12)
   monkeypatch.setattr(data, "load", lambda config: broken)
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   assert examples("natural", 0).input is None
   assert examples.problems == ["An example of natural cannot be read: disk failed"]
 
 
 def test_features_without_keys_are_shown_all_the_same(folder):
   (folder / "natural" / "key.json").unlink()
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   assert examples("natural", 0).input is not None and examples.problems == []
 
 
 def test_an_example_is_found_by_its_key(folder):
-  examples = display.open_examples(CONFIG, small_experiment.CLASSES, folder)
+  examples = examples_lib.open_examples(CONFIG, small_experiment.CLASSES, folder)
   for key in ("natural/0", "description/11"):
     assert examples(*examples.find(key)).key == key
   with pytest.raises(ValueError, match="no example has the key 'x'; keys look like natural/"):
@@ -115,7 +116,7 @@ def test_an_example_is_found_by_its_key(folder):
 
 
 def tile(x, side=64):
-  return np.asarray(display.tile(display.Example("natural", "red", "k", x), side))
+  return np.asarray(display.tile(examples_lib.Example("natural", "red", "k", x), side))
 
 
 @pytest.mark.parametrize("x", [
@@ -148,6 +149,6 @@ def test_short_texts_are_written_larger_than_long_ones():
 
 
 def test_words_are_cut_at_a_word():
-  example = display.Example("description", "red", "k", "one two three four")
+  example = examples_lib.Example("description", "red", "k", "one two three four")
   assert display.words(example, 12) == "one two ..."
   assert display.words(example._replace(input=np.zeros(9, np.float32)), 50) == "vector of 9 values"

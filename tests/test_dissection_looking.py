@@ -8,7 +8,6 @@ import pytest
 import tiny
 import untrained
 from cmx import data
-from cmx import display
 from cmx import methods
 from cmx.data import encoders
 from cmx.data import opening
@@ -19,6 +18,7 @@ from cmx.dissection import looking
 from cmx.dissection import study
 from cmx.dissection import tallying
 from cmx.dissection import tiles
+from cmx.evaluation import examples
 from cmx.network import model
 
 OPTIONS = findings.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
@@ -47,7 +47,7 @@ def looker_of(run, found):
   _, raw = opened(run)
   sources, chosen = raw.splits[data.VALIDATION], found.subject.chosen
   labels = {name: np.asarray(sources[name].labels)[part] for name, part in chosen.items()}
-  return looking.Looker(found, display.Examples(raw.classes, labels, {}, sources))
+  return looking.Looker(found, examples.Examples(raw.classes, labels, {}, sources))
 
 
 # Which units, and what of their examples.
@@ -152,7 +152,7 @@ def test_an_encoder_that_is_gone_or_takes_no_new_texts_leaves_them_unmarked(run,
 # Pictures.
 
 def picture(shape=(8, 8, 3)):
-  return display.Example("natural", "a_class", "key", np.full(shape, 200, np.uint8))
+  return examples.Example("natural", "a_class", "key", np.full(shape, 200, np.uint8))
 
 
 def test_a_tile_keeps_lit_pixels_and_dims_the_rest():

@@ -16,11 +16,12 @@ import pytest
 from cmx import config as config_lib
 from cmx import data
 from cmx import experiment
-from cmx import features
 from cmx import fields
 from cmx import methods
-from cmx import retrieval
 from cmx.data import opening
+from cmx.evaluation import evaluate
+from cmx.evaluation import features
+from cmx.evaluation import retrieval
 from cmx.training import checkpoint
 from cmx.training import train
 import tiny
@@ -159,10 +160,10 @@ def test_unseen_classes_have_a_table_of_their_own(whole, root, tmp_path):
   run = checkpoint.load_run(whole[0] / "seed_0" / "bl_ind")
   run = run._replace(config=fields.replace(run.config, {"data.unseen_classes": 5}))
   dataset = opening.open_data(run.config)
-  unseen = experiment.unseen(run.config, dataset)
+  unseen = evaluate.unseen(run.config, dataset)
   for source in dataset.splits[data.TRAIN].values():
     assert not set(source.labels) & set(unseen.tolist())
-  table = experiment.evaluate(run, dataset, tmp_path)["unseen"]
+  table = evaluate.evaluate(run, dataset, tmp_path)["unseen"]
   assert {table["gallery"][pair] for pair in table["gallery"] if pair[:3] != pair[4:]} == {5}
 
 

@@ -10,10 +10,10 @@ import tiny
 import untrained
 from cmx import config as config_lib
 from cmx import data
-from cmx import features as features_lib
 from cmx import fields
 from cmx import figures
 from cmx.data import opening
+from cmx.evaluation import features as features_lib
 from cmx.invert import planning
 from cmx.invert import reading
 from cmx.invert import running

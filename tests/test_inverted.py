@@ -5,9 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from cmx import display
 from cmx import fidelity
 from cmx import figures
+from cmx.evaluation import examples
 from cmx.inverted import sheet
 from cmx.inverted import store
 
@@ -47,7 +47,8 @@ def made(units=True):
 
 def example(modality, row):
   text = modality == "spatial_text"
-  return display.Example(modality, "beach", "", "a text" if text else np.zeros((8, 8, 3), np.uint8))
+  return examples.Example(modality, "beach", "",
+                          "a text" if text else np.zeros((8, 8, 3), np.uint8))
 
 
 def test_a_result_comes_back_as_it_was_written(tmp_path):

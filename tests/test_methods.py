@@ -7,7 +7,7 @@ import pytest
 from cmx import losses
 from cmx import methods
 from cmx import modalities
-from cmx import paper
+from cmx.evaluation import paper
 from cmx.network import model
 
 PLACES = [row._replace(shape=(64,) if row.kind == "text" else (32, 32, 3))

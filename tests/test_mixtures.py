@@ -7,11 +7,11 @@ import pytest
 import tiny
 from cmx import config as config_lib
 from cmx import data
-from cmx import features
 from cmx import fields as fields_lib
 from cmx import methods
 from cmx import mixtures
 from cmx import modalities
+from cmx.evaluation import features
 from cmx.mixture import gmm
 
 CLASSES = ("a", "b")

@@ -6,9 +6,9 @@ import pytest
 
 import small_experiment
 from cmx import data
-from cmx import features
 from cmx import figures
 from cmx import tsne
+from cmx.evaluation import features
 from cmx.report import map_alone
 from cmx.report import map_figure
 from cmx.report import map_page

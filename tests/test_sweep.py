@@ -8,6 +8,7 @@ from cmx import config as config_lib
 from cmx import experiment
 from cmx import sweep
 from cmx.data import opening
+from cmx.evaluation import evaluate as evaluate_lib
 
 CONFIG = config_lib.Config()
 RESULT = {"modalities": ["NAT", "LDR"], "text": [], "recognition": {"NAT": {"accuracy": 0.5}},
@@ -54,7 +55,7 @@ def trained(monkeypatch):
 
   monkeypatch.setattr(opening, "open_data", lambda config: None)
   monkeypatch.setattr(experiment, "train_row", train_row)
-  monkeypatch.setattr(experiment, "evaluate", evaluate)
+  monkeypatch.setattr(evaluate_lib, "evaluate", evaluate)
   return calls
 
 

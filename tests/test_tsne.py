@@ -3,8 +3,8 @@ import pytest
 import threadpoolctl
 from sklearn import manifold
 
-from cmx import retrieval
 from cmx import tsne
+from cmx.evaluation import retrieval
 
 LABELS = {"natural": np.repeat([0, 1, 2], [50, 30, 20]),
           "drawing": np.repeat([0, 1, 2], [4, 20, 6])}

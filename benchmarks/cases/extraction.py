@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks import networks
-from cmx import features
+from cmx.evaluation import features
 from cmx.runtime import devices
 from cmx.training import checkpoint
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import harness
-from cmx import ranking
+from cmx.evaluation import ranking
 
 _BLOCK = 256  # queries that the peers rank at once, as cmx does
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cmx import figures
-from cmx import results as results_lib
 from cmx.dissection import summary
+from cmx.evaluation import results as results_lib
 from cmx.files import writing
 
 WIDTH = 120  # characters of a caption's line

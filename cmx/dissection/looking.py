@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmx import display
 from cmx import modalities as modalities_lib
 from cmx import units
 from cmx.data.encoders import given
 from cmx.dissection import findings as findings_lib
 from cmx.dissection import occlusion
 from cmx.dissection import regions
+from cmx.evaluation import examples as examples_lib
 
 POINTS = (96, 96)  # of a lit region
 CONSISTENT, RANDOM = "most consistent", "random"
@@ -30,7 +30,7 @@ class Look(NamedTuple):
     objects: names of what stands in the lit region, where the data set knows.
   """
 
-  example: display.Example
+  example: examples_lib.Example
   value: float
   lit: np.ndarray | None = None
   marks: Mapping[str, float] = {}
@@ -74,7 +74,7 @@ def choose(alive: np.ndarray, score: np.ndarray | None, count: int,
 class Looker:
   """Looks at top examples; what was found of an example serves every unit that has it on top."""
 
-  def __init__(self, found: findings_lib.Findings, examples: display.Examples):
+  def __init__(self, found: findings_lib.Findings, examples: examples_lib.Examples):
     """Args: found: of the run; examples: of its subject, by modality and row."""
     self._subject, self._tallies, self._seen = found.subject, found.tallies, found.seen
     self._squares, self._examples = found.options.squares, examples

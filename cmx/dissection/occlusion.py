@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cmx import features
 from cmx import modalities as modalities_lib
 from cmx.data import encoders
 from cmx.dissection import tallying
+from cmx.evaluation import features
 from cmx.runtime import devices
 
 BATCH = 32  # examples a forward pass: about as many as one example has parts

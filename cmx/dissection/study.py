@@ -18,7 +18,6 @@ from absl import logging
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import display
 from cmx import methods
 from cmx import units
 from cmx.data import splits
@@ -27,6 +26,7 @@ from cmx.dissection import looking
 from cmx.dissection import pages
 from cmx.dissection import summary
 from cmx.dissection import tallying
+from cmx.evaluation import examples as examples_lib
 from cmx.files import writing
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -151,7 +151,7 @@ def _shown(found: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path
   sources = {name: raw.splits[found.options.split][name] for name in found.subject.chosen}
   labels = {name: np.asarray(sources[name].labels)[part]
             for name, part in found.subject.chosen.items()}
-  examples = display.Examples(raw.classes, labels, {}, sources)
+  examples = examples_lib.Examples(raw.classes, labels, {}, sources)
   looker, shown = looking.Looker(found, examples), []
   total = sum(map(len, chosen.values()))
   with progress.Progress(f"{found.subject.run.config.method}, pages", total, "units") as line:

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from cmx import data
-from cmx import features
 from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx import units
+from cmx.evaluation import features
 from cmx.network import model
 from cmx.network import towers
 from cmx.runtime import devices

@@ -11,6 +11,7 @@ from PIL import ImageFont
 
 from cmx import display
 from cmx.dissection import occlusion
+from cmx.evaluation import examples
 
 DIM, GREY = 0.3, 150  # unlit pixels keep this share of themselves, the rest is this grey
 _INK, _MUTED, _PAPER = (30, 30, 30), (150, 150, 150), (255, 255, 255)
@@ -18,7 +19,7 @@ _MARK = (255, 196, 77)  # behind words that matter
 _HEIGHTS = (0.1, 0.088, 0.077, 0.067, 0.058, 0.05)  # of letters, shares of the tile's side
 
 
-def picture(example: display.Example, lit: np.ndarray | None, side: int) -> Image.Image:
+def picture(example: examples.Example, lit: np.ndarray | None, side: int) -> Image.Image:
   """A picture as a square tile, lit where `lit` is true (bool [n, n], over the whole picture)."""
   if lit is None:
     return display.tile(example, side)

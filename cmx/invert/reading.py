@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cmx import data
-from cmx import features as features_lib
 from cmx import fidelity
 from cmx import generator
 from cmx import modalities as modalities_lib
 from cmx.data import encoders
+from cmx.evaluation import features as features_lib
 from cmx.invert import planning
 from cmx.runtime import devices
 from cmx.runtime import progress

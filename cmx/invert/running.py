@@ -9,11 +9,11 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import display
-from cmx import features as features_lib
 from cmx import fidelity
 from cmx import figures
 from cmx import methods
+from cmx.evaluation import examples as examples_lib
+from cmx.evaluation import features as features_lib
 from cmx.invert import planning
 from cmx.invert import reading
 from cmx.invert import seeking
@@ -51,7 +51,7 @@ def invert(run: checkpoint.Run, workdir: pathlib.Path,
       {**about, "rows": [_row(part) for part in found], "tiles": tiles, "units": units},
       {**pictures, **more})
     store.write(folder, result)
-    examples = display.open_examples(run.config, run.classes, place)
+    examples = examples_lib.open_examples(run.config, run.classes, place)
     figures.write(sheet.modalities(result, examples), folder, "sheet")
     if units:
       figures.write(sheet.units(result, examples), folder, "units")

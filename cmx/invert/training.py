@@ -17,10 +17,10 @@ import optax
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import features as features_lib
 from cmx import generator
 from cmx import methods
 from cmx.data import batches
+from cmx.evaluation import features as features_lib
 from cmx.invert import planning
 from cmx.network import model
 from cmx.network import towers

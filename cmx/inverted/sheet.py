@@ -8,9 +8,10 @@ import numpy as np
 
 from cmx import display
 from cmx import figures
+from cmx.evaluation import examples as examples_lib
 from cmx.inverted import store
 
-Examples = Callable[[str, int], display.Example]  # (modality, row of the validation features)
+Examples = Callable[[str, int], examples_lib.Example]  # (modality, row of the validation features)
 
 TILE, GAP, GROUP = 0.95, 0.06, 0.2  # inches: side of a picture, between pictures, between groups
 LINE, SIDE = 0.16, 0.95  # inches: a line of small type, room for the names of rows
@@ -35,7 +36,7 @@ class _Page:
            **options: Any) -> None:
     self.axes.text(x, y, words, fontsize=size, color=colour, **{"va": "top", **options})
 
-  def picture(self, x: float, y: float, example: display.Example) -> None:
+  def picture(self, x: float, y: float, example: examples_lib.Example) -> None:
     self.axes.imshow(np.asarray(display.tile(example, _PIXELS)), extent=(x, x + TILE, y + TILE, y),
                      interpolation="lanczos")
     self.axes.set(xlim=self._limits[0], ylim=self._limits[1], aspect="auto")
@@ -79,7 +80,7 @@ def modalities(result: store.Inverted, examples: Examples) -> Any:
   return page.figure
 
 
-def _tile(page: _Page, x: float, y: float, tile: Mapping[str, Any], example: display.Example,
+def _tile(page: _Page, x: float, y: float, tile: Mapping[str, Any], example: examples_lib.Example,
           pictures: Mapping[str, np.ndarray]) -> None:
   """An example and its pictures in a line; below each, what the classifier takes it for."""
   page.picture(x, y, example)

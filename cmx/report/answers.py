@@ -5,9 +5,10 @@ from typing import Any
 
 from PIL import Image
 
-from cmx import boards
 from cmx import display
 from cmx import figures
+from cmx.evaluation import boards
+from cmx.evaluation import examples
 from cmx.report import opening
 from cmx.report import section as section_lib
 
@@ -99,7 +100,7 @@ def _board(opened: opening.Opened, board: boards.Board) -> str:
           f'<div class="answers">{"".join(lines)}</div></div>')
 
 
-def _answer(example: display.Example, right: bool) -> str:
+def _answer(example: examples.Example, right: bool) -> str:
   kind = "right" if right else "wrong"
   name = "" if right else _under(example.category)
   return (f'<div class="answer {kind}">{section_lib.tile(example, _TILE)}'
@@ -140,7 +141,7 @@ def _figure(opened: opening.Opened, found: Sequence[boards.Board]) -> Any:
   return figure
 
 
-def _place(axis: Any, sheet: Image.Image, example: display.Example, x: float, y: float,
+def _place(axis: Any, sheet: Image.Image, example: examples.Example, x: float, y: float,
            words: str, colour: str, line: str) -> None:
   """Puts an example on the sheet, with its frame and words above; x and y in tiles."""
   from matplotlib import patches

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cmx import figures
-from cmx import tables
+from cmx.evaluation import table_files
 from cmx.report import section as section_lib
 
 _CELL, _LINE, _NAME, _HEAD = 0.4, 0.24, 1.75, 0.62  # inches: cell, row, row's name, heads
@@ -46,7 +46,7 @@ def cell(value: Mapping[str, Any], low: float | None, high: float) -> Cell:
   beneath = "" if value["std"] is None else f"±{100 * value['std']:.1f}"
   low, mean = low or 0.0, value["mean"]
   share = 0.0 if mean is None or high <= low else (mean - low) / (high - low)
-  return Cell(tables.percent(value), beneath, min(1.0, max(0.0, share)))
+  return Cell(table_files.percent(value), beneath, min(1.0, max(0.0, share)))
 
 
 def html(grid: Grid) -> str:

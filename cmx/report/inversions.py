@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cmx import display
 from cmx import figures
+from cmx.evaluation import examples
 from cmx.inverted import sheet
 from cmx.inverted import store
 from cmx.report import opening
@@ -80,7 +80,7 @@ def _group(opened: opening.Opened, result: store.Inverted, number: int, tile: Ma
   return f'<div class="tiles">{"".join(parts)}</div>'
 
 
-def _picture(example: display.Example, way: str, answer: str, category: str,
+def _picture(example: examples.Example, way: str, answer: str, category: str,
              before: str = "") -> str:
   kind = "" if answer == category else ' class="off"'
   words = section_lib.escape(before + answer.replace("_", " "))

@@ -3,10 +3,10 @@
 import pathlib
 from collections.abc import Sequence
 
-from cmx import display
-from cmx import features as features_lib
 from cmx import figures
 from cmx import modalities as modalities_lib
+from cmx.evaluation import examples as examples_lib
+from cmx.evaluation import features as features_lib
 from cmx.files import writing
 from cmx.report import map_figure
 from cmx.report import map_page
@@ -36,7 +36,7 @@ def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence
   chosen = _chosen(run.modalities, names, problems)
   with figures.style():
     drawn = maps.draw({name: found[name] for name in chosen}, options, problems)
-    examples = display.open_examples(run.config, run.classes, folder, split)
+    examples = examples_lib.open_examples(run.config, run.classes, folder, split)
     title = f"{run.config.method}, seed {run.config.seed}: {options.layer}, {split}"
     figure = map_figure.whole(drawn, run.classes, title)
     figures.write(figure, out.parent, out.name)

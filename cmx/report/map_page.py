@@ -11,6 +11,7 @@ from PIL import Image
 from cmx import display
 from cmx import figures
 from cmx import tsne
+from cmx.evaluation import examples as examples_lib
 from cmx.report import map_figure
 from cmx.report import section as section_lib
 from cmx.report import thumbnails
@@ -21,7 +22,7 @@ _LETTERS = 320  # of a text
 
 
 def examples(name: str, sample: tsne.Sample, classes: Sequence[str],
-             shown: display.Examples | None) -> str:
+             shown: examples_lib.Examples | None) -> str:
   """What the maps of one sample show under the pointer, as data within the page.
 
   Args:
@@ -54,7 +55,7 @@ def data_element(name: str, content: object) -> str:
   return f'<script type="application/json" id="{html.escape(name)}">{text}</script>'
 
 
-def _sheet(pictures: Sequence[display.Example]) -> str:
+def _sheet(pictures: Sequence[examples_lib.Example]) -> str:
   """All thumbnails in one picture, as a data: address; "" without any."""
   if not pictures:
     return ""

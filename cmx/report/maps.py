@@ -1,8 +1,8 @@
 """Maps of all methods: the same examples everywhere, so that what differs is the method."""
 
-from cmx import features as features_lib
 from cmx import figures
 from cmx import tsne
+from cmx.evaluation import features as features_lib
 from cmx.report import map_figure
 from cmx.report import map_page
 from cmx.report import opening

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cmx import data
-from cmx import display
-from cmx import features as features_lib
 from cmx import methods
+from cmx.evaluation import examples as examples_lib
+from cmx.evaluation import features as features_lib
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
@@ -58,7 +58,7 @@ class Opened(NamedTuple):
   result: Mapping[str, Any] | None
   metrics: Sequence[Mapping[str, float]]
   features: features_lib.Features
-  examples: display.Examples | None
+  examples: examples_lib.Examples | None
 
   @property
   def method(self) -> str:
@@ -101,7 +101,7 @@ def open_report(workdir: pathlib.Path, options: Options) -> Report:
     FileNotFoundError: if there is no run with a checkpoint.
   """
   workdir, problems = pathlib.Path(workdir), []
-  known: dict[str, display.Examples] = {}
+  known: dict[str, examples_lib.Examples] = {}
   runs = [opened for folder in workdir_lib.find_runs(workdir)
           if (opened := _tried(folder, known, problems)) is not None]
   if not runs:
@@ -117,7 +117,7 @@ def open_report(workdir: pathlib.Path, options: Options) -> Report:
                 problems)
 
 
-def _tried(folder: pathlib.Path, known: dict[str, display.Examples],
+def _tried(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
            problems: list[str]) -> Opened | None:
   try:
     return _open(folder, known, problems)
@@ -126,7 +126,8 @@ def _tried(folder: pathlib.Path, known: dict[str, display.Examples],
     return None
 
 
-def _open(folder: pathlib.Path, known: dict[str, display.Examples], problems: list[str]) -> Opened:
+def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
+          problems: list[str]) -> Opened:
   run = checkpoint.load_run(folder, params=False)
   method = methods.named(run.config.method)
   result, metrics = folder / "result.json", folder / "metrics.jsonl"
@@ -145,12 +146,12 @@ def _open(folder: pathlib.Path, known: dict[str, display.Examples], problems: li
 
 
 def _examples(run: checkpoint.Run, folder: pathlib.Path,
-              known: dict[str, display.Examples]) -> display.Examples:
+              known: dict[str, examples_lib.Examples]) -> examples_lib.Examples:
   """The examples of a run; runs that see the same data share them."""
   seen = run.config.seed if run.config.data.unseen_classes else None
   key = repr((run.config.data, run.classes, [row.name for row in run.modalities], seen))
   if key not in known:
-    known[key] = display.open_examples(run.config, run.classes, folder)
+    known[key] = examples_lib.open_examples(run.config, run.classes, folder)
   return known[key]
 
 

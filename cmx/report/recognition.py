@@ -1,7 +1,7 @@
 """Recognition: how well each modality's categories are told by the network's own classifier."""
 
-from cmx import results
-from cmx import tables
+from cmx.evaluation import results
+from cmx.evaluation import table_files
 from cmx.report import heat
 from cmx.report import opening
 from cmx.report import section as section_lib
@@ -21,7 +21,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
   lines = [(row["name"], [heat.cell(row["accuracy"][code], chance, top) for code in codes])
            for row in rows]
   lines.append(("chance", [heat.Cell(f"{100 * chance:.1f}")] * len(codes)))
-  caption = tables.RECOGNITION.format(split=found[0]["split"])
+  caption = table_files.RECOGNITION.format(split=found[0]["split"])
   grid = heat.Grid(caption, [heat.Column("", code) for code in codes], lines)
   return section_lib.Section(
     "Recognition",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from cmx import display
 from cmx import figures
+from cmx.evaluation import examples
 from cmx.report import opening
 from cmx.report import thumbnails
 
@@ -90,7 +91,7 @@ def framed(content: str, caption: str, files: str = "") -> str:
           f"<figcaption>{escape(caption)}{names}</figcaption></figure>")
 
 
-def tile(example: display.Example, side: int = thumbnails.SIDE) -> str:
+def tile(example: examples.Example, side: int = thumbnails.SIDE) -> str:
   """An example as a thumbnail, `side` pixels high: a picture, or a text, twice as wide."""
   what = f"{example.modality}, {example.category}"
   if (uri := thumbnails.uri(example)) is not None:

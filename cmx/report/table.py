@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cmx import paper
-from cmx import results
+from cmx.evaluation import paper
+from cmx.evaluation import results
 from cmx.report import heat
 from cmx.report import opening
 from cmx.report import section as section_lib

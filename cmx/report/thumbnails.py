@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from cmx import display
+from cmx.evaluation import examples
 
 SIDE = 72  # pixels of a thumbnail as shown
 LETTERS = 280  # of a text that is shown in place of a picture
@@ -13,7 +14,7 @@ _STORED = 96  # pixels as stored at most: sharp enough on a fine screen, 1 to 3 
 _QUALITY = 60  # of WebP
 
 
-def uri(example: display.Example) -> str | None:
+def _uri(example: examples.Example) -> str | None:
   """A data: address of the example's picture; None where it is a text, or there is none."""
   if not is_picture(example):
     return None
@@ -23,7 +24,7 @@ def uri(example: display.Example) -> str | None:
   return address(stored.getvalue())
 
 
-def is_picture(example: display.Example) -> bool:
+def is_picture(example: examples.Example) -> bool:
   """Whether the example can be seen; else it is a text, a vector or missing."""
   return isinstance(example.input, np.ndarray) and example.input.ndim == 3
 

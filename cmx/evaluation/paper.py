@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmx import ranking
+from cmx.evaluation import ranking
 
 CODES = ("NAT", "CLP", "SPT", "LDR", "DSC")
 PAIRS = tuple(f"{query}>{target}" for query in CODES for target in CODES if query != target)

@@ -5,7 +5,7 @@ import pytest
 import ranx
 from sklearn import metrics
 
-from cmx import ranking
+from cmx.evaluation import ranking
 
 
 def slow_precision(row, relevant, excluded=None):

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cmx import results as results_lib
+from cmx.evaluation import results as results_lib
 
 WIDTH = 180  # characters of a caption's line
 

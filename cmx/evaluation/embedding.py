@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
-from cmx import features as features_lib
 from cmx import modalities as modalities_lib
-from cmx import retrieval
 from cmx.data import encoders
+from cmx.evaluation import features as features_lib
+from cmx.evaluation import retrieval
 from cmx.files import reading
 from cmx.runtime import devices
 from cmx.training import checkpoint

@@ -4,8 +4,8 @@ import pytest
 
 import tiny
 from cmx import data
-from cmx import features
 from cmx import methods
+from cmx.evaluation import features
 from cmx.network import model
 from cmx.runtime import devices
 from cmx.training import checkpoint

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cmx import data
-from cmx import features
 from cmx import methods
 from cmx import modalities
+from cmx.evaluation import features
 from cmx.network import model
 import tiny
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmx import ranking
-from cmx import retrieval
+from cmx.evaluation import ranking
+from cmx.evaluation import retrieval
 
 Query = tuple[str, int]  # modality and row
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cmx import boards
-from cmx import ranking
+from cmx.evaluation import boards
+from cmx.evaluation import ranking
 
 
 def made(seed=0, sizes=(9, 14, 6), width=5):

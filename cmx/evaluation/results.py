@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cmx import modalities as modalities_lib
-from cmx import paper as paper_lib
-from cmx import ranking
-from cmx import retrieval
+from cmx.evaluation import paper as paper_lib
+from cmx.evaluation import ranking
+from cmx.evaluation import retrieval
 
 STATISTICS = ("map", "chance", "balanced", "balanced_chance")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cmx import modalities
-from cmx import paper
-from cmx import results
-from cmx import retrieval
+from cmx.evaluation import paper
+from cmx.evaluation import results
+from cmx.evaluation import retrieval
 
 PAIRS = ("NAT>CLP NAT>SPT NAT>LDR NAT>DSC CLP>NAT CLP>SPT CLP>LDR CLP>DSC SPT>NAT SPT>CLP "
          "SPT>LDR SPT>DSC LDR>NAT LDR>CLP LDR>SPT LDR>DSC DSC>NAT DSC>CLP DSC>SPT DSC>LDR").split()

@@ -6,9 +6,9 @@ from PIL import Image
 
 import tiny
 from cmx import data
-from cmx import embedding
-from cmx import features
 from cmx.data import opening
+from cmx.evaluation import embedding
+from cmx.evaluation import features
 import untrained
 
 

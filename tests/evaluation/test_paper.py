@@ -1,6 +1,6 @@
 import pytest
 
-from cmx import paper
+from cmx.evaluation import paper
 
 
 def test_the_papers_printed_means_are_the_means_of_its_cells():

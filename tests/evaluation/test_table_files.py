@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cmx import modalities
-from cmx import results
-from cmx import retrieval
-from cmx import tables
+from cmx.evaluation import results
+from cmx.evaluation import retrieval
+from cmx.evaluation import table_files
 
 PAIRS = ("NAT>CLP NAT>SPT NAT>LDR NAT>DSC CLP>NAT CLP>SPT CLP>LDR CLP>DSC SPT>NAT SPT>CLP "
          "SPT>LDR SPT>DSC LDR>NAT LDR>CLP LDR>SPT LDR>DSC DSC>NAT DSC>CLP DSC>SPT DSC>LDR").split()
@@ -46,12 +46,12 @@ def test_an_undefined_cell_is_none_and_out_of_the_means():
   assert row["map"]["cells"]["NAT>CLP"] == {"mean": None, "std": None, "count": 0}
   assert row["map"]["groups"]["mean"]["mean"] == pytest.approx((18 * 0.1 + 0.3) / 19)
   assert "1 cell(s) have no relevant item (-)" in content["tables"][0]["caption"]
-  line = next(line for line in tables.to_text(content).splitlines() if line.startswith("C:"))
+  line = next(line for line in table_files.to_text(content).splitlines() if line.startswith("C:"))
   assert line.split()[5:7] == ["-", "30.0"]
 
 
 def test_text_has_one_decimal_chance_spread_and_paper(tmp_path):
-  text = tables.write(tmp_path, [run_of(0.1412, seed=0), run_of(0.1612, seed=1)], paper=True)
+  text = table_files.write(tmp_path, [run_of(0.1412, seed=0), run_of(0.1612, seed=1)], paper=True)
   lines = text.splitlines()
   head = next(i for i, line in enumerate(lines) if line.split()[:2] == ["NAT", "NAT"])
   assert lines[head + 1].split() == ["row", *[f">{pair[4:]}" for pair in PAIRS], "mean", "DSC",
@@ -65,12 +65,12 @@ def test_text_has_one_decimal_chance_spread_and_paper(tmp_path):
 def test_files_agree_with_each_other(tmp_path):
   runs = [run_of(grid() + 0.01 * seed, method, name, seed)
           for method, name in (("a", "A: Tune"), ("x|y", "mine | yours")) for seed in (0, 1)]
-  text = tables.write(tmp_path / "new" / "folder", runs, paper=True)
+  text = table_files.write(tmp_path / "new" / "folder", runs, paper=True)
   folder = tmp_path / "new" / "folder"
   assert sorted(os.listdir(folder)) == ["recognition.csv", "table.csv", "table.json", "table.md",
                                         "table.txt"]
   content = json.loads((folder / "table.json").read_text())
-  assert (folder / "table.txt").read_text() == text == tables.to_text(content)
+  assert (folder / "table.txt").read_text() == text == table_files.to_text(content)
   assert content == results.aggregate(runs, paper=True)
   lines = list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
   for row in content["tables"][0]["rows"]:
@@ -90,23 +90,23 @@ def test_files_agree_with_each_other(tmp_path):
 
 
 def test_writing_again_replaces_every_file(tmp_path):
-  tables.write(tmp_path, [run_of(0.1)])
-  tables.write(tmp_path, [run_of(0.2)])
+  table_files.write(tmp_path, [run_of(0.1)])
+  table_files.write(tmp_path, [run_of(0.2)])
   content = json.loads((tmp_path / "table.json").read_text())
   assert content["tables"][0]["rows"][0]["map"]["groups"]["mean"]["mean"] == pytest.approx(0.2)
 
 
 def test_a_bad_result_leaves_the_old_files_alone(tmp_path):
-  tables.write(tmp_path, [run_of(0.1)])
+  table_files.write(tmp_path, [run_of(0.1)])
   before = (tmp_path / "table.json").read_bytes()
   with pytest.raises(ValueError, match="c seed 0 comes twice; expected it once"):
-    tables.write(tmp_path, [run_of(0.1), run_of(0.1)])
+    table_files.write(tmp_path, [run_of(0.1), run_of(0.1)])
   assert (tmp_path / "table.json").read_bytes() == before
 
 
 def test_two_modalities_without_text_and_one_code(tmp_path):
   rows = (modalities.named("photo1", "pixels"), modalities.named("photo2", "pixels"))
-  text = tables.write(tmp_path, [run_of(0.25, rows=rows)], paper=True)
+  text = table_files.write(tmp_path, [run_of(0.25, rows=rows)], paper=True)
   content = json.loads((tmp_path / "table.json").read_text())
   assert content["groups"] == {"mean": ["photo1>photo2", "photo2>photo1"],
                                "same": ["photo1>photo1", "photo2>photo2"]}
@@ -121,11 +121,11 @@ def test_runs_without_recognition_have_no_recognition_table():
   run = results.run_result("c", "C", 0, modalities.CMPLACES, [table_of(0.1)], {})
   content = results.aggregate([run])
   assert run["recognition"] == {} and content["recognition"] == []
-  assert "Recognition" not in tables.to_text(content)
+  assert "Recognition" not in table_files.to_text(content)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-  tables.write(tmp_path, [run_of(0.1)])
+  table_files.write(tmp_path, [run_of(0.1)])
   before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
   def full(descriptor):
@@ -133,5 +133,5 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
 
   monkeypatch.setattr(os, "fsync", full)
   with pytest.raises(OSError, match="No space left"):
-    tables.write(tmp_path, [run_of(0.2)])
+    table_files.write(tmp_path, [run_of(0.2)])
   assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cmx import ranking
-from cmx import retrieval
+from cmx.evaluation import ranking
+from cmx.evaluation import retrieval
 
 
 def world(seed, counts, classes=5, width=8, noise=1.0):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmx import ranking
+from cmx.evaluation import ranking
 
 Activations = Mapping[str, np.ndarray]  # {"pool5": [N, D], ..., "fc8": [N, C], "label": [N]}
 
