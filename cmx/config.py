@@ -175,7 +175,7 @@ class Optimisation:
 
   steps: int = 150  # of descent
   learning_rate: float = 0.05  # of Adam, on what the parameterisation changes
-  parameterisation: str = "fourier"  # what is changed: an entry of cmx.inversion.PARAMETERISATIONS
+  parameterisation: str = "fourier"  # what is changed: an entry of optimise.PARAMETERISATIONS
   jitter: int = 2  # pixels that images are moved by at most, each step anew
   blur: float = 0.5  # pixels, deviation of the blur before the network looks; 0 for none
   smoothness: float = 0.3  # weight of the total variation beside the objective

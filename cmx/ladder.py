@@ -15,8 +15,8 @@ from typing import Any
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import figures
 from cmx import mixtures
+from cmx.analysis import figures
 from cmx.evaluation import features
 from cmx.files import writing
 from cmx.mixture import em

@@ -8,8 +8,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cmx import figures
 from cmx import methods
+from cmx.analysis import figures
 from cmx.evaluation import results
 from cmx.files import writing
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx.invert import running
-from cmx.inverted import store
+from cmx.analysis.inversion import invert
+from cmx.analysis.inversion import result as result_lib
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common
@@ -27,8 +27,8 @@ def main(argv: Sequence[str]) -> None:
   del argv
   started, settings = time.monotonic(), common.CONFIG.value.inversion
   run = checkpoint.load_run(WORKDIR.value)
-  result, folder = running.invert(run, pathlib.Path(WORKDIR.value), settings)
-  print(store.to_text(result.content))
+  result, folder = invert.invert(run, pathlib.Path(WORKDIR.value), settings)
+  print(result_lib.to_text(result.content))
   logging.info("Inversion of %s in %s. Written: %s/{sheet.{png,pdf},table.{txt,csv},result.json}",
                settings.layer, progress.duration(time.monotonic() - started), folder)
 

@@ -12,7 +12,7 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import pictures
+from cmx.analysis import contact_sheet
 from cmx.data import opening
 from cmx.runtime import hosts
 from cmx.runtime import progress
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
   started, config = time.monotonic(), common.CONFIG.value
   data.prepare(config.data)
   if PICTURE.value and hosts.is_first():
-    pictures.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
+    contact_sheet.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
   dataset = opening.open_data(config)
   for modality in dataset.modalities:
     counts = {split: len(sources[modality.name]) for split, sources in dataset.splits.items()}

@@ -15,10 +15,10 @@ from absl import flags
 from absl import logging
 
 from cmx import data
+from cmx.analysis.units import comparison
+from cmx.analysis.units import findings
+from cmx.analysis.units import study
 from cmx.data import opening
-from cmx.dissection import comparison
-from cmx.dissection import findings
-from cmx.dissection import study
 from cmx.runtime import progress
 from launch import common
 

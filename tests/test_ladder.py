@@ -9,9 +9,9 @@ from sklearn import mixture as sklearn_mixture
 
 import tiny
 from cmx import data
-from cmx import figures
 from cmx import ladder
 from cmx import mixtures
+from cmx.analysis import figures
 from cmx.data import opening
 from cmx.evaluation import features
 from cmx.mixture import gmm

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from cmx import figures
 from cmx import points
+from cmx.analysis import figures
 
 POINTS = [{"field": field, "value": value, "method": method, "seed": seed,
            "mean": 0.1 * i + 0.01 * seed + (0.2 if method == "c" else 0.0), "same": 0.5}

@@ -5,8 +5,8 @@ from typing import Any
 
 from PIL import Image
 
-from cmx import display
-from cmx import figures
+from cmx.analysis import figures
+from cmx.analysis import tiles as tiles_lib
 from cmx.evaluation import boards
 from cmx.evaluation import examples
 from cmx.report import opening
@@ -146,7 +146,7 @@ def _place(axis: Any, sheet: Image.Image, example: examples.Example, x: float, y
   """Puts an example on the sheet, with its frame and words above; x and y in tiles."""
   from matplotlib import patches
   side = round(0.94 * _STORED)
-  sheet.paste(display.tile(example, side), (round((x + 0.03) * _STORED), round(y * _STORED)))
+  sheet.paste(tiles_lib.tile(example, side), (round((x + 0.03) * _STORED), round(y * _STORED)))
   axis.add_patch(patches.Rectangle((x + 0.03, y), 0.94, 0.94, fill=False, edgecolor=colour,
                                    linewidth=1.4, linestyle=line, zorder=2))
   axis.text(x + 0.04, y + 1.05, words[:14], size=5.2, va="center", zorder=2)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from cmx import figures
 from cmx import methods
+from cmx.analysis import figures
 from cmx.report import opening
 from cmx.report import section as section_lib
 

@@ -5,17 +5,16 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from cmx.dissection import comparison
-from cmx.dissection import looking
-from cmx.dissection import occlusion
-from cmx.dissection import study
+from cmx.analysis.units import comparison
+from cmx.analysis.units import looks
+from cmx.analysis.units import occlusion
+from cmx.analysis.units import study
 from cmx.report import opening
 from cmx.report import section as section_lib
-from cmx.report import thumbnails
 
 EACH = 2  # units shown of a layer: the most consistent, and as many drawn by lot
 _TEXTS = 2  # texts shown of a unit
-_WHY = {looking.CONSISTENT: "among the most consistent"}
+_WHY = {looks.CONSISTENT: "among the most consistent"}
 _CAREFUL = (
   "A few units are shown of hundreds: how many are consistent stands in the table above them, "
   "beside what chance gives.",)
@@ -82,7 +81,7 @@ def _unit(folder: pathlib.Path, unit: Mapping[str, Any], names: Mapping[str, str
 def _examples(folder: pathlib.Path, part: Mapping[str, Any], what: str) -> str:
   """A strip of pictures with what makes the unit fire lit, or texts with the words that do."""
   if part["tiles"] and (folder / part["tiles"]).exists():
-    uri = thumbnails.address((folder / part["tiles"]).read_bytes())
+    uri = section_lib.address((folder / part["tiles"]).read_bytes())
     return f'<img class="strip" src="{uri}" alt="{section_lib.escape(what)}">'
   texts = [_marked(look["text"], look["marks"]) for look in part["looks"] if look["text"]]
   return "".join(f'<p class="small">{text}</p>' for text in texts[:_TEXTS])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cmx import figures
+from cmx.analysis import figures
 from cmx.evaluation import table_files
 from cmx.report import section as section_lib
 

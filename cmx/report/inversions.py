@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cmx import figures
+from cmx.analysis import figures
+from cmx.analysis.inversion import result as result_lib
+from cmx.analysis.inversion import sheet
 from cmx.evaluation import examples
-from cmx.inverted import sheet
-from cmx.inverted import store
 from cmx.report import opening
 from cmx.report import section as section_lib
 
@@ -20,11 +20,11 @@ def section(report: opening.Report) -> section_lib.Section:
   """A tab for each method and layer that was inverted."""
   parts, problems = [], []
   for opened in report.shown:
-    for folder in store.folders(opened.workdir):
+    for folder in result_lib.folders(opened.workdir):
       if opened.examples is None:
         problems.append(f"{opened.name} has no features, so no examples stand beside its pictures")
         continue
-      result = store.read(folder)
+      result = result_lib.read(folder)
       name = f"inversion_{opened.method}_{result.content['layer']}"
       figures.write(sheet.modalities(result, opened.examples), report.folder, name)
       parts.append((f"{opened.name}, {result.content['layer']}",
@@ -37,21 +37,22 @@ def section(report: opening.Report) -> section_lib.Section:
   return section_lib.Section("Inversion", section_lib.tabs("inversion", parts), _CAREFUL, problems)
 
 
-def _part(opened: opening.Opened, result: store.Inverted, files: str) -> str:
+def _part(opened: opening.Opened, result: result_lib.Inverted, files: str) -> str:
   content = result.content
   ways = [way for way in sheet.WAYS if way in result.pictures]
-  body = section_lib.paragraph(store.title(content))
+  body = section_lib.paragraph(result_lib.title(content))
   body += section_lib.framed(_pictures(opened, result, ways), sheet.caption(content, ways), files)
-  shown = store.columns(content)
+  shown = result_lib.columns(content)
   head = ["", "N", *(f"{measure}: {column}" for measure, column in shown)]
-  rows = [[row["code"], f"{row['examples']:,}", *(store.words(row, *column) for column in shown)]
+  rows = [[row["code"], f"{row['examples']:,}",
+           *(result_lib.words(row, *column) for column in shown)]
           for row in content["rows"]]
   body += section_lib.table(head, rows)
   return body + "".join(section_lib.paragraph(f"{measure}: {text}", "small")
                         for measure, text in content["definitions"].items())
 
 
-def _pictures(opened: opening.Opened, result: store.Inverted, ways: list[str]) -> str:
+def _pictures(opened: opening.Opened, result: result_lib.Inverted, ways: list[str]) -> str:
   """A row for each modality, a column for each category, in it the example and its pictures."""
   tiles = list(enumerate(result.content["tiles"]))
   categories = list(dict.fromkeys(tile["category"] for _, tile in tiles))
@@ -69,8 +70,8 @@ def _pictures(opened: opening.Opened, result: store.Inverted, ways: list[str]) -
           f"<tbody>{''.join(lines)}</tbody></table>")
 
 
-def _group(opened: opening.Opened, result: store.Inverted, number: int, tile: Mapping[str, Any],
-           ways: list[str]) -> str:
+def _group(opened: opening.Opened, result: result_lib.Inverted, number: int,
+           tile: Mapping[str, Any], ways: list[str]) -> str:
   example = opened.examples(tile["modality"], tile["row"])
   parts = [_picture(example, "example", tile["answer"], tile["category"])]
   for way in ways:

@@ -3,12 +3,12 @@
 import pathlib
 from collections.abc import Sequence
 
-from cmx import figures
 from cmx import modalities as modalities_lib
+from cmx.analysis import figures
+from cmx.analysis.maps import figure as figure_lib
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
 from cmx.files import writing
-from cmx.report import map_figure
 from cmx.report import map_page
 from cmx.report import maps
 from cmx.report import opening
@@ -38,18 +38,18 @@ def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence
     drawn = maps.draw({name: found[name] for name in chosen}, options, problems)
     examples = examples_lib.open_examples(run.config, run.classes, folder, split)
     title = f"{run.config.method}, seed {run.config.seed}: {options.layer}, {split}"
-    figure = map_figure.whole(drawn, run.classes, title)
+    figure = figure_lib.whole(drawn, run.classes, title)
     figures.write(figure, out.parent, out.name)
     figure.savefig(out.parent / f"{out.name}.svg", metadata={"Date": None})
     body = (section_lib.paragraph(maps.explanation(options, drawn))
             + map_page.examples("examples", drawn.sample, run.classes, examples)
             + section_lib.framed(map_page.panels(drawn, run.classes, "examples"),
-                                 map_figure.sentence(drawn)))
+                                 figure_lib.sentence(drawn)))
   problems += examples.problems
   text = page.render(title, [section_lib.Section("Map", body, problems=problems),
                              page.careful([*maps.CAREFUL])])
   writing.write_text(out.parent / f"{out.name}.html", text)
-  return "\n".join([*problems, map_figure.sentence(drawn)])
+  return "\n".join([*problems, figure_lib.sentence(drawn)])
 
 
 def _chosen(rows: Sequence[modalities_lib.Modality], names: Sequence[str],

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from cmx import display
-from cmx import figures
-from cmx import tsne
+from cmx.analysis import figures
+from cmx.analysis import tiles
+from cmx.analysis.maps import figure
+from cmx.analysis.maps import tsne
 from cmx.evaluation import examples as examples_lib
-from cmx.report import map_figure
 from cmx.report import section as section_lib
-from cmx.report import thumbnails
 
 _SIDE, _COLUMNS, _QUALITY = 80, 32, 55  # of the sheet of thumbnails: pixels, columns, of WebP
 _SHEET = 4_000_000  # bytes of the sheet at most; thumbnails become smaller until it fits
@@ -34,8 +33,8 @@ def examples(name: str, sample: tsne.Sample, classes: Sequence[str],
   texts, pictures, cell = [], [], []
   for i in range(len(sample.row)):
     example = shown(sample.names[sample.modality[i]], sample.row[i]) if shown else None
-    picture = example is not None and thumbnails.is_picture(example)
-    texts.append("" if example is None or picture else display.words(example, _LETTERS))
+    picture = example is not None and section_lib.is_picture(example)
+    texts.append("" if example is None or picture else tiles.words(example, _LETTERS))
     cell.append(len(pictures) if picture else -1)
     pictures += [example] if picture else []
   colours = figures.colours(sample.names)
@@ -63,20 +62,20 @@ def _sheet(pictures: Sequence[examples_lib.Example]) -> str:
   while True:
     sheet = Image.new("RGB", (_COLUMNS * side, -(-len(pictures) // _COLUMNS) * side), "white")
     for i, example in enumerate(pictures):
-      sheet.paste(display.tile(example, side), (i % _COLUMNS * side, i // _COLUMNS * side))
+      sheet.paste(tiles.tile(example, side), (i % _COLUMNS * side, i // _COLUMNS * side))
     stored = io.BytesIO()
     sheet.save(stored, "WEBP", quality=_QUALITY, method=4)
     if stored.tell() <= _SHEET or side <= 16:
-      return thumbnails.address(stored.getvalue())
+      return section_lib.address(stored.getvalue())
     side = side * 3 // 4
 
 
 def panels(found: tsne.Map, classes: Sequence[str], examples_name: str) -> str:
   """The map's two panels with a legend; with scripts, the examples come up under the pointer."""
-  names = map_figure.arranged(found, classes)
-  drawn = [("by modality", map_figure.panel(map_figure.by_modality, found)),
-           ("by category", map_figure.panel(map_figure.by_category, found, names))]
-  places = (found.place + map_figure.MARGIN) / (1 + 2 * map_figure.MARGIN)
+  names = figure.arranged(found, classes)
+  drawn = [("by modality", figure.panel(figure.by_modality, found)),
+           ("by category", figure.panel(figure.by_category, found, names))]
+  places = (found.place + figure.MARGIN) / (1 + 2 * figure.MARGIN)
   places[:, 1] = 1 - places[:, 1]  # a page's y runs down
   places = " ".join(map(str, np.round(places.ravel() * 10_000).astype(int)))
   body = "".join(f'<div class="panel"><h4>{title}</h4><div class="plane">{content}</div></div>'

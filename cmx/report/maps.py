@@ -1,9 +1,9 @@
 """Maps of all methods: the same examples everywhere, so that what differs is the method."""
 
-from cmx import figures
-from cmx import tsne
+from cmx.analysis import figures
+from cmx.analysis.maps import figure
+from cmx.analysis.maps import tsne
 from cmx.evaluation import features as features_lib
-from cmx.report import map_figure
 from cmx.report import map_page
 from cmx.report import opening
 from cmx.report import section as section_lib
@@ -61,7 +61,7 @@ def _body(report: opening.Report, found: list[tuple[opening.Opened, tsne.Map]]) 
   classes, first = report.runs[0].run.classes, found[0][1]
   body = section_lib.paragraph(explanation(report.options, first))
   if len(found) > 1:
-    drawing = map_figure.overview([(opened.name, drawn) for opened, drawn in found])
+    drawing = figure.overview([(opened.name, drawn) for opened, drawn in found])
     body += section_lib.figure(
       report, "maps", drawing, "All methods by modality; beneath, of the "
       f"{first.mixing.nearest} nearest neighbours of a point, by the features, the share of "
@@ -71,8 +71,8 @@ def _body(report: opening.Report, found: list[tuple[opening.Opened, tsne.Map]]) 
   for opened, drawn in found:
     title = f"{opened.name}: {report.options.layer} of {len(drawn.place):,} examples"
     files = f"map_{opened.method}"
-    figures.write(map_figure.whole(drawn, classes, title), report.folder, files)
-    caption = f"{title}. {map_figure.sentence(drawn)}"
+    figures.write(figure.whole(drawn, classes, title), report.folder, files)
+    caption = f"{title}. {figure.sentence(drawn)}"
     content = map_page.panels(drawn, classes, _EXAMPLES)
     parts.append((opened.name, section_lib.framed(content, caption, f"{files}.png, {files}.pdf")))
   return body + section_lib.tabs("map", parts)

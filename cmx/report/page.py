@@ -5,7 +5,7 @@ import importlib.resources
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
-from cmx import figures
+from cmx.analysis import figures
 from cmx.files import writing
 from cmx.report import answers
 from cmx.report import card

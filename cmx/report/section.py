@@ -3,16 +3,24 @@
 All of it is escaped here: a section passes text, and joins what comes back.
 """
 
+import base64
 import html
+import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cmx import display
-from cmx import figures
+import numpy as np
+
+from cmx.analysis import figures
+from cmx.analysis import tiles
 from cmx.evaluation import examples
 from cmx.report import opening
-from cmx.report import thumbnails
+
+SIDE = 72  # pixels of a thumbnail as shown
+LETTERS = 280  # of a text that is shown in place of a picture
+_STORED = 96  # pixels as stored at most: sharp enough on a fine screen, 1 to 3 kB
+_QUALITY = 60  # of WebP
 
 
 class Section(NamedTuple):
@@ -91,13 +99,13 @@ def framed(content: str, caption: str, files: str = "") -> str:
           f"<figcaption>{escape(caption)}{names}</figcaption></figure>")
 
 
-def tile(example: examples.Example, side: int = thumbnails.SIDE) -> str:
+def tile(example: examples.Example, side: int = SIDE) -> str:
   """An example as a thumbnail, `side` pixels high: a picture, or a text, twice as wide."""
   what = f"{example.modality}, {example.category}"
-  if (uri := thumbnails.uri(example)) is not None:
+  if (uri := _uri(example)) is not None:
     return (f'<img class="tile" src="{uri}" width="{side}" height="{side}" alt="{escape(what)}" '
             f'title="{escape(what)}">')
-  words, lines = escape(display.words(example, thumbnails.LETTERS)), max(1, (side - 7) // 11)
+  words, lines = escape(tiles.words(example, LETTERS)), max(1, (side - 7) // 11)
   return (f'<span class="tile text" style="width:{2 * side}px;height:{11 * lines + 7}px;'
           f'-webkit-line-clamp:{lines}" title="{escape(what)}: {words}">{words}</span>')
 
@@ -118,3 +126,23 @@ def tabs(name: str, parts: Sequence[tuple[str, str]]) -> str:
                  f'<label for="{name}-{i}">{escape(title)}</label>'
                  f'<div class="tab"><h4 class="printed">{escape(title)}</h4>{content}</div>')
   return f'<div class="tabs">{"".join(lines)}</div>'
+
+
+def _uri(example: examples.Example) -> str | None:
+  """A data: address of the example's picture; None where it is a text, or there is none."""
+  if not is_picture(example):
+    return None
+  stored = io.BytesIO()
+  square = tiles.tile(example, min(_STORED, max(example.input.shape[:2])))
+  square.save(stored, "WEBP", quality=_QUALITY, method=4)
+  return address(stored.getvalue())
+
+
+def is_picture(example: examples.Example) -> bool:
+  """Whether the example can be seen; else it is a text, a vector or missing."""
+  return isinstance(example.input, np.ndarray) and example.input.ndim == 3
+
+
+def address(webp: bytes) -> str:
+  """A data: address of a WebP file."""
+  return "data:image/webp;base64," + base64.b64encode(webp).decode()

@@ -1,0 +1,1 @@
+"""Is it aligned, to look at: maps, units and inversions, and what draws them."""

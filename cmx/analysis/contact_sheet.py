@@ -1,0 +1,58 @@
+"""Pictures of a data set: a contact sheet, one row a modality and one column a class."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
+
+from cmx import data
+from cmx.analysis import tiles
+from cmx.evaluation import examples
+
+CELL = 160  # pixels, side of a cell
+GAP = 6  # pixels between cells
+HEAD = 26  # pixels for the names of the classes
+SIDE = 96  # pixels for the names of the modalities
+_INK, _PAPER = (30, 30, 30), (255, 255, 255)
+
+
+def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
+                  classes: Sequence[int] | None = None, columns: int = 6,
+                  split: str = data.TRAIN) -> None:
+  """Draws examples of every modality that can be seen or read; vectors are left out.
+
+  Args:
+    dataset: opened, not encoded.
+    path: picture to write; its suffix says the format.
+    classes: labels of the columns; evenly spaced ones where none are given.
+    columns: number of classes where none are given.
+    split: whose examples.
+  """
+  if classes is None:
+    count = min(columns, len(dataset.classes))
+    classes = np.linspace(0, len(dataset.classes) - 1, count).round().astype(int).tolist()
+  rows = [m for m in dataset.modalities if m.kind != "vector"]
+  size = (SIDE + len(classes) * (CELL + GAP), HEAD + len(rows) * (CELL + GAP))
+  sheet = Image.new("RGB", size, _PAPER)
+  draw = ImageDraw.Draw(sheet)
+  for j, label in enumerate(classes):
+    name = dataset.classes[label].replace("_", " ")
+    _centred(draw, SIDE + j * (CELL + GAP) + CELL / 2, HEAD / 2, name, 15)
+  for i, modality in enumerate(rows):
+    y = HEAD + i * (CELL + GAP)
+    _centred(draw, SIDE / 2, y + CELL / 2, modality.name.replace("_", "\n"), 14)
+    source = dataset.splits[split][modality.name]
+    for j, label in enumerate(classes):
+      found = np.flatnonzero(np.asarray(source.labels) == label)
+      if len(found):
+        x = source[int(found[0])]["input"]
+        example = examples.Example(modality.name, dataset.classes[label], "", x)
+        sheet.paste(tiles.tile(example, CELL), (SIDE + j * (CELL + GAP), y))
+  sheet.save(path)
+
+
+def _centred(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: int) -> None:
+  draw.multiline_text((x, y), text, _INK, ImageFont.load_default(size), anchor="mm", align="center")

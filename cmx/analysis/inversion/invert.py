@@ -1,0 +1,148 @@
+"""Inverting a layer of a run from start to end: generator, measures, pictures, files."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import methods
+from cmx.analysis import figures
+from cmx.analysis.inversion import feature_pictures
+from cmx.analysis.inversion import fidelity
+from cmx.analysis.inversion import plan as plan_lib
+from cmx.analysis.inversion import readings
+from cmx.analysis.inversion import result as result_lib
+from cmx.analysis.inversion import sheet
+from cmx.analysis.inversion import training
+from cmx.evaluation import examples as examples_lib
+from cmx.evaluation import features as features_lib
+from cmx.training import checkpoint
+
+
+def invert(run: checkpoint.Run, workdir: pathlib.Path,
+           settings: config_lib.Inversion) -> tuple[result_lib.Inverted, pathlib.Path]:
+  """Trains the generator of a run's layer if it is not there, applies it, writes what it makes.
+
+  Args:
+    run: trained network.
+    workdir: of the run.
+    settings: of the inversion.
+
+  Returns:
+    The result and the folder that it is in.
+
+  Raises:
+    ValueError: see `plan.plan` and `training.train`.
+  """
+  plan, folder = plan_lib.plan(run, settings), training.folder_of(workdir, settings.layer)
+  with figures.style():  # first: without matplotlib nothing is trained
+    params = training.train(plan, folder)
+    gallery = training.gallery(plan, folder)
+    place, features = validation(plan, pathlib.Path(workdir), folder)
+    found = list(readings.readings(plan, params, features, gallery))
+    tiles, pictures = _tiles(plan, params, found)
+    units, more = _units(plan, found)
+    about = _about(plan, params, gallery)
+    result = result_lib.Inverted(
+      {**about, "rows": [_row(part) for part in found], "tiles": tiles, "units": units},
+      {**pictures, **more})
+    result_lib.write(folder, result)
+    examples = examples_lib.open_examples(run.config, run.classes, place)
+    figures.write(sheet.modalities(result, examples), folder, "sheet")
+    if units:
+      figures.write(sheet.units(result, examples), folder, "units")
+  return result, folder
+
+
+def validation(plan: plan_lib.Plan, workdir: pathlib.Path,
+               folder: pathlib.Path) -> tuple[pathlib.Path, features_lib.Features]:
+  """Validation features with the plan's layer: those of the evaluation, or extracted for this.
+
+  Args:
+    plan: of the inversion.
+    workdir: of the run.
+    folder: of the inversion.
+
+  Returns:
+    The folder they are in, and the features.
+  """
+  shared, wanted = workdir / "features" / data.VALIDATION, {plan.settings.layer, "fc8"}
+  try:
+    found = features_lib.load(shared)
+    if all(wanted <= part.keys() for part in found.values()):
+      return shared, found
+  except FileNotFoundError:
+    pass
+  return folder / "validation", features_lib.extract(
+    plan.run, plan.dataset, data.VALIDATION, sorted(wanted), folder / "validation",
+    batch=plan.run.config.evaluation.batch)
+
+
+def _about(plan: plan_lib.Plan, params: Mapping[str, Any],
+           gallery: Mapping[str, np.ndarray]) -> dict[str, Any]:
+  run, settings = plan.run, plan.settings
+  count = sum(np.size(leaf) for leaf in jax.tree.leaves(params["generator"]))
+  return {
+    "method": run.config.method, "name": methods.named(run.config.method).name,
+    "seed": run.config.seed, "layer": settings.layer, "reference": plan.reference.name,
+    "size": plan.size,
+    "generator": {"layout": settings.layout, "steps": settings.steps, "parameters": count,
+                  "gallery": len(gallery["label"])},
+    "definitions": fidelity.definitions(settings.layer, plan.reference.name)}
+
+
+def _row(part: readings.Reading) -> dict[str, Any]:
+  measures = fidelity.measure(part.given, part.labels, part.inverted, part.lookup, part.errors)
+  return {"modality": part.modality.name, "code": part.modality.code, "examples": len(part.labels),
+          "measures": measures}
+
+
+def _tiles(plan: plan_lib.Plan, params: Mapping[str, Any],
+           found: Sequence[readings.Reading]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+  """One example of each modality and shown category, the first in the features' random order."""
+  names, settings = plan.run.classes, plan.settings
+  shown = np.linspace(0, len(names) - 1, min(settings.categories, len(names))).round().astype(int)
+  places = [(part, row) for part in found
+            for row in fidelity.first_of(part.labels, shown.tolist()) if row is not None]
+  given = fidelity.Read(np.stack([part.given.features[row] for part, row in places]),
+                        np.stack([part.given.logits[row] for part, row in places]))
+  nearest = [part.nearest[row] for part, row in places]
+  pictures = {"inverted": _in_batches(plan, readings.painter(plan, params), given.features),
+              "nearest": readings.pictures(plan, data.TRAIN, nearest)}
+  if settings.optimisation.steps and not plan.encoded:
+    pictures["optimised"] = feature_pictures.matching(plan, given.features)
+  read = readings.reader(plan)
+  tiles = [{"modality": part.modality.name, "category": names[part.labels[row]], "row": row,
+            "answer": names[logits.argmax()]} for (part, row), logits in zip(places, given.logits)]
+  for way, shown_pictures in pictures.items():
+    back = _in_batches(plan, read, shown_pictures)
+    cosines = fidelity.cosine(given.features, back.features)
+    for tile, cosine, logits in zip(tiles, cosines, back.logits):
+      tile[way] = {"cosine": float(cosine), "answer": names[logits.argmax()]}
+  return tiles, pictures
+
+
+def _in_batches(plan: plan_lib.Plan, function, x: np.ndarray) -> Any:
+  """A function of at most `readings.batch_of` rows, on any number of them."""
+  size = readings.batch_of(plan)
+  parts = [function(x[start:start + size]) for start in range(0, len(x), size)]
+  return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _units(plan: plan_lib.Plan, found: Sequence[readings.Reading]
+           ) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+  """Pictures of the liveliest units, through the tower of every modality of pixels."""
+  settings = plan.settings.optimisation
+  seen = [m for m in plan.run.modalities if len(m.shape) == 3]
+  if not (settings.steps and settings.units and seen) or plan.encoded:
+    return None, {}
+  x = next(part for part in found if part.modality.name == plan.reference.name).given.features
+  units = feature_pictures.liveliest(plan, x, settings.units)
+  pictures = np.stack([feature_pictures.exciting(plan, units, modality) for modality in seen])
+  strongest = (np.asarray(x) @ units.directions.T).argmax(axis=0)
+  return {"numbers": list(units.numbers), "modalities": [m.name for m in seen],
+          "examples": strongest.tolist()}, {"units": pictures}

@@ -1,0 +1,121 @@
+"""What a generator is for: a layer of a run, the pictures it is to make, the sources of both."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import methods
+from cmx import modalities as modalities_lib
+from cmx.analysis.inversion import generator
+from cmx.data import opening
+from cmx.data import splits
+from cmx.network import model
+from cmx.network import towers
+from cmx.training import checkpoint
+
+
+class Plan(NamedTuple):
+  """All that training and applying a generator need to know.
+
+  Attributes:
+    run: whose features are inverted.
+    reader: the run's network for the reference modality alone: it gives the features that the
+      generator is trained on, and reads the pictures that come out.
+    settings: of the inversion.
+    dataset: encoded, as the run's towers read it.
+    pictures: the same data set as people see it.
+    layout: of the generator.
+    features: shape of an example's features, (D,), or (h, w, D) where they have places.
+    size: pixels, height and width of the pictures.
+  """
+
+  run: checkpoint.Run
+  reader: checkpoint.Run
+  settings: config_lib.Inversion
+  dataset: data.Dataset
+  pictures: data.Dataset
+  layout: generator.Layout
+  features: tuple[int, ...]
+  size: int
+
+  @property
+  def reference(self) -> modalities_lib.Modality:
+    """The reference modality, as the run's tower reads it."""
+    return self.reader.modalities[0]
+
+  @property
+  def encoded(self) -> bool:
+    """Whether a frozen encoder stands between the pictures and the tower."""
+    return len(self.reference.shape) == 1
+
+  def picture(self, split: str, index: int) -> np.ndarray:
+    """A picture of the reference modality, uint8 [size, size, 3]."""
+    x = self.pictures.splits[split][self.reference.name][int(index)]["input"]
+    if x.shape[0] == self.size:
+      return x
+    return np.asarray(Image.fromarray(x).resize((self.size, self.size), Image.Resampling.BICUBIC))
+
+
+def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
+  """The plan to invert a layer of a run; opens the run's data set.
+
+  Raises:
+    ValueError: if the reference modality has no pictures, the run no such layer, or pictures or
+      features do not fit the generator.
+    FileNotFoundError: if the data set is not prepared.
+  """
+  config = run.config
+  reader, pictures = _reader(run), splits.visible(config, data.load(config.data))
+  reference = reader.modalities[0]
+  row = next((m for m in pictures.modalities if m.name == reference.name), None)
+  if row is None or row.kind != "pixels":
+    raise ValueError(
+      f"the reference modality {reference.name!r} has no pictures: it is "
+      f"{'not in the data set' if row is None else row.kind}; expected one of kind pixels")
+  shapes = _activations(reader)
+  layers = [settings.layer] + [settings.perceptual_layer] * (settings.perceptual_weight > 0)
+  for layer in layers:
+    if layer not in shapes:
+      raise ValueError(f"the run has no layer {layer!r}; expected one of {', '.join(shapes)}")
+  encoded = len(reference.shape) == 1
+  if encoded and settings.perceptual_weight > 0:
+    raise ValueError(
+      f"inversion.perceptual_weight {settings.perceptual_weight} with encoders.pixels="
+      f"{config.encoders.pixels!r}; expected 0: the frozen encoder cannot be differentiated here")
+  size = settings.size or row.shape[0]
+  if not encoded and size != row.shape[0]:
+    raise ValueError(f"inversion.size {size}; the run's tower reads pictures of {row.shape[0]} "
+                     "pixels: expected 0, or that")
+  layout = generator.layout_of(settings)
+  features = _with_places(reader, settings.layer, shapes[settings.layer])
+  generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
+  return Plan(run, reader, settings, opening.open_data(config), pictures, layout, features, size)
+
+
+def _reader(run: checkpoint.Run) -> checkpoint.Run:
+  """The run for its reference modality alone, with no other's parameters."""
+  modality, method = run.modalities[0], methods.named(run.config.method)
+  owners = {layer: model.owner(layer, modality, method) for layer in model.LAYERS}
+  params = {layer: {owner: run.params[layer][owner]} for layer, owner in owners.items()}
+  return run._replace(modalities=(modality,), params=params)
+
+
+def _activations(reader: checkpoint.Run) -> Mapping[str, int]:
+  """Width of every layer of activations."""
+  modality, method = reader.modalities[0], methods.named(reader.config.method)
+  found = jax.eval_shape(
+    lambda params, x: model.apply(params, x, modality, method, reader.config.network),
+    reader.params, jax.ShapeDtypeStruct((1, *modality.shape), jnp.float32))
+  return {layer: value.shape[1] for layer, value in found.items()}
+
+
+def _with_places(reader: checkpoint.Run, layer: str, width: int) -> tuple[int, ...]:
+  """(h, w, D) for a pool5 that is laid out as maps, (width,) for everything else."""
+  found = towers.layout(reader.modalities, reader.config.network) if layer == "pool5" else None
+  return tuple(found[:3]) if found is not None else (width,)

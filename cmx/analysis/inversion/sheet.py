@@ -1,0 +1,144 @@
+"""Sheets of pictures: what each modality's examples would be, and what units look for."""
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cmx.analysis import figures
+from cmx.analysis import tiles
+from cmx.analysis.inversion import result as result_lib
+from cmx.evaluation import examples as examples_lib
+
+Examples = Callable[[str, int], examples_lib.Example]  # (modality, row of the validation features)
+
+TILE, GAP, GROUP = 0.95, 0.06, 0.2  # inches: side of a picture, between pictures, between groups
+LINE, SIDE = 0.16, 0.95  # inches: a line of small type, room for the names of rows
+SMALL = 6.5  # points
+_PIXELS = 192  # of a tile as drawn
+_LETTERS = 17  # of small type that stand below a picture
+_WRONG = figures.COLOURS[3]
+WAYS = {"inverted": "inverted", "nearest": "nearest picture", "optimised": "optimised"}
+
+
+class _Page:
+  """An empty figure of so many inches, drawn on from its upper left corner."""
+
+  def __init__(self, width: float, height: float):
+    self.figure, [[self.axes]] = figures.new(width, height)
+    self.figure.set_layout_engine("none")
+    self.axes.set_position((0, 0, 1, 1))
+    self.axes.set_axis_off()
+    self._limits = (0, width), (height, 0)
+
+  def text(self, x: float, y: float, words: str, *, size: float = SMALL, colour: str = figures.INK,
+           **options: Any) -> None:
+    self.axes.text(x, y, words, fontsize=size, color=colour, **{"va": "top", **options})
+
+  def picture(self, x: float, y: float, example: examples_lib.Example) -> None:
+    self.axes.imshow(np.asarray(tiles.tile(example, _PIXELS)), extent=(x, x + TILE, y + TILE, y),
+                     interpolation="lanczos")
+    self.axes.set(xlim=self._limits[0], ylim=self._limits[1], aspect="auto")
+
+
+def modalities(result: result_lib.Inverted, examples: Examples) -> Any:
+  """A row for each modality: examples beside inversions, nearest pictures and optimised ones.
+
+  Args:
+    result: of an inversion.
+    examples: what stands behind the rows of the validation features.
+
+  Returns:
+    A matplotlib figure that explains itself.
+  """
+  content = result.content
+  ways = [way for way in WAYS if way in result.pictures]
+  categories = list(dict.fromkeys(tile["category"] for tile in content["tiles"]))
+  rows = [row["modality"] for row in content["rows"]]
+  group = (1 + len(ways)) * (TILE + GAP) + GROUP
+  width, step = SIDE + len(categories) * group, TILE + LINE + GAP
+  lines = textwrap.wrap(caption(content, ways), int(width * 15.5))
+  top = 4.5 * LINE
+  page = _Page(width, top + len(rows) * step + (len(lines) + 1) * LINE)
+  page.text(GAP, GAP, f"{content['layer']} of {content['name']}: the {content['reference']} "
+            "picture that an example would be", size=10, weight="bold")
+  for j, category in enumerate(categories):
+    x = SIDE + j * group
+    page.text(x, 2 * LINE, category.replace("_", " "), size=9, weight="bold")
+    for k, word in enumerate(["example", *(WAYS[way] for way in ways)]):
+      page.text(x + k * (TILE + GAP), 3.4 * LINE, word, colour=figures.MUTED)
+  for i, modality in enumerate(rows):
+    page.text(GAP, top + i * step + TILE / 2, modality.replace("_", "\n"), size=9, va="center")
+  for number, tile in enumerate(content["tiles"]):
+    x = SIDE + categories.index(tile["category"]) * group
+    y = top + rows.index(tile["modality"]) * step
+    _tile(page, x, y, tile, examples(tile["modality"], tile["row"]),
+          {way: result.pictures[way][number] for way in ways})
+  for i, line in enumerate(lines):
+    page.text(GAP, top + len(rows) * step + (i + 0.5) * LINE, line)
+  return page.figure
+
+
+def _tile(page: _Page, x: float, y: float, tile: Mapping[str, Any], example: examples_lib.Example,
+          pictures: Mapping[str, np.ndarray]) -> None:
+  """An example and its pictures in a line; below each, what the classifier takes it for."""
+  page.picture(x, y, example)
+  _answer(page, x, y, tile["answer"], tile["category"])
+  for way, picture in pictures.items():
+    x += TILE + GAP
+    page.picture(x, y, example._replace(input=picture))
+    _answer(page, x, y, tile[way]["answer"], tile["category"], f"{tile[way]['cosine']:.2f} ")
+
+
+def _answer(page: _Page, x: float, y: float, answer: str, category: str, before: str = "") -> None:
+  words = before + answer.replace("_", " ")
+  words = words if len(words) <= _LETTERS else words[:_LETTERS - 1] + "…"
+  page.text(x, y + TILE + 0.02, words, colour=figures.INK if answer == category else _WRONG)
+
+
+def caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
+  """What the sheet of modalities shows, in sentences that need no other text."""
+  reference, layer = content["reference"], content["layer"]
+  parts = [
+    "Each example is the first of its category in a random order, none is chosen for its looks. "
+    f"inverted: the picture that a generator makes of the example's {layer}; it was trained on "
+    f"{reference} alone. "
+    f"nearest picture: the {reference} training picture whose {layer} is nearest, a lookup."]
+  if "optimised" in ways:
+    parts.append(f"optimised: noise changed step by step until its {layer} is like the example's.")
+  parts.append(
+    "Below: what the classifier takes it for, in orange where that is not the category; before it "
+    f"the cosine of the picture's {layer}, re-encoded, with the example's. Seed {content['seed']}, "
+    "validation split.")
+  return " ".join(parts)
+
+
+def units(result: result_lib.Inverted, examples: Examples) -> Any:
+  """A row for each unit: the strongest example, and what excites it through each tower."""
+  content, found = result.content, result.content["units"]
+  rows, columns = found["numbers"], [f"strongest\n{content['reference']} example"]
+  columns += [f"through the tower of\n{name.replace('_', ' ')}" for name in found["modalities"]]
+  width, step = SIDE + max(4, len(columns)) * (TILE + 3 * GAP), TILE + 2 * GAP
+  caption = textwrap.wrap(
+    f"The {len(rows)} units of {content['layer']} that vary most over {content['reference']} "
+    "validation examples. The pictures are noise, changed step by step until the unit fires most, "
+    "with no example involved: alike in a row where the unit means the same whatever the tower, "
+    f"unless each modality has units of its own. {content['name']}, seed {content['seed']}.",
+    int(width * 15.5))
+  top = 4.5 * LINE
+  page = _Page(width, top + len(rows) * step + (len(caption) + 1) * LINE)
+  page.text(GAP, GAP, f"What units of {content['layer']} look for", size=10, weight="bold")
+  for j, word in enumerate(columns):
+    page.text(SIDE + j * (TILE + 3 * GAP), 2.2 * LINE, word, colour=figures.MUTED)
+  for i, (number, row) in enumerate(zip(rows, found["examples"])):
+    y = top + i * step
+    page.text(GAP, y + TILE / 2, f"unit {number}", size=9, va="center")
+    example = examples(content["reference"], row)
+    found_for_it = [pictures[i] for pictures in result.pictures["units"]]
+    shown = [example, *(example._replace(input=picture) for picture in found_for_it)]
+    for j, picture in enumerate(shown):
+      page.picture(SIDE + j * (TILE + 3 * GAP), y, picture)
+  for i, line in enumerate(caption):
+    page.text(GAP, top + len(rows) * step + (i + 0.5) * LINE, line)
+  return page.figure

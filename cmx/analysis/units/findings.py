@@ -1,0 +1,101 @@
+"""Findings: everything that is known of a run's units, before any of them is looked at closely."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from cmx import data as data_lib
+from cmx.analysis.units import consistency
+from cmx.analysis.units import objects as objects_lib
+from cmx.analysis.units import subject as subject_lib
+from cmx.analysis.units import tally as tally_lib
+from cmx.runtime import progress
+
+
+class Options(NamedTuple):
+  """What may be asked of a study.
+
+  Attributes:
+    split: whose examples.
+    layers: activations; pool5, fc6, fc7, but also those before the ReLU.
+    modalities: names or codes; all of the run where there are none.
+    top: examples shown of each unit and modality.
+    show: units shown of each layer: so many of the most consistent, and as many by lot.
+    places: share of the places of all pictures at which a unit fires.
+    examples: share of the examples on which it fires, where it has one value an example.
+    permutations: of the null hypothesis.
+    squares: pictures are cut into so many squares a side where a unit has no map; 0 leaves them.
+    limit: examples of each modality at most, by lot; None takes all.
+    seed: of permutations and lots.
+  """
+
+  split: str = data_lib.VALIDATION
+  layers: tuple[str, ...] = ("pool5", "fc6", "fc7")
+  modalities: tuple[str, ...] = ()
+  top: int = 6
+  show: int = 3
+  places: float = 0.02
+  examples: float = 0.05
+  permutations: int = 1_000
+  squares: int = 4
+  limit: int | None = None
+  seed: int = 0
+
+
+class Findings(NamedTuple):
+  """What a run's units do.
+
+  Attributes:
+    subject: what was looked at.
+    options: how.
+    data: name of the data set.
+    tallies: {layer: {modality: Tally}}.
+    compared: {layer: Consistency}; layers that cannot be compared are left out.
+    seen: objects of an example by index, for each modality; {} where they are not known.
+    overlaps: of units and objects, or None where those are not known.
+    problems: what was asked for and is not there, in words.
+  """
+
+  subject: subject_lib.Subject
+  options: Options
+  data: str
+  tallies: Mapping[str, Mapping[str, tally_lib.Tally]]
+  compared: Mapping[str, consistency.Consistency]
+  seen: Mapping[str, Callable[[int], objects_lib.Seen]]
+  overlaps: objects_lib.Overlaps | None
+  problems: list[str]
+
+  def rng(self, layer: str) -> np.random.Generator:
+    """A layer's own generator: what is asked of other layers changes nothing of it."""
+    return _rng(self.options, layer)
+
+
+def find(subject: subject_lib.Subject, raw: data_lib.Dataset, options: Options) -> Findings:
+  """Passes over the examples, and compares modalities.
+
+  Args:
+    subject: of the options' split, layers and modalities.
+    raw: the data set, not encoded; it may know its objects.
+    options: what is asked for.
+  """
+  tallies = subject_lib.tally(subject, top=options.top, places=options.places,
+                              examples=options.examples)
+  compared, problems = {}, []
+  for layer, part in tallies.items():
+    profiles = np.stack([tally_lib.profile(tally) for tally in part.values()])
+    what = f"{subject.run.config.method}, {layer}"
+    with progress.Progress(what, options.permutations, "permutations") as line:
+      try:
+        compared[layer] = consistency.consistency(profiles, _rng(options, layer),
+                                                  options.permutations, line.update)
+      except ValueError as error:
+        problems.append(f"No consistency of {layer}: {error}")
+  seen = objects_lib.seen(raw, options.split, [row.name for row in subject.modalities])
+  overlaps = objects_lib.overlaps(subject, tallies, seen) if seen else None
+  return Findings(subject, options, raw.name, tallies, compared, seen, overlaps, problems)
+
+
+def _rng(options: Options, layer: str) -> np.random.Generator:
+  return np.random.default_rng([options.seed, zlib.crc32(layer.encode())])

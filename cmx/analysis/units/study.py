@@ -1,0 +1,171 @@
+"""Study: a run's units found, looked at and drawn, below its work directory.
+
+  <workdir>/units/{units.json, units.csv}
+  <workdir>/units/<layer>_<unit>.{png,pdf}    a page for each unit that is shown
+  <workdir>/units/tiles/<layer>_<unit>_<code>.webp    its first examples of a modality, small
+"""
+
+import csv
+import io
+import json
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import methods
+from cmx.analysis.units import findings as findings_lib
+from cmx.analysis.units import looks
+from cmx.analysis.units import shown as shown_lib
+from cmx.analysis.units import subject as subject_lib
+from cmx.analysis.units import summary
+from cmx.analysis.units import tally as tally_lib
+from cmx.data import splits
+from cmx.evaluation import examples as examples_lib
+from cmx.files import writing
+from cmx.runtime import progress
+from cmx.training import checkpoint
+from cmx.training import workdir as workdir_lib
+
+FOLDER, RESULT, LINES = "units", "units.json", "units.csv"
+
+
+def study_all(workdir: pathlib.Path, options: findings_lib.Options,
+              open_data: Callable[[config_lib.Config], data.Dataset]) -> list[dict[str, Any]]:
+  """Dissects a run, or all runs of an experiment but for their reference networks.
+
+  Args:
+    workdir: of the run or experiment.
+    options: what is asked for; pages are drawn for the first seed of a method.
+    open_data: the data set of a config, encoded.
+
+  Returns:
+    Results of `study`, methods in table order. A run that cannot be dissected is left out, and the
+    log says why.
+
+  Raises:
+    FileNotFoundError: if there is no run.
+    ValueError: if none can be dissected.
+  """
+  runs = _runs(workdir)
+  found, failed = {}, []
+  for i, (folder, run) in enumerate(runs):
+    try:
+      encoded = open_data(run.config)
+      raw = splits.visible(run.config, data.load(run.config.data))
+      draw = options.show > 0 and run.config.method not in {method for method, _ in found}
+      result = study(checkpoint.load_run(folder), encoded, raw, folder, options, draw=draw)
+    except (OSError, ValueError) as error:
+      failed.append(f"{folder}: {error}")
+      logging.warning("%s is left out: %s", folder, error)
+      continue
+    found[run.config.method, run.config.seed] = result
+    for problem in result["problems"]:
+      logging.warning("%s: %s", folder, problem)
+    logging.info("%d/%d: units of %s, seed %d. Written: %s", i + 1, len(runs), result["name"],
+                 result["seed"], folder / FOLDER)
+  if not found:
+    raise ValueError("no run could be looked at:\n  " + "\n  ".join(failed))
+  return list(found.values())
+
+
+def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
+  """Folders and runs, without their parameters, in table order; reference networks where alone."""
+  runs, order = [], list(methods.METHODS)
+  for folder in workdir_lib.find_runs(workdir):
+    try:
+      runs.append((folder, checkpoint.load_run(folder, params=False)))
+    except (OSError, ValueError) as error:
+      logging.warning("%s is left out: %s", folder, error)
+  if not runs:
+    raise FileNotFoundError(f"no trained run in {workdir}; expected a work directory of "
+                            "launch.train or launch.reproduce")
+  others = [(folder, run) for folder, run in runs
+            if not methods.named(run.config.method).reference] or runs
+  return sorted(others, key=lambda each: (order.index(each[1].config.method),
+                                          each[1].config.seed))
+
+
+def study(run: checkpoint.Run, encoded: data.Dataset, raw: data.Dataset, workdir: pathlib.Path,
+          options: findings_lib.Options = findings_lib.Options(), *,
+          draw: bool = True) -> dict[str, Any]:
+  """Dissects a run; returns at once where that is done already, with the same options.
+
+  Args:
+    run: trained network.
+    encoded: the run's data set as its towers see it.
+    raw: the same as a person sees it.
+    workdir: of the run.
+    options: what is asked for.
+    draw: pages for some units; numbers alone without.
+
+  Returns:
+    The content of units.json: {"method", "name", "seed", "data", "classes", "modalities": {code:
+    name}, "asked": options, "layers": {layer: see `summary.layer`}, "shown": see `shown.write`,
+    "problems": what was asked for and is not there, in words}.
+
+  Raises:
+    ValueError: if nothing that was asked for is there, or the data set is of other classes.
+  """
+  folder = workdir / FOLDER
+  asked = json.loads(json.dumps({"step": run.step, "content": encoded.fingerprint, "draw": draw,
+                                 **options._asdict()}))
+  if (folder / RESULT).exists():
+    known = json.loads((folder / RESULT).read_text())
+    if known["asked"] == asked:
+      return known
+  subject, problems = subject_lib.subject(run, encoded, options.split, options.layers,
+                                          options.modalities, options.limit)
+  found = findings_lib.find(subject, raw, options)
+  temporary = workdir / f"{FOLDER}.incomplete"
+  shutil.rmtree(temporary, ignore_errors=True)
+  temporary.mkdir()
+  writing.write_text(temporary / LINES, _csv(summary.lines(found)))
+  problems += found.problems
+  shown = _shown(found, raw, temporary, problems) if draw else []
+  result = {
+    "method": run.config.method, "name": methods.named(run.config.method).name,
+    "seed": run.config.seed, "data": encoded.name, "classes": len(run.classes),
+    "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
+    "layers": {layer: summary.layer(found, layer) for layer in subject.layers},
+    "shown": shown, "problems": list(dict.fromkeys(problems))}
+  writing.write_text(temporary / RESULT, json.dumps(result, indent=1))
+  shutil.rmtree(folder, ignore_errors=True)
+  temporary.rename(folder)
+  return result
+
+
+def _shown(found: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path,
+           problems: list[str]) -> list[dict[str, Any]]:
+  """Chooses units, looks at their examples and draws them; what is shown, as plain values."""
+  chosen = {}
+  for layer, part in found.tallies.items():
+    alive = ~np.all([tally_lib.dead(tally) for tally in part.values()], axis=0)
+    score = found.compared[layer].score if layer in found.compared else None
+    chosen[layer] = looks.choose(alive, score, found.options.show, found.rng(layer))
+  sources = {name: raw.splits[found.options.split][name] for name in found.subject.chosen}
+  labels = {name: np.asarray(sources[name].labels)[part]
+            for name, part in found.subject.chosen.items()}
+  examples = examples_lib.Examples(raw.classes, labels, {}, sources)
+  looker, shown = looks.Looker(found, examples), []
+  total = sum(map(len, chosen.values()))
+  with progress.Progress(f"{found.subject.run.config.method}, pages", total, "units") as line:
+    for layer, part in chosen.items():
+      for unit, why in part:
+        shown.append(shown_lib.write(found, looker(layer, unit, why), folder))
+        line.update(len(shown))
+  problems += [*looker.problems, *examples.problems]
+  return shown
+
+
+def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
+  text = io.StringIO()
+  writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+  writer.writeheader()
+  writer.writerows(lines)
+  return text.getvalue()

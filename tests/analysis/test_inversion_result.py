@@ -1,0 +1,112 @@
+"""The result of an inversion: written and read back, as a table, as sheets."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from cmx.analysis import figures
+from cmx.analysis.inversion import fidelity
+from cmx.analysis.inversion import result as result_lib
+from cmx.analysis.inversion import sheet
+from cmx.evaluation import examples
+
+
+def row(modality, code, error):
+  measures = {"cosine": {"inverted": 0.5, "nearest": 0.75, "other": 0.25},
+              "nearer": {"inverted": 0.125},
+              "kept": {"before": 0.5, "inverted": 0.25, "nearest": 0.375},
+              "same": {"inverted": 0.5, "nearest": 1.0}}
+  return {"modality": modality, "code": code, "examples": 1200,
+          "measures": ({"error": {"inverted": 0.1, "nearest": 0.2, "mean": 0.3}} if error else {})
+          | measures}
+
+
+def tile(modality, category, answer):
+  way = {"cosine": 0.5, "answer": answer}
+  return {"modality": modality, "category": category, "row": 1, "answer": category,
+          "inverted": way, "nearest": way}
+
+
+def made(units=True):
+  rng = np.random.default_rng(0)
+  tiles = [tile(modality, category, "ski_slope") for modality in ("natural", "spatial_text")
+           for category in ("beach", "ski_slope")]
+  content = {"method": "c", "name": "C: Tune + StatReg (GMM)", "seed": 3, "layer": "fc7",
+             "reference": "natural", "size": 8,
+             "generator": {"layout": "small", "steps": 600, "parameters": 1234, "gallery": 900},
+             "definitions": fidelity.definitions("fc7", "natural"),
+             "rows": [row("natural", "NAT", True), row("spatial_text", "SPT", False)],
+             "tiles": tiles,
+             "units": {"numbers": [4, 7], "modalities": ["natural"], "examples": [0, 2]}}
+  pictures = {way: rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8)
+              for way in ("inverted", "nearest")}
+  pictures["units"] = rng.integers(0, 255, (1, 2, 8, 8, 3), dtype=np.uint8)
+  return result_lib.Inverted(content if units else content | {"units": None}, pictures)
+
+
+def example(modality, row):
+  text = modality == "spatial_text"
+  return examples.Example(modality, "beach", "",
+                          "a text" if text else np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_result_comes_back_as_it_was_written(tmp_path):
+  result = made()
+  result_lib.write(tmp_path, result)
+  again = result_lib.read(tmp_path)
+  assert again.content == result.content
+  assert {name: value.tolist() for name, value in again.pictures.items()} == {
+    name: value.tolist() for name, value in result.pictures.items()}
+  assert not list(tmp_path.glob("*.tmp*"))
+
+
+def test_where_nothing_was_inverted_it_says_what_to_run(tmp_path):
+  with pytest.raises(FileNotFoundError, match="holds no inversion; run launch.invert on the run"):
+    result_lib.read(tmp_path)
+  assert result_lib.folders(tmp_path) == []
+
+
+def test_the_table_has_percent_for_shares_and_a_dash_for_what_is_not_defined():
+  text = result_lib.to_text(made().content)
+  lines = [line.split() for line in text.splitlines()]
+  assert ["NAT", "1,200", "0.100", "0.200", "0.300", "0.500", "0.750", "0.250", "12.5", "50.0",
+          "25.0", "37.5", "50.0", "100.0"] in lines
+  assert ["SPT", "1,200", "-", "-", "-"] == next(line for line in lines if line[:1] == ["SPT"])[:5]
+  assert "1,234 parameters, 600 steps" in text and "best of 900 training pictures" in " ".join(
+    text.split())
+  assert max(map(len, text.splitlines())) <= result_lib.WIDTH
+
+
+def test_the_csv_has_a_line_for_each_number():
+  rows = list(csv.DictReader(result_lib.to_csv(made().content).splitlines()))
+  assert len(rows) == 12 + 9
+  assert rows[0] == {"method": "c", "seed": "3", "layer": "fc7", "modality": "natural",
+                     "examples": "1200", "measure": "error", "column": "inverted", "value": "0.1"}
+
+
+def words(figure):
+  return [text.get_text() for axis in figure.axes for text in axis.texts]
+
+
+def test_the_sheet_names_modalities_categories_ways_and_answers():
+  with figures.style():
+    found = words(sheet.modalities(made(), example))
+  assert {"natural", "spatial\ntext", "beach", "ski slope", "example", "inverted",
+          "nearest picture", "0.50 ski slope"} <= set(found)
+  assert any("Seed 3, validation split." in text for text in found) or "Seed 3" in " ".join(found)
+
+
+def test_a_wrong_answer_stands_out():
+  with figures.style():
+    figure = sheet.modalities(made(), example)
+  colours = {text.get_color() for axis in figure.axes for text in axis.texts
+             if text.get_text() == "0.50 ski slope"}
+  assert len(colours) == 2  # right for one category, wrong for the other
+
+
+def test_the_sheet_of_units_has_a_picture_of_each_unit_through_each_tower():
+  with figures.style():
+    figure = sheet.units(made(), example)
+  assert {"unit 4", "unit 7", "through the tower of\nnatural"} <= set(words(figure))
+  assert sum(len(axis.images) for axis in figure.axes) == 4
