@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from cmx import budget
-from cmx import cost
-from cmx import experiment
 from cmx import fields
 from cmx import methods
+from cmx.experiment import budget
+from cmx.experiment import cost
+from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
 
@@ -38,7 +38,7 @@ JSON = flags.DEFINE_string("json", "", "File that all numbers are written to.")
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  config, rows = common.CONFIG.value, [experiment.REFERENCE, *ROWS.value]
+  config, rows = common.CONFIG.value, [reproduce.REFERENCE, *ROWS.value]
   for name in rows:
     methods.named(name)
   modalities, classes, assumed = cost.modalities_of(config)

@@ -11,8 +11,8 @@ from absl import flags
 from absl import logging
 
 from cmx import methods
-from cmx import mixtures
 from cmx.data import opening
+from cmx.experiment import mixtures
 from cmx.mixture import store
 from cmx.runtime import progress
 from cmx.training import checkpoint

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import ladder
 from cmx.data import opening
+from cmx.experiment import choose_k
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common
@@ -32,9 +32,9 @@ def main(argv: Sequence[str]) -> None:
   if wrong := [word for word in COMPONENTS.value if not word.strip().isdigit()]:
     raise ValueError(f"--components has {wrong[0]!r}; expected whole numbers, e.g. 1,4,16")
   run = checkpoint.load_run(folder)
-  rungs = ladder.climb(common.CONFIG.value, run, opening.open_data(run.config), folder,
-                       [int(word) for word in COMPONENTS.value])
-  print(ladder.write(folder, rungs))
+  rungs = choose_k.climb(common.CONFIG.value, run, opening.open_data(run.config), folder,
+                         [int(word) for word in COMPONENTS.value])
+  print(choose_k.write(folder, rungs))
   logging.info("%d mixtures in %s. Written: %s/ladder/ladder.{txt,csv,json,png,pdf}", len(rungs),
                progress.duration(time.monotonic() - started), folder)
 

@@ -14,8 +14,8 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import experiment
 from cmx import methods
+from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
 
@@ -33,8 +33,8 @@ def main(argv: Sequence[str]) -> None:
   started = time.monotonic()
   config = common.CONFIG.value
   data.prepare(config.data)
-  text = experiment.reproduce(config, pathlib.Path(WORKDIR.value), ROWS.value, SEEDS.value,
-                              PAPER.value)
+  text = reproduce.reproduce(config, pathlib.Path(WORKDIR.value), ROWS.value, SEEDS.value,
+                             PAPER.value)
   print(text)
   logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}", len(ROWS.value),
                SEEDS.value, progress.duration(time.monotonic() - started), WORKDIR.value)

@@ -16,8 +16,8 @@ from absl import logging
 
 from cmx import data
 from cmx import methods
-from cmx import points as points_lib
-from cmx import sweep
+from cmx.experiment import sweep
+from cmx.experiment import sweep_points
 from cmx.runtime import progress
 from launch import common
 
@@ -42,8 +42,8 @@ def main(argv: Sequence[str]) -> None:
   data.prepare(config.data)
   workdir.mkdir(parents=True, exist_ok=True)
   points = sweep.run(config, workdir, ROWS.value, SEEDS.value, ladders)
-  print(points_lib.write(workdir, points))
-  points_lib.plot(points, workdir, MEASURES.value, AGAINST.value)
+  print(sweep_points.write(workdir, points))
+  sweep_points.plot(points, workdir, MEASURES.value, AGAINST.value)
   logging.info("%d runs in %s. Written: %s/sweep.{txt,csv,json,png,pdf}", len(points),
                progress.duration(time.monotonic() - started), workdir)
 

@@ -14,9 +14,9 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import experiment
 from cmx import methods
 from cmx.data import opening
+from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
 
@@ -29,11 +29,11 @@ def main(argv: Sequence[str]) -> None:
   del argv
   started, config, workdir = time.monotonic(), common.CONFIG.value, pathlib.Path(WORKDIR.value)
   method = methods.named(config.method)
-  beside = workdir.parent / experiment.REFERENCE
+  beside = workdir.parent / reproduce.REFERENCE
   reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else beside
   data.prepare(config.data)
   dataset = opening.open_data(config)
-  run = experiment.train_row(config, dataset, workdir, workdir if method.reference else reference)
+  run = reproduce.train_row(config, dataset, workdir, workdir if method.reference else reference)
   logging.info("%s, %d steps in %s. Written: %s/checkpoints", method.name, run.step,
                progress.duration(time.monotonic() - started), workdir)
 

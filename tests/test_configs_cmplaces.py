@@ -6,14 +6,14 @@ import jax
 import made_archives
 import pytest
 
-from cmx import experiment
 from cmx import fields
 from cmx import methods
 from cmx import modalities
-from cmx import preflight
 from cmx.data import check
 from cmx.data.sets import _build
 from cmx.data.sets.cmplaces import categories
+from cmx.experiment import preflight
+from cmx.experiment import reproduce
 from cmx.network import model
 from cmx.training import checkpoint
 from configs import cmplaces
@@ -73,7 +73,7 @@ def test_from_archives_and_word_vectors_to_the_table_of_205_categories(tmp_path)
   report = check.check(config.data)
   assert not report.problems and len(report.classes) == 205
   assert report.counts["clipart"]["train"]["bakery_shop"] == 2
-  text = experiment.reproduce(config, tmp_path / "runs", ["b_gmm"])
+  text = reproduce.reproduce(config, tmp_path / "runs", ["b_gmm"])
   assert "B: StatReg (GMM)" in text
   folder = tmp_path / "runs" / "seed_0" / "b_gmm"
   result = json.loads((folder / "result.json").read_text())

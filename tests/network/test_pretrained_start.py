@@ -12,11 +12,11 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import experiment
 from cmx import methods
 from cmx import modalities
-from cmx import preflight
 from cmx.data import opening
+from cmx.experiment import preflight
+from cmx.experiment import reproduce
 from cmx.network import model
 from cmx.network.pretrained import start
 import tiny
@@ -229,14 +229,14 @@ def test_without_steps_the_weights_are_the_reference_network(tmp_path):
   workdir = tmp_path / "reference"
   (tmp_path / "classes.txt").write_text("\n".join(dataset.classes[::-1]))
   with pytest.raises(ValueError, match="classes.txt:1: label 0 of the weights is"):
-    experiment.train_row(config, dataset, workdir, workdir)
+    reproduce.train_row(config, dataset, workdir, workdir)
   assert not workdir.exists()  # so that the mistake can be mended and the command run again
   (tmp_path / "classes.txt").write_text("\n".join(dataset.classes))
-  run = experiment.train_row(config, dataset, workdir, workdir)
+  run = reproduce.train_row(config, dataset, workdir, workdir)
   np.testing.assert_array_equal(run.params["fc7"]["shared"]["kernel"],
                                 np.float32(weights["fc7"][0].T))
   (tmp_path / "places.npz").unlink()  # what is on disk is the run, weights and all
-  again = experiment.train_row(config, dataset, workdir, workdir)
+  again = reproduce.train_row(config, dataset, workdir, workdir)
   jax.tree.map(np.testing.assert_array_equal, again.params, run.params)
   assert again.step == 0 and again.classes == dataset.classes
 

@@ -15,8 +15,8 @@ import pytest
 
 import made_archives
 from cmx import data
-from cmx import experiment
 from cmx import fields as fields_lib
+from cmx.experiment import reproduce
 from cmx.runtime import hosts
 from cmx.training import checkpoint
 from configs import cmplaces_smoke
@@ -74,7 +74,7 @@ def alone(folder):
   """The experiment by one process."""
   config = fields_lib.replace(cmplaces_smoke.get_config(), fields(folder, "alone"))
   data.prepare(config.data)
-  experiment.reproduce(config, folder / "alone" / "runs", ROWS)
+  reproduce.reproduce(config, folder / "alone" / "runs", ROWS)
   return folder / "alone"
 
 

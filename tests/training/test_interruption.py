@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from cmx import experiment
+from cmx.experiment import reproduce
 from cmx.training import checkpoint
 import tiny
 
@@ -66,7 +66,7 @@ def whole(tmp_path_factory):
   """The folder of a run that nothing has interrupted, its data and its reference network."""
   folder = tmp_path_factory.mktemp("experiment")
   dataset = tiny.dataset(folder / "data", **tiny.TWO)
-  experiment.train_row(settings(folder), dataset, folder / "whole", folder / "reference")
+  reproduce.train_row(settings(folder), dataset, folder / "whole", folder / "reference")
   return folder
 
 
@@ -79,8 +79,8 @@ def test_a_killed_and_stopped_run_ends_in_the_same_bits(whole, tmp_path):
   assert status == 1 and 20 <= done < 32
   assert (f"told to stop (SIGTERM); step {done} of 32 is saved in {workdir}. Run the same command "
           "again to go on.") in said
-  experiment.train_row(settings(whole), tiny.dataset(whole / "data", **tiny.TWO), workdir,
-                       whole / "reference")
+  reproduce.train_row(settings(whole), tiny.dataset(whole / "data", **tiny.TWO), workdir,
+                      whole / "reference")
   assert digest(workdir) == digest(whole / "whole")
   ours, theirs = ([(line["step"], line["loss"]) for line in lines(run)]
                   for run in (workdir, whole / "whole"))

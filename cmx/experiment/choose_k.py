@@ -15,9 +15,9 @@ from typing import Any
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import mixtures
 from cmx.analysis import figures
 from cmx.evaluation import features
+from cmx.experiment import mixtures
 from cmx.files import writing
 from cmx.mixture import em
 from cmx.mixture import gmm

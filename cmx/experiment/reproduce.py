@@ -19,11 +19,11 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
-from cmx import mixtures as mixtures_lib
-from cmx import preflight
 from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import table_files
+from cmx.experiment import mixtures as mixtures_lib
+from cmx.experiment import preflight
 from cmx.mixture import gmm
 from cmx.runtime import hosts
 from cmx.training import checkpoint

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from cmx import config as config_lib
-from cmx import experiment
 from cmx import fields
-from cmx import points as points_lib
-from cmx import preflight
 from cmx.data import opening
 from cmx.evaluation import evaluate
+from cmx.experiment import preflight
+from cmx.experiment import reproduce
+from cmx.experiment import sweep_points
 
 _OWN_FLAGS = ("method", "rows", "seed")
 
@@ -55,7 +55,7 @@ def _typed(field: str, like: Any, word: str) -> Any:
 
 
 def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], seeds: int,
-        ladders: Sequence[tuple[str, Sequence[Any]]]) -> list[points_lib.Point]:
+        ladders: Sequence[tuple[str, Sequence[Any]]]) -> list[sweep_points.Point]:
   """Trains and evaluates every row at every value of every ladder; the rest as in `config`.
 
   Args:
@@ -82,7 +82,7 @@ def run(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str], s
         for row in rows:
           result = _result(fields.for_method(changed, row), workdir)
           points.append({"field": field, "value": _plain(value), "method": row, "seed": seed,
-                         **points_lib.measures(result)})
+                         **sweep_points.measures(result)})
   return points
 
 
@@ -99,8 +99,8 @@ def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
   if (folder / "result.json").exists():
     return json.loads((folder / "result.json").read_text())
   dataset = opening.open_data(config)
-  reference = workdir / f"reference_{_hash(experiment.reference_config(config))}"
-  trained = experiment.train_row(config, dataset, folder, reference)
+  reference = workdir / f"reference_{_hash(reproduce.reference_config(config))}"
+  trained = reproduce.train_row(config, dataset, folder, reference)
   return evaluate.evaluate(trained, dataset, folder)
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from cmx import cost
+from cmx.experiment import cost
 from cmx.runtime import devices
 from cmx.runtime import progress
 

@@ -8,7 +8,7 @@ from cmx import data
 from cmx import fields
 from cmx import methods
 from cmx import modalities
-from cmx import preflight
+from cmx.experiment import preflight
 
 
 def config(**changes):

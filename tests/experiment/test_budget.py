@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cmx import budget
-from cmx import cost
+from cmx.experiment import budget
+from cmx.experiment import cost
 from cmx.runtime import devices
 
 GB = 10**9

@@ -3,9 +3,9 @@
 import pytest
 
 from cmx import config as config_lib
-from cmx import cost
 from cmx import fields as fields_lib
 from cmx.data.encoders import hashing
+from cmx.experiment import cost
 from cmx.training import step
 from configs import cmplaces
 

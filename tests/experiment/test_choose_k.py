@@ -9,11 +9,11 @@ from sklearn import mixture as sklearn_mixture
 
 import tiny
 from cmx import data
-from cmx import ladder
-from cmx import mixtures
 from cmx.analysis import figures
 from cmx.data import opening
 from cmx.evaluation import features
+from cmx.experiment import choose_k
+from cmx.experiment import mixtures
 from cmx.mixture import gmm
 import untrained
 
@@ -26,7 +26,7 @@ def climbed(tmp_path_factory):
   run = untrained.run(root, "reference")
   config = tiny.config(root, "c", mixture__iterations=3)
   dataset = opening.open_data(run.config)
-  return folder, config, run, dataset, ladder.climb(config, run, dataset, folder, [3, 1, 2])
+  return folder, config, run, dataset, choose_k.climb(config, run, dataset, folder, [3, 1, 2])
 
 
 def test_layers_stand_in_order_and_components_rise(climbed):
@@ -38,7 +38,7 @@ def test_layers_stand_in_order_and_components_rise(climbed):
 def test_a_gaussian_s_numbers_are_scikit_learn_s(climbed):
   folder, config, run, dataset, rungs = climbed
   train = features.extract(run, dataset, data.TRAIN, ["fc7"], folder / "train", batch=24)
-  held_out = features.load(folder / ladder.NAME / data.VALIDATION)["natural"]["fc7"]
+  held_out = features.load(folder / choose_k.NAME / data.VALIDATION)["natural"]["fc7"]
   kept = mixtures.kept(config, run, dataset, folder, "fc7", 1).fit.mixture
   model = sklearn_mixture.GaussianMixture(1, covariance_type="diag")
   model.weights_, model.means_, model.covariances_ = kept.weight, kept.mean, kept.variance
@@ -54,20 +54,20 @@ def test_a_gaussian_s_numbers_are_scikit_learn_s(climbed):
   (3, None, 2 + 12 + 12), (1, None, 2 + 12 + 4), (1, np.eye(4), 2 + 12 + 4 + 6)])
 def test_free_numbers_are_counted(rows, basis, expected):
   mixture = gmm.Mixture(np.ones(3) / 3, np.zeros((3, 4)), np.ones((rows, 4)), basis)
-  assert ladder.parameters(mixture) == expected
+  assert choose_k.parameters(mixture) == expected
 
 
 def test_rungs_that_are_there_are_read(climbed, monkeypatch):
   folder, config, run, dataset, rungs = climbed
-  monkeypatch.setattr(ladder.em, "fit", lambda *_, **__: pytest.fail("fits again"))
-  assert json.dumps(ladder.climb(config, run, dataset, folder, [1, 2, 3])) == json.dumps(rungs)
+  monkeypatch.setattr(choose_k.em, "fit", lambda *_, **__: pytest.fail("fits again"))
+  assert json.dumps(choose_k.climb(config, run, dataset, folder, [1, 2, 3])) == json.dumps(rungs)
 
 
 def test_table_and_plot_are_written_and_the_best_is_named(climbed, monkeypatch):
   folder, rungs = climbed[0], climbed[-1]
   drawn = []
   monkeypatch.setattr(figures, "write", lambda figure, *place: drawn.append((figure, *place)))
-  text = ladder.write(folder, rungs)
+  text = choose_k.write(folder, rungs)
   assert (folder / "ladder" / "ladder.txt").read_text() == text
   best = max(rungs[:3], key=lambda rung: rung["held_out"])["components"]
   assert f"fc6: best held out at K = {best}" in text
@@ -88,5 +88,5 @@ def test_table_and_plot_are_written_and_the_best_is_named(climbed, monkeypatch):
 def test_rungs_that_cannot_be_are_refused(climbed, components, message):
   folder, config, run, dataset, _ = climbed
   with pytest.raises(ValueError, match=message):
-    ladder.climb(config, run, dataset, folder, components)
+    choose_k.climb(config, run, dataset, folder, components)
   assert not list(folder.glob("mixtures/*_k49_*.npz"))

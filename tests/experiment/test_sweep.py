@@ -5,10 +5,10 @@ import json
 import pytest
 
 from cmx import config as config_lib
-from cmx import experiment
-from cmx import sweep
 from cmx.data import opening
 from cmx.evaluation import evaluate as evaluate_lib
+from cmx.experiment import reproduce
+from cmx.experiment import sweep
 
 CONFIG = config_lib.Config()
 RESULT = {"modalities": ["NAT", "LDR"], "text": [], "recognition": {"NAT": {"accuracy": 0.5}},
@@ -54,7 +54,7 @@ def trained(monkeypatch):
     return RESULT
 
   monkeypatch.setattr(opening, "open_data", lambda config: None)
-  monkeypatch.setattr(experiment, "train_row", train_row)
+  monkeypatch.setattr(reproduce, "train_row", train_row)
   monkeypatch.setattr(evaluate_lib, "evaluate", evaluate)
   return calls
 

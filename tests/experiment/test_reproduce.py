@@ -15,18 +15,18 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import experiment
 from cmx import fields
 from cmx import methods
 from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import features
 from cmx.evaluation import retrieval
+from cmx.experiment import reproduce
 from cmx.training import checkpoint
 from cmx.training import train
 import tiny
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 ROWS = ("bl_ind", "c")
 
 
@@ -45,7 +45,7 @@ def settings(root, **changes):
 def whole(root, tmp_path_factory):
   """The folder and the printed table of an experiment that nothing has interrupted."""
   folder = tmp_path_factory.mktemp("experiments") / "whole"
-  return folder, experiment.reproduce(settings(root), folder, ROWS)
+  return folder, reproduce.reproduce(settings(root), folder, ROWS)
 
 
 @pytest.fixture
@@ -98,14 +98,14 @@ def test_the_reference_network_knows_its_own_modality_alone(whole):
 def test_rows_start_from_the_same_reference(whole):
   configs = [checkpoint.load_run(whole[0] / "seed_0" / row).config
              for row in ("reference", *ROWS)]
-  assert configs[0] == experiment.reference_config(configs[1])
-  assert configs[0] == experiment.reference_config(configs[2])
+  assert configs[0] == reproduce.reference_config(configs[1])
+  assert configs[0] == reproduce.reference_config(configs[2])
 
 
 def test_running_it_again_trains_and_writes_nothing_but_the_table(whole, root, no_training):
   folder, text = whole
   before = files(folder / "seed_0")
-  assert experiment.reproduce(settings(root), folder, ROWS) == text
+  assert reproduce.reproduce(settings(root), folder, ROWS) == text
   assert files(folder / "seed_0") == before
 
 
@@ -113,9 +113,9 @@ def test_a_row_can_be_added_to_a_finished_experiment(whole, root, tmp_path, no_t
   folder = tmp_path / "more"
   shutil.copytree(whole[0], folder)
   shutil.rmtree(folder / "seed_0" / "c")
-  experiment.reproduce(settings(root), folder, ["bl_ind"])  # needs no other row
+  reproduce.reproduce(settings(root), folder, ["bl_ind"])  # needs no other row
   with pytest.raises(AssertionError, match="something is trained"):
-    experiment.reproduce(settings(root), folder, ROWS)
+    reproduce.reproduce(settings(root), folder, ROWS)
 
 
 def launch(root, folder):
@@ -135,7 +135,7 @@ def test_killed_and_started_again_it_gives_the_same_table_to_the_bit(whole, root
   process.communicate()
   assert process.returncode == -signal.SIGKILL and not (folder / "table.json").exists()
   finished = files(folder / "seed_0" / "bl_ind" / "checkpoints")
-  said = experiment.reproduce(settings(root), folder, ROWS)
+  said = reproduce.reproduce(settings(root), folder, ROWS)
   assert files(folder / "seed_0" / "bl_ind" / "checkpoints") == finished
   for name in ("table.json", "table.txt", "table.csv", "table.md", "recognition.csv"):
     assert (folder / name).read_bytes() == (whole[0] / name).read_bytes(), name
@@ -172,7 +172,7 @@ def test_what_a_row_changes_of_the_reference_is_refused_before_training(root, tm
   config = settings(root, rows={"c": {"network.trunk": 8}})
   with pytest.raises(ValueError, match=r"config.rows\['c'\] changes what the reference network "
                                        r"depends on.*\n  network.trunk: 8 \| 16"):
-    experiment.reproduce(config, tmp_path / "new", ROWS)
+    reproduce.reproduce(config, tmp_path / "new", ROWS)
   assert not (tmp_path / "new").exists()
 
 
@@ -185,7 +185,7 @@ def test_what_a_row_changes_of_the_reference_is_refused_before_training(root, tm
 def test_what_would_fail_later_is_refused_before_training(root, tmp_path, no_training, rows,
                                                           changes, words):
   with pytest.raises(ValueError, match=words):
-    experiment.reproduce(settings(root, **changes), tmp_path / "new", rows)
+    reproduce.reproduce(settings(root, **changes), tmp_path / "new", rows)
   assert not (tmp_path / "new").exists()
 
 
@@ -194,7 +194,7 @@ def test_a_folder_of_another_config_is_refused_before_any_row_is_trained(whole, 
   folder = tmp_path / "other"
   shutil.copytree(whole[0] / "seed_0" / "c", folder / "seed_1" / "c")  # trained last
   with pytest.raises(ValueError, match=r"holds a run of another config .*\n  seed: 1 \| 0"):
-    experiment.reproduce(settings(root), folder, ROWS, seeds=2)
+    reproduce.reproduce(settings(root), folder, ROWS, seeds=2)
   assert os.listdir(folder) == ["seed_1"]
 
 
@@ -203,8 +203,8 @@ def test_a_row_of_its_own_starts_no_work_before_its_folder_is_found_free(root, t
   (tmp_path / "c").mkdir()
   (tmp_path / "c" / "letter.txt").write_text("")
   with pytest.raises(ValueError, match="holds files but no run"):
-    experiment.train_row(settings(root), opening.open_data(settings(root)), tmp_path / "c",
-                         tmp_path / "reference")
+    reproduce.train_row(settings(root), opening.open_data(settings(root)), tmp_path / "c",
+                        tmp_path / "reference")
   assert not (tmp_path / "reference").exists()
 
 
@@ -213,15 +213,15 @@ def test_the_reference_does_not_depend_on_how_rows_are_trained():
   changed = fields.replace(config, {
     "method": "bl_ind", "optimizer.steps": 7, "alignment.weight": 1.0, "evaluation.layer": "fc6",
     "mixture.layers": ("fc7",), "mixture.components": 5})
-  assert experiment.reference_config(changed) == experiment.reference_config(config)
+  assert reproduce.reference_config(changed) == reproduce.reference_config(config)
   for field, value in (("seed", 1), ("network.trunk", 8), ("reference.steps", 7)):
     other = fields.replace(config, {field: value})
-    assert experiment.reference_config(other) != experiment.reference_config(config)
+    assert reproduce.reference_config(other) != reproduce.reference_config(config)
 
 
 def test_the_reference_has_fields_of_its_own():
   rows = {"reference": {"augment.shift": 0}, "c": {"optimizer.steps": 3}}
   config = config_lib.Config(rows=rows)
   for row in ("c", "bl_ind"):
-    reference = experiment.reference_config(fields.for_method(config, row))
+    reference = reproduce.reference_config(fields.for_method(config, row))
     assert (reference.method, reference.augment.shift, reference.rows) == ("reference", 0, {})

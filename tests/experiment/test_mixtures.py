@@ -9,9 +9,9 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields as fields_lib
 from cmx import methods
-from cmx import mixtures
 from cmx import modalities
 from cmx.evaluation import features
+from cmx.experiment import mixtures
 from cmx.mixture import gmm
 
 CLASSES = ("a", "b")
