@@ -12,7 +12,6 @@ from cmx import data as data_lib
 from cmx import fields
 from cmx import modalities
 from cmx.data import batches
-from cmx.data import encoders
 from cmx.data import splits
 from cmx.data.encoders import cache
 from cmx.data.encoders import word_files

@@ -1,6 +1,5 @@
 """Work directories and checkpoints: whose they are, what they say, and that a kill leaves one."""
 
-import json
 import os
 import pathlib
 import random

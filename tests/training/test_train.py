@@ -15,7 +15,6 @@ from cmx.data import batches
 from cmx.network import model
 from cmx.runtime import devices as devices_lib
 from cmx.training import checkpoint
-from cmx.training import loop
 from cmx.training import step as step_lib
 from cmx.training import train
 from cmx.training import workdir

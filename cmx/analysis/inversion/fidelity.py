@@ -5,7 +5,7 @@ modality whose features are nearest (a lookup), and where there is an original, 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
