@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
   found = []
   for folder in map(pathlib.Path, RUNS.value):
     run = checkpoint.load_run(folder)
-    found.append(evaluate.evaluate(run, opening.open_data(run.config), folder))
+    found.append(evaluate.evaluate(run, opening.open_data(run.config).encoded, folder))
   out = pathlib.Path(WORKDIR.value or RUNS.value[0])
   print(table_files.write(out, found, paper=PAPER.value))
   logging.info("%d runs. Written: %s/table.{txt,md,csv,json}", len(found), out)

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
     raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "
                      f"{', '.join(needing)}")
   run = checkpoint.load_run(folder)
-  found = mixtures.needed(config, run, opening.open_data(config), folder)
+  found = mixtures.needed(config, run, opening.open_data(config).encoded, folder)
   for layer, fit in found.items():
     weight = fit.mixture.weight
     print(f"{layer}: {store.describe(fit)}; weights {weight.min():.2g} to {weight.max():.2g}")

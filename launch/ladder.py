@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
   if wrong := [word for word in COMPONENTS.value if not word.strip().isdigit()]:
     raise ValueError(f"--components has {wrong[0]!r}; expected whole numbers, e.g. 1,4,16")
   run = checkpoint.load_run(folder)
-  rungs = choose_k.climb(common.CONFIG.value, run, opening.open_data(run.config), folder,
+  rungs = choose_k.climb(common.CONFIG.value, run, opening.open_data(run.config).encoded, folder,
                          [int(word) for word in COMPONENTS.value])
   print(choose_k.write(folder, rungs))
   logging.info("%d mixtures in %s. Written: %s/ladder/ladder.{txt,csv,json,png,pdf}", len(rungs),

@@ -26,9 +26,9 @@ def main(argv: Sequence[str]) -> None:
   del argv
   started, config = time.monotonic(), common.CONFIG.value
   data.prepare(config.data)
+  raw, dataset = opening.open_data(config)
   if PICTURE.value and hosts.is_first():
-    contact_sheet.contact_sheet(data.load(config.data), pathlib.Path(PICTURE.value))
-  dataset = opening.open_data(config)
+    contact_sheet.contact_sheet(raw, pathlib.Path(PICTURE.value))
   for modality in dataset.modalities:
     counts = {split: len(sources[modality.name]) for split, sources in dataset.splits.items()}
     print(f"{modality.code}  {modality.name:14} {modality.kind:7} {str(modality.shape):14} "

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
   beside = workdir.parent / reproduce.REFERENCE
   reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else beside
   data.prepare(config.data)
-  dataset = opening.open_data(config)
+  dataset = opening.open_data(config).encoded
   run = reproduce.train_row(config, dataset, workdir, workdir if method.reference else reference)
   logging.info("%s, %d steps in %s. Written: %s/checkpoints", method.name, run.step,
                progress.duration(time.monotonic() - started), workdir)

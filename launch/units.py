@@ -18,7 +18,6 @@ from cmx import data
 from cmx.analysis.units import comparison
 from cmx.analysis.units import findings
 from cmx.analysis.units import study
-from cmx.data import opening
 from cmx.runtime import progress
 from launch import common
 
@@ -51,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
   options = findings.Options(SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value,
                              SHOW.value, PLACES.value, EXAMPLES.value, PERMUTATIONS.value,
                              SQUARES.value, LIMIT.value, SEED.value)
-  found = study.study_all(workdir, options, opening.open_data)
+  found = study.study_all(workdir, options)
   print(comparison.write(workdir, found))
   logging.info("Units of %d runs in %s. Written: %s/units.{txt,csv,json,png,pdf}", len(found),
                progress.duration(time.monotonic() - started), workdir)

@@ -50,7 +50,7 @@ def dataset(root: pathlib.Path, **changes) -> data.Dataset:
   """The data set of `config`, prepared and encoded."""
   settings = config(root, **changes)
   data.prepare(settings.data)
-  return opening.open_data(settings)
+  return opening.open_data(settings).encoded
 
 
 def mixtures(width: int = 16) -> dict[str, gmm.Mixture]:

@@ -17,7 +17,7 @@ from cmx.training import workdir
 def run(root: pathlib.Path, method: str = "c", seed: int = 0) -> checkpoint.Run:
   """A run on the data set that `tiny.dataset(root)` has prepared."""
   config = dataclasses.replace(tiny.config(root, method), seed=seed)
-  dataset, row = opening.open_data(config), methods.named(method)
+  dataset, row = opening.open_data(config).encoded, methods.named(method)
   rows = dataset.modalities[:1] if row.reference else dataset.modalities
   params = jax.jit(lambda key: model.init(key, rows, row, config.network,
                                           len(dataset.classes)))(jax.random.key(seed))

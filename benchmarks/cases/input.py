@@ -55,7 +55,7 @@ def _dataset() -> tuple[config_lib.Config, data.Dataset]:
   config = fields.replace(world.get_config(), {
     **_SMALL, "data.root": str(root), "method": "bl_shfinal"})
   data.prepare(config.data)
-  return config, opening.open_data(config)
+  return config, opening.open_data(config).encoded
 
 
 def _batches(steps: int) -> Callable[[], Any]:

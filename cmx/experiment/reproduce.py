@@ -106,7 +106,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       _check_row(fields.for_method(each, row), reference_config(each), folder / row)
   found, text = [], ""
   for each, folder in zip(seeded, folders):
-    dataset = opening.open_data(each)
+    dataset = opening.open_data(each).encoded
     for row in rows:
       preflight.check_data(fields.for_method(each, row), dataset)
     for number, row in enumerate((REFERENCE, *rows)):

@@ -98,7 +98,7 @@ def _result(config: config_lib.Config, workdir: pathlib.Path) -> dict[str, Any]:
   folder = workdir / f"{config.method}_{_hash(dataclasses.replace(config, rows={}))}"
   if (folder / "result.json").exists():
     return json.loads((folder / "result.json").read_text())
-  dataset = opening.open_data(config)
+  dataset = opening.open_data(config).encoded
   reference = workdir / f"reference_{_hash(reproduce.reference_config(config))}"
   trained = reproduce.train_row(config, dataset, folder, reference)
   return evaluate.evaluate(trained, dataset, folder)

@@ -54,7 +54,7 @@ def plan(run):
 def inverted(run, tmp_path_factory):
   """A run's work directory after evaluation and inversion, and the result of the latter."""
   folder = tmp_path_factory.mktemp("run")
-  features_lib.extract(run, opening.open_data(run.config), data.VALIDATION, ["fc7", "fc8"],
+  features_lib.extract(run, opening.open_data(run.config).encoded, data.VALIDATION, ["fc7", "fc8"],
                        folder / "features" / data.VALIDATION, batch=run.config.evaluation.batch)
   result, where = invert.invert(run, folder, SETTINGS)
   return folder, result, where

@@ -33,18 +33,18 @@ def run(tmp_path_factory):
 
 
 def opened(run):
-  return opening.open_data(run.config), data.load(run.config.data)
+  return opening.open_data(run.config)
 
 
 @pytest.fixture(scope="module")
 def found(run):
-  encoded, raw = opened(run)
+  raw, encoded = opened(run)
   subject, _ = subject_lib.subject(run, encoded, data.VALIDATION, OPTIONS.layers, (), None)
   return findings.find(subject, raw, OPTIONS)
 
 
 def looker_of(run, found):
-  _, raw = opened(run)
+  raw, _ = opened(run)
   sources, chosen = raw.splits[data.VALIDATION], found.subject.chosen
   labels = {name: np.asarray(sources[name].labels)[part] for name, part in chosen.items()}
   return looks_lib.Looker(found, examples.Examples(raw.classes, labels, {}, sources))
@@ -71,7 +71,7 @@ def test_without_scores_all_units_are_by_lot():
 
 
 def test_looks_are_the_top_examples_lit_where_the_map_is_above_the_threshold(run, found):
-  _, raw = opened(run)
+  raw, _ = opened(run)
   tally = found.tallies["pool5"]["natural"]
   unit = int(np.argmax(np.ptp(tally.maps, axis=(1, 2))))
   shown = looker_of(run, found)("pool5", unit, "because")
@@ -114,7 +114,7 @@ def test_objects_in_the_lit_region_are_named(run, found):
 
 def test_an_example_that_cannot_be_read_is_missing_and_the_rest_is_drawn(run, found, tmp_path):
   class Broken:
-    labels = opened(run)[1].splits[data.VALIDATION]["natural"].labels
+    labels = opened(run).raw.splits[data.VALIDATION]["natural"].labels
 
     def __len__(self):
       return len(self.labels)
@@ -122,7 +122,7 @@ def test_an_example_that_cannot_be_read_is_missing_and_the_rest_is_drawn(run, fo
     def __getitem__(self, index):
       raise OSError("no such file: picture.png")
 
-  encoded, raw = opened(run)
+  raw, encoded = opened(run)
   broken = raw._replace(splits={**raw.splits, data.VALIDATION: {
     **raw.splits[data.VALIDATION], "natural": Broken()}})
   subject, _ = subject_lib.subject(run, encoded, data.VALIDATION, ("pool5",), ("NAT", "LDR"), None)

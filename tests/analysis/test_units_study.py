@@ -38,12 +38,12 @@ def run(root):
 
 
 def opened(run):
-  return opening.open_data(run.config), data.load(run.config.data)
+  return opening.open_data(run.config)
 
 
 @pytest.fixture(scope="module")
 def found(run):
-  encoded, raw = opened(run)
+  raw, encoded = opened(run)
   subject, _ = subject_lib.subject(run, encoded, data.VALIDATION, OPTIONS.layers, (), None)
   return findings.find(subject, raw, OPTIONS)
 
@@ -57,7 +57,7 @@ def read_csv(path):
 @pytest.fixture(scope="module")
 def studied(run, tmp_path_factory):
   folder = tmp_path_factory.mktemp("studied")
-  return folder, study.study(run, *opened(run), folder, OPTIONS)
+  return folder, study.study(run, opened(run), folder, OPTIONS)
 
 
 def test_a_study_says_what_it_found_and_how(studied, run, found):
@@ -106,18 +106,18 @@ def test_pages_and_tiles_are_written_and_captions_stand_alone(studied, found):
 def test_the_same_run_gives_the_same_files_and_is_not_studied_twice(studied, run, tmp_path,
                                                                   monkeypatch):
   folder, result = studied
-  assert study.study(run, *opened(run), tmp_path, OPTIONS) == result
+  assert study.study(run, opened(run), tmp_path, OPTIONS) == result
   for path in sorted((folder / "units").rglob("*")):
     if path.is_file():
       assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path
   monkeypatch.setattr(findings, "find", None)  # would fail
-  assert study.study(run, *opened(run), folder, OPTIONS) == result
+  assert study.study(run, opened(run), folder, OPTIONS) == result
   with pytest.raises(TypeError):
-    study.study(run, *opened(run), folder, OPTIONS._replace(seed=1))
+    study.study(run, opened(run), folder, OPTIONS._replace(seed=1))
 
 
 def test_one_modality_has_top_examples_but_no_consistency(run, tmp_path):
-  result = study.study(run, *opened(run), tmp_path, OPTIONS._replace(modalities=("LDR",)))
+  result = study.study(run, opened(run), tmp_path, OPTIONS._replace(modalities=("LDR",)))
   assert result["layers"]["fc7"]["consistency"] is None
   assert result["layers"]["fc7"]["objects"]["shared"] is None
   assert {unit["why"] for unit in result["shown"]} == {looks.RANDOM}
@@ -138,7 +138,7 @@ def compared(root, tmp_path_factory):
 
 
 def test_an_experiment_is_studied_in_table_order_without_its_reference(compared):
-  found = study.study_all(compared, OPTIONS._replace(show=0), opening.open_data)
+  found = study.study_all(compared, OPTIONS._replace(show=0))
   assert [(result["method"], result["seed"]) for result in found] == [
     ("bl_ind", 0), ("c", 0), ("c", 1)]
   comparison.write(compared, found)
@@ -165,7 +165,7 @@ def test_only_the_first_seed_of_a_method_has_pages(compared, monkeypatch):
   monkeypatch.setattr(study, "study", lambda run, *args, draw: drawn.append(
     (run.config.method, run.config.seed, draw)) or {
       "problems": [], "name": "", "seed": run.config.seed})
-  study.study_all(compared, OPTIONS, opening.open_data)
+  study.study_all(compared, OPTIONS)
   assert drawn == [("bl_ind", 0, True), ("c", 0, True), ("c", 1, False)]
 
 
@@ -184,21 +184,23 @@ def test_nothing_to_compare_is_refused():
     comparison.aggregate([])
 
 
-def test_runs_that_cannot_be_studied_are_left_out_with_a_warning(compared, caplog):
+def test_runs_that_cannot_be_studied_are_left_out_with_a_warning(compared, monkeypatch):
   def failing(config):
     if config.method == "bl_ind":
       raise OSError("records are gone")
-    return opening.open_data(config)
+    return open_data(config)
 
-  found = study.study_all(compared, OPTIONS._replace(show=0, layers=("fc7",)), failing)
+  open_data = opening.open_data
+  monkeypatch.setattr(opening, "open_data", failing)
+  found = study.study_all(compared, OPTIONS._replace(show=0, layers=("fc7",)))
   assert {result["method"] for result in found} == {"c"}
   with pytest.raises(ValueError, match="no run could be looked at:\n  .*bl_ind: records are gone"):
-    study.study_all(compared / "seed_0" / "bl_ind", OPTIONS, failing)
+    study.study_all(compared / "seed_0" / "bl_ind", OPTIONS)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
   with pytest.raises(FileNotFoundError, match="no trained run in .*expected a work directory of"):
-    study.study_all(tmp_path, OPTIONS, opening.open_data)
+    study.study_all(tmp_path, OPTIONS)
 
 
 def test_the_command_prints_the_table_and_says_where_it_is(compared):

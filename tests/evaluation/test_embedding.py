@@ -25,7 +25,7 @@ def raw(run):
 
 
 def extracted(run, modality, folder):
-  return features.extract(run, opening.open_data(run.config), data.VALIDATION, ["fc7"], folder,
+  return features.extract(run, opening.open_data(run.config).encoded, data.VALIDATION, ["fc7"], folder,
                           batch=24)[modality]
 
 

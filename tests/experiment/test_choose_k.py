@@ -25,7 +25,7 @@ def climbed(tmp_path_factory):
   tiny.dataset(root)
   run = untrained.run(root, "reference")
   config = tiny.config(root, "c", mixture__iterations=3)
-  dataset = opening.open_data(run.config)
+  dataset = opening.open_data(run.config).encoded
   return folder, config, run, dataset, choose_k.climb(config, run, dataset, folder, [3, 1, 2])
 
 

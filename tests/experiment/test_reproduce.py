@@ -159,7 +159,7 @@ def test_chance_is_what_shuffled_labels_give(whole):
 def test_unseen_classes_have_a_table_of_their_own(whole, root, tmp_path):
   run = checkpoint.load_run(whole[0] / "seed_0" / "bl_ind")
   run = run._replace(config=fields.replace(run.config, {"data.unseen_classes": 5}))
-  dataset = opening.open_data(run.config)
+  dataset = opening.open_data(run.config).encoded
   unseen = evaluate.unseen(run.config, dataset)
   for source in dataset.splits[data.TRAIN].values():
     assert not set(source.labels) & set(unseen.tolist())
@@ -203,7 +203,7 @@ def test_a_row_of_its_own_starts_no_work_before_its_folder_is_found_free(root, t
   (tmp_path / "c").mkdir()
   (tmp_path / "c" / "letter.txt").write_text("")
   with pytest.raises(ValueError, match="holds files but no run"):
-    reproduce.train_row(settings(root), opening.open_data(settings(root)), tmp_path / "c",
+    reproduce.train_row(settings(root), opening.open_data(settings(root)).encoded, tmp_path / "c",
                         tmp_path / "reference")
   assert not (tmp_path / "reference").exists()
 

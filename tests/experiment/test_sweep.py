@@ -53,7 +53,7 @@ def trained(monkeypatch):
     (folder / "result.json").write_text(json.dumps(RESULT))
     return RESULT
 
-  monkeypatch.setattr(opening, "open_data", lambda config: None)
+  monkeypatch.setattr(opening, "open_data", lambda config: opening.Opened(None, None))
   monkeypatch.setattr(reproduce, "train_row", train_row)
   monkeypatch.setattr(evaluate_lib, "evaluate", evaluate)
   return calls

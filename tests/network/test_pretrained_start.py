@@ -225,7 +225,7 @@ def test_without_steps_the_weights_are_the_reference_network(tmp_path):
              "weights__classes": str(tmp_path / "classes.txt")}
   config = tiny.config(tmp_path, "reference", weights__file=write(tmp_path, weights), **changes)
   data.prepare(config.data)
-  dataset = opening.open_data(config)
+  dataset = opening.open_data(config).encoded
   workdir = tmp_path / "reference"
   (tmp_path / "classes.txt").write_text("\n".join(dataset.classes[::-1]))
   with pytest.raises(ValueError, match="classes.txt:1: label 0 of the weights is"):

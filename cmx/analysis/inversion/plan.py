@@ -14,7 +14,6 @@ from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx.analysis.inversion import generator
 from cmx.data import opening
-from cmx.data import splits
 from cmx.network import model
 from cmx.network import towers
 from cmx.training import checkpoint
@@ -71,7 +70,7 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
     FileNotFoundError: if the data set is not prepared.
   """
   config = run.config
-  reader, pictures = _reader(run), splits.visible(config, data.load(config.data))
+  reader, (pictures, dataset) = _reader(run), opening.open_data(config)
   reference = reader.modalities[0]
   row = next((m for m in pictures.modalities if m.name == reference.name), None)
   if row is None or row.kind != "pixels":
@@ -95,7 +94,7 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
   layout = generator.layout_of(settings)
   features = _with_places(reader, settings.layer, shapes[settings.layer])
   generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
-  return Plan(run, reader, settings, opening.open_data(config), pictures, layout, features, size)
+  return Plan(run, reader, settings, dataset, pictures, layout, features, size)
 
 
 def _reader(run: checkpoint.Run) -> checkpoint.Run:

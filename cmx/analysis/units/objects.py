@@ -109,7 +109,7 @@ class _Counts:
   """Points lit, of objects, and both, over many examples."""
 
   def __init__(self, units: int, objects: int):
-    self._both, self._lit = np.zeros((consistency, objects)), np.zeros(consistency)
+    self._both, self._lit = np.zeros((units, objects)), np.zeros(units)
     self._shown = np.zeros(objects)
 
   def add(self, lit: np.ndarray, shows: np.ndarray) -> None:

@@ -10,13 +10,12 @@ import io
 import json
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
 
-from cmx import config as config_lib
 from cmx import data
 from cmx import methods
 from cmx.analysis.units import findings as findings_lib
@@ -25,7 +24,7 @@ from cmx.analysis.units import shown as shown_lib
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import summary
 from cmx.analysis.units import tally as tally_lib
-from cmx.data import splits
+from cmx.data import opening
 from cmx.evaluation import examples as examples_lib
 from cmx.files import writing
 from cmx.runtime import progress
@@ -35,14 +34,12 @@ from cmx.training import workdir as workdir_lib
 FOLDER, RESULT, LINES = "units", "units.json", "units.csv"
 
 
-def study_all(workdir: pathlib.Path, options: findings_lib.Options,
-              open_data: Callable[[config_lib.Config], data.Dataset]) -> list[dict[str, Any]]:
+def study_all(workdir: pathlib.Path, options: findings_lib.Options) -> list[dict[str, Any]]:
   """Dissects a run, or all runs of an experiment but for their reference networks.
 
   Args:
     workdir: of the run or experiment.
     options: what is asked for; pages are drawn for the first seed of a method.
-    open_data: the data set of a config, encoded.
 
   Returns:
     Results of `study`, methods in table order. A run that cannot be dissected is left out, and the
@@ -56,10 +53,9 @@ def study_all(workdir: pathlib.Path, options: findings_lib.Options,
   found, failed = {}, []
   for i, (folder, run) in enumerate(runs):
     try:
-      encoded = open_data(run.config)
-      raw = splits.visible(run.config, data.load(run.config.data))
       draw = options.show > 0 and run.config.method not in {method for method, _ in found}
-      result = study(checkpoint.load_run(folder), encoded, raw, folder, options, draw=draw)
+      result = study(checkpoint.load_run(folder), opening.open_data(run.config), folder, options,
+                     draw=draw)
     except (OSError, ValueError) as error:
       failed.append(f"{folder}: {error}")
       logging.warning("%s is left out: %s", folder, error)
@@ -91,15 +87,14 @@ def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
                                           each[1].config.seed))
 
 
-def study(run: checkpoint.Run, encoded: data.Dataset, raw: data.Dataset, workdir: pathlib.Path,
+def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
           options: findings_lib.Options = findings_lib.Options(), *,
           draw: bool = True) -> dict[str, Any]:
   """Dissects a run; returns at once where that is done already, with the same options.
 
   Args:
     run: trained network.
-    encoded: the run's data set as its towers see it.
-    raw: the same as a person sees it.
+    dataset: of the run.
     workdir: of the run.
     options: what is asked for.
     draw: pages for some units; numbers alone without.
@@ -113,24 +108,24 @@ def study(run: checkpoint.Run, encoded: data.Dataset, raw: data.Dataset, workdir
     ValueError: if nothing that was asked for is there, or the data set is of other classes.
   """
   folder = workdir / FOLDER
-  asked = json.loads(json.dumps({"step": run.step, "content": encoded.fingerprint, "draw": draw,
+  asked = json.loads(json.dumps({"step": run.step, "content": dataset.encoded.fingerprint, "draw": draw,
                                  **options._asdict()}))
   if (folder / RESULT).exists():
     known = json.loads((folder / RESULT).read_text())
     if known["asked"] == asked:
       return known
-  subject, problems = subject_lib.subject(run, encoded, options.split, options.layers,
+  subject, problems = subject_lib.subject(run, dataset.encoded, options.split, options.layers,
                                           options.modalities, options.limit)
-  found = findings_lib.find(subject, raw, options)
+  found = findings_lib.find(subject, dataset.raw, options)
   temporary = workdir / f"{FOLDER}.incomplete"
   shutil.rmtree(temporary, ignore_errors=True)
   temporary.mkdir()
   writing.write_text(temporary / LINES, _csv(summary.lines(found)))
   problems += found.problems
-  shown = _shown(found, raw, temporary, problems) if draw else []
+  shown = _shown(found, dataset.raw, temporary, problems) if draw else []
   result = {
     "method": run.config.method, "name": methods.named(run.config.method).name,
-    "seed": run.config.seed, "data": encoded.name, "classes": len(run.classes),
+    "seed": run.config.seed, "data": dataset.encoded.name, "classes": len(run.classes),
     "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
     "layers": {layer: summary.layer(found, layer) for layer in subject.layers},
     "shown": shown, "problems": list(dict.fromkeys(problems))}
