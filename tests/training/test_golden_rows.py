@@ -1,0 +1,113 @@
+"""A golden step for every row: what three steps of a tiny run leave, kept as data.
+
+`python tests/training/test_golden_rows.py` writes `golden_rows.json` anew. A refactoring leaves it
+as it is; a commit that changes it says which arithmetic has changed, and why.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+
+import jax
+import numpy as np
+import pytest
+
+from cmx import config as config_lib
+from cmx import data
+from cmx import fields
+from cmx import methods
+from cmx import modalities
+from cmx.mixture import gmm
+from cmx.training import train
+
+GOLDEN = pathlib.Path(__file__).parent / "golden_rows.json"
+CLASSES = ("one", "two", "three")
+ROWS = (modalities.Modality("natural", "NAT", "vector", shape=(6,)),
+        modalities.Modality("drawing", "LDR", "vector", shape=(6,)),  # can share NAT's tower
+        modalities.Modality("description", "DSC", "vector", shape=(4,)))
+FIELDS = {"network.hidden": (5,), "network.pool5": 8, "network.trunk": 7, "network.dropout": 0.25,
+          "optimizer.steps": 3, "optimizer.batch": 8, "optimizer.warmup": 0,
+          "optimizer.tune_share": 0.34, "reference.steps": 3, "reference.batch": 8,
+          "alignment.weight": 0.3}
+# Platforms differ in the last bits of float32, and Adam turns a gradient near zero into a step of
+# the full rate: this share of a layer's size is more than that, and less than any change of terms.
+TOLERANCE = 1e-4
+
+
+class Vectors:
+  """Twelve points of a modality, each near the one of its class."""
+
+  def __init__(self, modality, seed):
+    self.labels = (np.arange(12) % len(CLASSES)).astype(np.int32)
+    noise = np.random.default_rng(seed).normal(0, 0.3, (12, modality.shape[0]))
+    self._x = (np.eye(len(CLASSES), modality.shape[0])[self.labels] + noise).astype(np.float32)
+
+  def __len__(self):
+    return len(self.labels)
+
+  def __getitem__(self, index):
+    return {"input": self._x[index], "label": int(self.labels[index]), "key": str(index)}
+
+
+def dataset():
+  part = {row.name: Vectors(row, seed) for seed, row in enumerate(ROWS)}
+  return data.Dataset("golden", CLASSES, ROWS, {data.TRAIN: part, data.VALIDATION: part}, "1")
+
+
+def mixtures():
+  rng = np.random.default_rng(0)
+  return {layer: gmm.Mixture(np.array([0.25, 0.75], np.float32), rng.random((2, 7), np.float32),
+                             1.0 + rng.random((2, 7), np.float32)) for layer in ("fc6", "fc7")}
+
+
+def trained(method, folder, reference=None):
+  config = fields.replace(config_lib.Config(), {**FIELDS, "method": method})
+  return train.train(config, dataset(), folder / method, reference, mixtures())
+
+
+def summary(run):
+  """{layer/owner: [sum under fixed random weights, sum of sizes]}: any change of an entry shows."""
+  rows = {}
+  for layer, owners in sorted(run.params.items()):
+    for owner, tree in sorted(owners.items()):
+      flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)]).astype(np.float64)
+      weights = np.random.default_rng(len(flat)).normal(size=len(flat))
+      rows[f"{layer}/{owner}"] = [float(flat @ weights), float(np.abs(flat).sum())]
+  return rows
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+  return trained("reference", tmp_path_factory.mktemp("reference"))
+
+
+def test_every_row_has_a_golden_step():
+  assert set(json.loads(GOLDEN.read_text())) == set(methods.METHODS)
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_three_steps_of_a_row_leave_the_parameters_that_they_left_before(method, reference,
+                                                                         tmp_path):
+  row = methods.METHODS[method]
+  found = summary(reference if row.reference else trained(method, tmp_path, reference))
+  expected = json.loads(GOLDEN.read_text())[method]
+  assert list(found) == list(expected)
+  for name, (value, size) in expected.items():
+    assert abs(found[name][0] - value) <= TOLERANCE * size, (
+      f"{name} has changed from {value} to {found[name][0]}, its size is {size}: the arithmetic of "
+      "a step has changed. If that is meant, write golden_rows.json anew and say so in the commit")
+
+
+def _write():
+  with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    first = trained("reference", folder)
+    runs = {key: first if row.reference else trained(key, folder, first)
+            for key, row in methods.METHODS.items()}
+  rows = [f"{json.dumps(key)}: {json.dumps(summary(run))}" for key, run in runs.items()]
+  GOLDEN.write_text("{" + ",\n".join(rows) + "}\n")
+
+
+if __name__ == "__main__":
+  sys.exit(_write())
