@@ -25,8 +25,8 @@ def raw(run):
 
 
 def extracted(run, modality, folder):
-  return features.extract(run, opening.open_data(run.config).encoded, data.VALIDATION, ["fc7"], folder,
-                          batch=24)[modality]
+  encoded = opening.open_data(run.config).encoded
+  return features.extract(run, encoded, data.VALIDATION, ["fc7"], folder, batch=24)[modality]
 
 
 def test_examples_of_the_data_set_land_where_their_features_are(run, raw, tmp_path):

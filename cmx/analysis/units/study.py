@@ -108,8 +108,8 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
     ValueError: if nothing that was asked for is there, or the data set is of other classes.
   """
   folder = workdir / FOLDER
-  asked = json.loads(json.dumps({"step": run.step, "content": dataset.encoded.fingerprint, "draw": draw,
-                                 **options._asdict()}))
+  asked = json.loads(json.dumps({"step": run.step, "content": dataset.encoded.fingerprint,
+                                 "draw": draw, **options._asdict()}))
   if (folder / RESULT).exists():
     known = json.loads((folder / RESULT).read_text())
     if known["asked"] == asked:
