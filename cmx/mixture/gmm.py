@@ -53,8 +53,11 @@ def log_prob(x: jax.Array, mixture: Mixture) -> jax.Array:
   return jax.nn.logsumexp(log_joint(x, mixture), axis=-1)
 
 
-def log_joint(x: jax.Array, mixture: Mixture) -> jax.Array:
+def log_joint(x: jax.Array, mixture: Mixture, log_weight: jax.Array | None = None) -> jax.Array:
   """log weight_k + log N(x; mean_k, variance_k) for every component: [..., D] -> [..., K].
+
+  `log_weight` [..., K] stands in for the mixture's own weights; a component at -inf is left out,
+  from values and from gradients, and one at least must not be.
 
   The square is expanded, (x - m)^2 / v = x^2 / v - 2 x m / v + m^2 / v, so that everything is a
   matrix product and no array [..., K, D] exists. That cancels where a component is narrow and far
@@ -76,14 +79,16 @@ def log_joint(x: jax.Array, mixture: Mixture) -> jax.Array:
   precision = 1.0 / variance
   bound = jnp.sqrt(_LARGEST / (jnp.maximum(precision.max(0), 1.0) * x.shape[-1]))
   x, mean = jnp.clip(x, -bound, bound), jnp.clip(mean, -bound, bound)
-  scale = jnp.log(weight) - 0.5 * jnp.log(2.0 * math.pi * variance).sum(-1)
+  log_weight = jnp.log(weight) if log_weight is None else log_weight
+  scale = log_weight - 0.5 * jnp.log(2.0 * math.pi * variance).sum(-1)
   square = (jnp.matmul(x * x, precision.T, precision=EXACT)
             - 2.0 * jnp.matmul(x, (mean * precision).T, precision=EXACT)
             + (mean * mean * precision).sum(-1))
   joint = scale - 0.5 * square
   best = joint.argmax(-1)
   precision = jnp.broadcast_to(precision, mean.shape)
-  exact = scale[best] - 0.5 * ((x - mean[best]) ** 2 * precision[best]).sum(-1)
+  scale = jnp.take_along_axis(jnp.broadcast_to(scale, joint.shape), best[..., None], -1)[..., 0]
+  exact = scale - 0.5 * ((x - mean[best]) ** 2 * precision[best]).sum(-1)
   return jnp.where(jnp.arange(len(weight)) == best[..., None], exact[..., None], joint)
 
 

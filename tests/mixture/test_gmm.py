@@ -76,6 +76,19 @@ def test_tied_variance_equals_the_same_one_for_every_component():
   np.testing.assert_allclose(gmm.log_prob(x, tied), gmm.log_prob(x, repeated), rtol=1e-6)
 
 
+def test_weights_of_an_example_s_own_take_the_place_of_the_mixture_s():
+  mixture, x = made(5, 20, variance=1e-4)
+  weight = np.random.default_rng(2).dirichlet(np.ones(5), len(x)).astype(np.float32)
+  weight[:, 1:] *= weight[:, 1:] > 0.2  # each example leaves some out
+  with np.errstate(divide="ignore"):
+    found = gmm.log_joint(x, mixture, np.log(weight))
+  for i, own in enumerate(weight):
+    kept = own > 0
+    part = gmm.Mixture(own[kept], mixture.mean[kept], mixture.variance[kept])
+    np.testing.assert_allclose(special.logsumexp(found[i]), slow(x[i:i + 1], part)[0][0], rtol=1e-5)
+    assert np.isneginf(found[i][~kept]).all()
+
+
 def test_a_basis_makes_it_a_full_gaussian():
   rng = np.random.default_rng(1)
   factor = rng.normal(size=(6, 6))
