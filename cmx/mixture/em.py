@@ -19,6 +19,8 @@ from cmx.mixture import seeding
 DIAGONAL, TIED, FULL = "diagonal", "tied", "full"
 COVARIANCES = (DIAGONAL, TIED, FULL)
 
+SMALLEST_VARIANCE = np.finfo(np.float32).tiny * 1e8  # whose inverse float32 still has room for
+
 _EMPTY = 1e-3  # examples: a component responsible for fewer is empty and is put somewhere else
 _BLOCK = 2**20  # numbers in a block of examples
 _PARTS = 8  # blocks at least, so that as many devices have work, of examples worth a dispatch
@@ -100,7 +102,7 @@ def fit(chunks: passes.Chunks, components: int, key: jax.Array, *, covariance: s
   """
   check(components, covariance, restarts)
   survey = seeding.survey(chunks, components, key, name)
-  floor = max(variance_floor * float(survey.variance.mean()), np.finfo(np.float32).tiny * 1e8)
+  floor = max(variance_floor * float(survey.variance.mean()), SMALLEST_VARIANCE)
   size = _block_size(survey, components)
   if covariance == FULL:
     return _fit_full(chunks, size, survey, floor)

@@ -1,7 +1,7 @@
 """Fits on disk: kept with the settings they were made by, and gone on with where they stopped.
 
-  <path>.npz         a fit
-  <path>.state.npz   where an unfinished one stands, after each iteration
+  <path>.npz         a fit, or other arrays
+  <path>.state.npz   where an unfinished fit stands, after each iteration
 """
 
 import json
@@ -61,6 +61,30 @@ def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
   logging.info("%s: %s, %s. Written: %s", what, describe(found.fit),
                progress.duration(found.seconds), path)
   return found
+
+
+def kept_arrays(path: pathlib.Path, settings: Settings,
+                make: Callable[[], Mapping[str, Any]]) -> dict[str, np.ndarray]:
+  """The arrays {name: [...]} of a file: read, or made and kept there.
+
+  Raises:
+    ValueError: if the file is damaged or of other settings.
+  """
+  with writing.held(path):
+    if not path.exists():
+      _write(path, settings, make())
+    return _read(path, settings)
+
+
+def kept_with_shares(path: pathlib.Path, settings: Settings,
+                     make: Callable[[], tuple[em.Fit, np.ndarray]]) -> tuple[em.Fit, np.ndarray]:
+  """A fit and how much of each class falls on each component [C, K]; see `kept_arrays`."""
+  def arrays():
+    fit, share = make()
+    return {**_packed(fit), "share": share}
+
+  found = kept_arrays(path, settings, arrays)
+  return _unpacked(found), found["share"]
 
 
 def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array, chunks: passes.Chunks,
