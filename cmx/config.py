@@ -149,14 +149,25 @@ class Mixture:
   restarts: int = 1  # starts of EM; the one with the best likelihood is kept
   variance_floor: float = 1e-3  # share of the layer's mean variance that no variance goes below
   examples: int = 20_000  # reference training examples the mixture is fitted on, at most
+  per_class: int = 1  # components of each class, where a row fits its mixture class by class
+  least_share: float = 0.02  # of a class on a component, for it to count; 1: its largest alone
   stored: bool = True  # their activations, on disk; False asks the network again in every pass
 
 
 @dataclasses.dataclass
 class Alignment:
-  """The term that a method adds to the cross entropy; which term is the method's row."""
+  """The terms that a method adds to the cross entropy; which, is the method's row."""
 
   weight: float = 0.03  # lambda of each layer, per nat and dimension
+  layers: tuple[str, ...] = ("fc7",)  # compared by terms without a mixture; with: mixture.layers
+  temperature: float = 1.0  # T of a mixture's responsibilities, nats; 1 is the paper's, D at most
+  contrast: float = 0.1  # temperature that cosines are divided by, of contrasts and prototypes
+  bias: float = -5.0  # b of the sigmoid contrast, added to cosines over their temperature
+  spread: float = 2.0  # s of centres with spread: the larger, the nearer a centre that pushes
+  bandwidths: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)  # of MMD, mean squared distances
+  projections: int = 64  # directions of the sliced Wasserstein distance, drawn in each step
+  memory: float = 0.99  # of moments, a step: what rows that normalise remember of them
+  discriminator: int = 256  # hidden units of the adversary that tells modalities apart
 
 
 @dataclasses.dataclass

@@ -15,12 +15,15 @@ COLUMNS, ROOM_LINES, ENTRY_LINES = 100, 300, 80
 
 # The house, from the street up: what a room imports stands above it in this list, and nothing else
 # does. A new file goes into the room whose story it tells; a new room needs a place here.
-ROOMS = ("config", "modalities", "runtime", "files", "fields", "mixture", "losses", "data",
+ROOMS = ("config", "modalities", "runtime", "files", "fields", "mixture", "losses", "alignment", "data",
          "methods", "network", "training", "evaluation", "analysis", "experiment", "report")
 
 # Files of pure functions: they read their arguments and nothing else.
 PURE_FILES = {
   "cmx/config.py", "cmx/fields.py", "cmx/modalities.py", "cmx/methods.py", "cmx/losses.py",
+  *(f"cmx/alignment/{name}.py" for name in (
+    "adversary", "centres", "classification", "contrast", "discrepancy", "given", "mixture",
+    "normalisation", "pool", "prototypes")),
   "cmx/mixture/gmm.py", "cmx/network/convolution.py", "cmx/network/model.py",
   "cmx/network/residual.py", "cmx/network/towers.py", "cmx/evaluation/paper.py",
   "cmx/evaluation/ranking.py", "cmx/evaluation/results.py", "cmx/evaluation/retrieval.py",
