@@ -158,7 +158,7 @@ class Mixture:
 class Alignment:
   """The terms that a method adds to the cross entropy; which, is the method's row."""
 
-  weight: float = 0.03  # lambda of each layer, per nat and dimension
+  weight: float = 1.0  # multiplies the weights that the row gives its terms (see cmx.methods)
   layers: tuple[str, ...] = ("fc7",)  # compared by terms without a mixture; with: mixture.layers
   temperature: float = 1.0  # T of a mixture's responsibilities, nats; 1 is the paper's, D at most
   contrast: float = 0.1  # temperature that cosines are divided by, of contrasts and prototypes

@@ -1,6 +1,6 @@
 """Methods: the rows of the table, as data.
 
-A row says what is shared, which layers are frozen in which phase, and which term is added to the
+A row says what is shared, which layers are frozen in which phase, and which terms are added to the
 cross entropy. Nothing else in the package knows a row by name.
 """
 
@@ -10,12 +10,50 @@ from typing import NamedTuple
 import jax
 
 from cmx import config as config_lib
-from cmx import losses
+from cmx.alignment import adversary
+from cmx.alignment import centres
+from cmx.alignment import contrast
+from cmx.alignment import discrepancy
+from cmx.alignment import mixture
+from cmx.alignment import prototypes
 
 FREE: tuple[str, ...] = ()  # a phase in which every layer is trained
 TUNE: tuple[str, ...] = ("fc6", "fc7", "fc8")  # modality tuning: the trunk is frozen
 
-CONFIGURED = 0  # components: as many as the config says
+# What a term needs of the reference network's activations.
+GAUSSIAN = "one Gaussian"
+MIXTURE = "a mixture of config.mixture.components"
+SHARES = "such a mixture, and how much of each class falls on each component"
+CLASSES = "components of each class, fitted class by class"
+
+BY_CLASS = (SHARES, CLASSES)  # kinds in which each class has components of its own
+
+# Codes of classes.
+NAMES = "vectors of the classes' names"
+RANDOM = "random orthogonal directions"
+
+
+class Term(NamedTuple):
+  """A term that a row adds to the cross entropy.
+
+  Attributes:
+    name: in metrics.
+    function: see `cmx.alignment` for its signature.
+    weight: lambda of each layer, multiplied by `config.alignment.weight`. The unit is the term's.
+    statistics: of the reference that it needs, one of the four above, "" for none. Such a term is
+      on the layers of `config.mixture`, all others on those of `config.alignment`.
+    couples: whether it compares examples: it is then given those of all devices.
+    codes: of classes that it needs, one of the two above, "" for none.
+    adversary: whether it trains a classifier of modalities.
+  """
+
+  name: str
+  function: Callable[..., jax.Array]
+  weight: float
+  statistics: str = ""
+  couples: bool = False
+  codes: str = ""
+  adversary: bool = False
 
 
 class Method(NamedTuple):
@@ -27,11 +65,11 @@ class Method(NamedTuple):
     trunk: the same for fc6, fc7 and fc8.
     private: layers of the trunk that every modality keeps for itself, whatever `trunk` says.
     phases: frozen layers of each phase in turn.
-    term: alignment term added to the loss, or None. Every term has the signature
-      term({modality: {layer: [B, D]}}, {modality: [B]}, mixtures, *, alignment, reference) -> [].
-    components: K of the mixtures that the term needs, `CONFIGURED`, or None where it needs none.
+    terms: added to the cross entropy; at most one that needs statistics.
+    normalised: whether fc6 and fc7 are normalised modality by modality before their ReLU.
     reference: whether this is the reference network: the reference modality alone, from nothing.
       Every other row starts from it.
+    tried: what has been done with it here, and how it did, in a line.
   """
 
   name: str
@@ -39,10 +77,38 @@ class Method(NamedTuple):
   trunk: str = "all"
   private: tuple[str, ...] = ()
   phases: tuple[tuple[str, ...], ...] = (FREE,)
-  term: Callable[..., jax.Array] | None = None
-  components: int | None = None
+  terms: tuple[Term, ...] = ()
+  normalised: bool = False
   reference: bool = False
+  tried: str = ""
 
+  @property
+  def statistics(self) -> str:
+    """What its terms need of the reference's activations; "" for nothing."""
+    return next((term.statistics for term in self.terms if term.statistics), "")
+
+  @property
+  def codes(self) -> str:
+    """Which codes of classes its terms need; "" for none."""
+    return next((term.codes for term in self.terms if term.codes), "")
+
+
+# Weights of the paper's terms were chosen on the rendered world (see configs/world.py), the others
+# in short trials; a study sweeps `alignment.weight`, which multiplies them all.
+_GAUSSIAN = Term("statistical", mixture.statistical_regularisation, 0.3, GAUSSIAN)
+_MIXTURE = Term("statistical", mixture.statistical_regularisation, 0.03, MIXTURE)
+_CLASS = Term("by_class", mixture.by_class, 1.0, CLASSES)
+_SHARES = Term("by_class", mixture.by_class, 0.3, SHARES)
+_MEANS = Term("class_means", mixture.class_means, 1.0, CLASSES)
+_SUPCON = Term("supervised_contrast", contrast.supervised_contrast, 5.0, couples=True)
+_SIGMOID = Term("sigmoid_contrast", contrast.sigmoid_contrast, 1.0, couples=True)
+_SPREAD = Term("centre_spread", centres.centre_spread, 1.0, couples=True)
+_WORDS = Term("prototypes", prototypes.cosine_head, 1.0, codes=NAMES)
+_CODES = Term("prototypes", prototypes.cosine_head, 1.0, codes=RANDOM)
+_MMD = Term("class_mmd", discrepancy.class_mmd, 1.0, couples=True)
+_CORAL = Term("coral", discrepancy.coral, 1.0, couples=True)
+_SLICED = Term("sliced_wasserstein", discrepancy.sliced_wasserstein, 1.0, couples=True)
+_ADVERSARY = Term("adversary", adversary.gradient_reversal, 0.1, adversary=True)
 
 METHODS = {
   "reference": Method("Reference network", reference=True),
@@ -51,20 +117,36 @@ METHODS = {
   "bl_shall": Method("BL-ShAll", tower="kind", trunk="kind"),
   "a_tune": Method("A: Tune", phases=(TUNE,)),
   "a_free": Method("A: Tune (Free)", phases=(TUNE, FREE)),
-  "b_gaussian": Method("B: StatReg (Gaussian)", trunk="own",
-                       term=losses.statistical_regularisation, components=1),
-  "b_gmm": Method("B: StatReg (GMM)", trunk="own",
-                  term=losses.statistical_regularisation, components=CONFIGURED),
-  "c": Method("C: Tune + StatReg (GMM)", phases=(TUNE, FREE),
-              term=losses.statistical_regularisation, components=CONFIGURED),
+  "b_gaussian": Method("B: StatReg (Gaussian)", trunk="own", terms=(_GAUSSIAN,)),
+  "b_gmm": Method("B: StatReg (GMM)", trunk="own", terms=(_MIXTURE,)),
+  "c": Method("C: Tune + StatReg (GMM)", phases=(TUNE, FREE), terms=(_MIXTURE,)),
   # The other reading of B, with the trunk shared: the paper does not say which one it trained.
-  "b_gaussian_shared": Method("B: StatReg (Gaussian), shared",
-                              term=losses.statistical_regularisation, components=1),
-  "b_gmm_shared": Method("B: StatReg (GMM), shared",
-                         term=losses.statistical_regularisation, components=CONFIGURED),
+  "b_gaussian_shared": Method("B: StatReg (Gaussian), shared", terms=(_GAUSSIAN,)),
+  "b_gmm_shared": Method("B: StatReg (GMM), shared", terms=(_MIXTURE,)),
   # How much of the trunk is shared: from fc7 on, and the classifier alone.
   "bl_shfc7": Method("BL-ShFinal, from fc7", private=("fc6",)),
   "bl_shfc8": Method("BL-ShFinal, fc8 alone", private=("fc6", "fc7")),
+  # Components by class: with trunks of their own, shared, and tuned, then released.
+  "class_own": Method("StatReg by class", trunk="own", terms=(_CLASS,)),
+  "class_shared": Method("StatReg by class, shared", terms=(_CLASS,)),
+  "class_tune": Method("Tune + StatReg by class", phases=(TUNE, FREE), terms=(_CLASS,)),
+  "class_gmm": Method("StatReg by class (one GMM)", trunk="own", terms=(_SHARES,)),
+  "class_mean": Method("Class means, no density", trunk="own", terms=(_MEANS,)),
+  # Rivals.
+  "supcon": Method("SupCon", trunk="own", terms=(_SUPCON,)),
+  "supcon_shared": Method("SupCon, shared", terms=(_SUPCON,)),
+  "sigmoid": Method("Sigmoid contrast, shared", terms=(_SIGMOID,)),
+  "centres": Method("Centres with spread", trunk="own", terms=(_SPREAD,)),
+  "centres_shared": Method("Centres with spread, shared", terms=(_SPREAD,)),
+  "proto_names": Method("Prototypes (reads names)", trunk="own", terms=(_WORDS,)),
+  "proto_codes": Method("Prototypes at random", trunk="own", terms=(_CODES,)),
+  "mmd": Method("MMD by class, shared", terms=(_MMD,)),
+  "deep_coral": Method("CORAL, shared", terms=(_CORAL,)),
+  "sliced": Method("Sliced Wasserstein, shared", terms=(_SLICED,)),
+  "dann": Method("DANN, shared", terms=(_ADVERSARY,)),
+  "dsbn": Method("Own normalisation, shared", normalised=True),
+  "union": Method("Tune + SupCon + StatReg by class", phases=(TUNE, FREE),
+                  terms=(_SUPCON, _CLASS)),
 }
 
 PAPER = ("bl_ind", "bl_shfinal", "bl_shall", "a_tune", "a_free", "b_gaussian", "b_gmm", "c")
@@ -82,6 +164,6 @@ def named(key: str) -> Method:
 
 
 def components_of(config: config_lib.Config) -> int | None:
-  """K of the mixtures that the config's method needs, or None."""
-  components = named(config.method).components
-  return config.mixture.components if components == CONFIGURED else components
+  """K of the mixtures of all classes that the config's method needs; None where it needs none."""
+  known = {GAUSSIAN: 1, MIXTURE: config.mixture.components, SHARES: config.mixture.components}
+  return known.get(named(config.method).statistics)

@@ -56,7 +56,7 @@ def get_config() -> config_lib.Config:
     tune_share=0.5)
   config.mixture = config_lib.Mixture(  # that there are mixtures is the paper's, all else is open
     layers=("fc6", "fc7"), components=100, examples=100_000)
-  config.alignment.weight = 0.03  # open; best for the mixture rows on the rendered world
+  config.alignment.weight = 1.0  # of what the rows carry: open, tuned on the rendered world
   config.evaluation.layers = ("fc6", "fc7")  # pool5 of 28,700 examples would take a gigabyte
   config.log = config_lib.Log(metrics_steps=100, checkpoint_seconds=600)
   return config

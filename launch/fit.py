@@ -25,13 +25,13 @@ REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference netw
 def main(argv: Sequence[str]) -> None:
   del argv
   started, config, folder = time.monotonic(), common.CONFIG.value, pathlib.Path(REFERENCE.value)
-  if methods.named(config.method).components is None:
-    needing = [key for key, row in methods.METHODS.items() if row.components is not None]
+  if not methods.named(config.method).statistics:
+    needing = [key for key, row in methods.METHODS.items() if row.statistics]
     raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "
                      f"{', '.join(needing)}")
   run = checkpoint.load_run(folder)
   found = mixtures.needed(config, run, opening.open_data(config).encoded, folder)
-  for layer, fit in found.items():
+  for layer, (fit, _) in found.items():
     weight = fit.mixture.weight
     print(f"{layer}: {store.describe(fit)}; weights {weight.min():.2g} to {weight.max():.2g}")
   logging.info("%d mixtures in %s. Written: %s/mixtures", len(found),

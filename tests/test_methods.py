@@ -4,7 +4,6 @@ import inspect
 
 import pytest
 
-from cmx import losses
 from cmx import methods
 from cmx import modalities
 from cmx.evaluation import paper
@@ -45,26 +44,46 @@ def test_the_table_above_has_every_row_of_the_paper():
 
 def test_modality_tuning_freezes_the_trunk_and_nothing_else_freezes():
   trunk, free = ("fc6", "fc7", "fc8"), ()
-  tuned = {"a_tune": (trunk,), "a_free": (trunk, free), "c": (trunk, free)}
+  tuned = {"a_tune": (trunk,), "a_free": (trunk, free), "c": (trunk, free),
+           "class_tune": (trunk, free), "union": (trunk, free)}
   assert {row: methods.named(row).phases for row in methods.METHODS} == {
     row: tuned.get(row, (free,)) for row in methods.METHODS}
 
 
-def test_the_gaussian_has_one_component_and_the_mixture_as_many_as_configured():
-  regularised = {"b_gaussian": 1, "b_gaussian_shared": 1, "b_gmm": methods.CONFIGURED,
-                 "b_gmm_shared": methods.CONFIGURED, "c": methods.CONFIGURED}
-  assert {row: method.components for row, method in methods.METHODS.items()
-          if method.term is not None} == regularised
-  assert all(method.components is None for method in methods.METHODS.values()
-             if method.term is None)
+def test_rows_need_of_the_reference_what_the_table_says():
+  needed = {"b_gaussian": methods.GAUSSIAN, "b_gaussian_shared": methods.GAUSSIAN,
+            "b_gmm": methods.MIXTURE, "b_gmm_shared": methods.MIXTURE, "c": methods.MIXTURE,
+            "class_own": methods.CLASSES, "class_shared": methods.CLASSES,
+            "class_tune": methods.CLASSES, "class_gmm": methods.SHARES,
+            "class_mean": methods.CLASSES, "union": methods.CLASSES}
+  assert {row: method.statistics for row, method in methods.METHODS.items()
+          if method.statistics} == needed
+
+
+def test_rows_that_read_the_names_of_classes_say_so():
+  readers = [method.name for method in methods.METHODS.values() if method.codes == methods.NAMES]
+  assert readers == ["Prototypes (reads names)"]
+  assert not any("names" in method.name for method in methods.METHODS.values()
+                 if method.codes != methods.NAMES)
 
 
 def test_every_term_has_the_signature_that_the_step_calls():
-  expected = list(inspect.signature(losses.statistical_regularisation).parameters)
-  assert expected == ["activations", "labels", "mixtures", "alignment", "reference"]
+  found = [term for method in methods.METHODS.values() for term in method.terms]
+  assert found and all(list(inspect.signature(term.function).parameters) == [
+    "x", "labels", "given", "alignment"] for term in found)
+
+
+def test_terms_of_a_row_can_be_told_apart_and_share_what_they_need():
   for method in methods.METHODS.values():
-    if method.term is not None:
-      assert list(inspect.signature(method.term).parameters) == expected
+    for names in ([term.name for term in method.terms],
+                  [term.statistics for term in method.terms if term.statistics],
+                  [term.codes for term in method.terms if term.codes]):
+      assert len(set(names)) == len(names)
+    assert all(term.weight > 0 for term in method.terms)
+
+
+def test_what_was_tried_is_said_of_every_row():
+  assert all(method.tried for method in methods.METHODS.values())
 
 
 def test_one_row_is_the_reference_and_it_is_no_row_of_the_paper():

@@ -10,6 +10,8 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
+from cmx.alignment import given
+from cmx.alignment import prototypes
 from cmx.data import opening
 from cmx.mixture import gmm
 from cmx.network import model
@@ -53,11 +55,17 @@ def dataset(root: pathlib.Path, **changes) -> data.Dataset:
   return opening.open_data(settings).encoded
 
 
-def mixtures(width: int = 16) -> dict[str, gmm.Mixture]:
-  """Mixtures for fc6 and fc7 that no fitting is needed for."""
-  rng = np.random.default_rng(0)
-  return {layer: gmm.Mixture(np.array([0.25, 0.75], np.float32), rng.random((2, width), np.float32),
-                             1.0 + rng.random((2, width), np.float32)) for layer in ("fc6", "fc7")}
+def constants(width: int = 16, method: str = "c") -> given.Constants:
+  """Statistics for fc6 and fc7, and codes of classes, that no fitting is needed for."""
+  rng, row = np.random.default_rng(0), methods.named(method)
+  mixtures = {layer: gmm.Mixture(
+    np.array([0.25, 0.75], np.float32), rng.random((2, width), np.float32),
+    1.0 + rng.random((2, width), np.float32)) for layer in ("fc6", "fc7")}
+  share = np.eye(2, dtype=np.float32)[np.arange(CLASSES) % 2]
+  statistics = {layer: given.Statistics(mixture, share if row.statistics in methods.BY_CLASS
+                                        else None) for layer, mixture in mixtures.items()}
+  return given.Constants(statistics if row.statistics else {},
+                         prototypes.random_codes(CLASSES, width, 0) if row.codes else None)
 
 
 def untrained(rows: model.Modalities, method: str, classes: tuple[str, ...]) -> checkpoint.Run:

@@ -16,7 +16,9 @@ import jax.numpy as jnp
 from cmx import config as config_lib
 from cmx import data
 from cmx import methods as methods_lib
+from cmx.alignment import given
 from cmx.data import encoders
+from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.network import model
 from cmx.runtime import devices as devices_lib
@@ -139,57 +141,66 @@ def row(config: config_lib.Config, modalities: model.Modalities, classes: int, d
   modalities = modalities[:1] if method.reference else modalities
   devices_lib.check_batch(settings.batch, settings.accumulate, devices)
   key = jax.eval_shape(lambda: jax.random.key(0))
-  params = jax.eval_shape(
-    lambda key: model.init(key, modalities, method, config.network, classes), key)
+  params = jax.eval_shape(lambda key: step_lib.parameters(key, config, modalities, classes), key)
   batch = {m.name: {"input": jax.ShapeDtypeStruct(
     (settings.batch // devices, *m.shape), jnp.uint8 if len(m.shape) == 3 else jnp.float32),
     "label": jax.ShapeDtypeStruct((settings.batch // devices,), jnp.int32)} for m in modalities}
-  phases = tuple(_phase(config, method, modalities, params, batch, key, phase, compiled)
+  constants = _constants(config, classes)
+  phases = tuple(_phase(config, method, modalities, params, batch, constants, devices, phase,
+                        compiled)
                  for phase in step_lib.phases(method, settings) if phase.last > phase.first)
   return Row(config.method, method.name, _count(params), settings.batch * len(modalities),
              devices * _bytes(batch), phases)
 
 
 def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
-           params: model.Params, batch: Any, key: Any, phase: step_lib.Phase,
-           compiled: bool) -> Phase:
+           params: model.Params, batch: Any, constants: given.Constants, devices: int,
+           phase: step_lib.Phase, compiled: bool) -> Phase:
   settings = step_lib.settings_of(config)
   transform = step_lib.optimizer(settings, phase.last - phase.first, {})
-  trainable = {layer: tree for layer, tree in params.items() if layer not in phase.frozen}
-  frozen = {layer: tree for layer, tree in params.items() if layer in phase.frozen}
+  trainable, frozen = step_lib.divided(params, phase.frozen)
   optimizer = jax.eval_shape(transform.init, trainable)
   state = loop.State(jax.ShapeDtypeStruct((), jnp.int32), trainable, frozen, optimizer)
-  mixtures = _mixtures(config)
-  kept = _kept(config, method, modalities, trainable, frozen, mixtures, batch)
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  kept = _kept(config, method, modalities, trainable, frozen, constants, batch, devices)
   if settings.recompute:  # of one modality after the other, on top of what they start from
-    kept += max(_kept(_with(config, recompute=False), method, (m,), trainable, frozen, mixtures,
-                      {m.name: batch[m.name]}) for m in modalities)
+    kept += max(_kept(_with(config, recompute=False), method._replace(terms=()), (m,), trainable,
+                      frozen, constants, {m.name: batch[m.name]}, devices) for m in modalities)
   arguments = (state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch),
-               mixtures, key)
+               constants, key)
   step = step_lib.step_of_device(config, method, modalities, transform)
   uses = collections.Counter((layer, model.owner(layer, m, method)) for m in modalities
-                             for layer in trainable)
+                             for layer in trainable if layer in model.LAYERS)
   added = [trainable[layer][name] for (layer, name), count in uses.items() if count > 1]
   return Phase(
     phase.frozen, phase.last - phase.first, _count(trainable), _bytes(state),
-    _bytes((batch, mixtures)), kept, _bytes(trainable),
+    _bytes((batch, constants)), kept, _bytes(trainable),
     _bytes(added) + (_bytes(trainable) if settings.accumulate > 1 else 0),
     step_lib.flops(config, method, modalities, transform, *arguments),
     devices_lib.compiled_bytes(step, 1, *arguments, donate=(0,)) if compiled else None)
 
 
-def _mixtures(config: config_lib.Config) -> dict[str, gmm.Mixture]:
-  """Shapes of the mixtures that the config's method needs, diagonal."""
-  components, width = methods_lib.components_of(config), config.network.trunk
-  if components is None:
-    return {}
-  shapes = ((components,), (components, width), (components, width))
-  return {layer: gmm.Mixture(*(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes))
-          for layer in config.mixture.layers}
+def _constants(config: config_lib.Config, classes: int) -> given.Constants:
+  """Shapes of what the config's method is given, as if the reference showed every class."""
+  method, settings, width = methods_lib.named(config.method), config.mixture, config.network.trunk
+  kind = method.statistics
+  components = (settings.per_class * classes if kind == methods_lib.CLASSES
+                else methods_lib.components_of(config))
+  tied = kind == methods_lib.CLASSES or settings.covariance == em.TIED
+
+  def array(*shape):
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+  mixture = kind and gmm.Mixture(array(components), array(components, width),
+                                 array(1 if tied else components, width))
+  share = array(classes, components) if kind in methods_lib.BY_CLASS else None
+  return given.Constants(
+    {layer: given.Statistics(mixture, share) for layer in settings.layers} if kind else {},
+    array(classes, width) if method.codes else None)
 
 
 def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
-          trainable: Any, frozen: Any, mixtures: Any, batch: Any) -> int:
+          trainable: Any, frozen: Any, constants: Any, batch: Any, devices: int) -> int:
   """Bytes that the backward pass keeps of the forward pass, without the parameters themselves."""
   loss, parts = (step_lib.loss_of_device(config, method, modalities),
                  step_lib.settings_of(config).accumulate)
@@ -197,14 +208,17 @@ def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: mod
                        batch)
   size = jax.tree.leaves(batch)[0].shape[0]
 
-  def backward(trainable, frozen, mixtures, batch):
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), jnp.arange(size))
-    return jax.vjp(lambda trained: loss(trained, frozen, mixtures, batch, keys)[0], trainable)[1]
+  def backward(trainable, frozen, constants, batch):
+    key = jax.random.key(0)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(size))
+    return jax.vjp(lambda trained: loss(trained, {}, frozen, constants, batch, keys, key)[0],
+                   trainable)[1]
 
-  residuals = jax.tree.leaves(jax.eval_shape(backward, trainable, frozen, mixtures, batch))
-  given = jax.tree.leaves((trainable, frozen, mixtures))
-  same = {(x.shape, x.dtype) for x in given}  # the parameters themselves
-  copies = {x.shape for x in given if x.ndim > 1}  # in lower precision: once, whoever uses them
+  residuals = jax.tree.leaves(
+    devices_lib.shapes(backward, devices, trainable, frozen, constants, batch))
+  arguments = jax.tree.leaves((trainable, frozen, constants))
+  same = {(x.shape, x.dtype) for x in arguments}  # the parameters themselves
+  copies = {x.shape for x in arguments if x.ndim > 1}  # in lower precision: once, whoever uses them
   kept = [x for x in residuals if (x.shape, x.dtype) not in same]
   once = {(x.shape, x.dtype): x for x in kept if x.shape in copies}
   return _bytes([*once.values(), *(x for x in kept if x.shape not in copies)])

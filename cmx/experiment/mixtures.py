@@ -1,32 +1,56 @@
 """The mixtures of a reference network: what is fitted on which activations, and where it is kept.
 
-  <reference>/mixtures/<layer>_k<K>_<covariance>.npz   see `cmx.mixture.store`
+  <reference>/mixtures/<layer>_k<K>_<covariance>.npz          see `cmx.mixture.store`
+  <reference>/mixtures/<layer>_k<K>_<covariance>_shares.npz   of each class on each component
+  <reference>/mixtures/<layer>_k<K>_each_class.npz            fitted class by class, with shares
 """
 
 import json
 import pathlib
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
+from absl import logging
 import jax
+import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
 from cmx import methods
+from cmx.alignment import given
 from cmx.evaluation import features
+from cmx.mixture import classes
 from cmx.mixture import em
+from cmx.mixture import gmm
 from cmx.mixture import passes as passes_lib
 from cmx.mixture import store
 from cmx.runtime import devices
 from cmx.training import checkpoint
 
 
+class Needed(NamedTuple):
+  """A layer's fit, and what of it a term is given."""
+
+  fit: em.Fit
+  statistics: given.Statistics
+
+
+def check(config: config_lib.Config) -> None:
+  """Raises ValueError unless what says how the config's mixtures are fitted goes together."""
+  components, settings = methods.components_of(config), config.mixture
+  if components is not None:
+    em.check(components, settings.covariance, settings.restarts)
+  elif methods.named(config.method).statistics:
+    em.check(settings.per_class, em.TIED, settings.restarts)
+
+
 def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-           reference: pathlib.Path) -> dict[str, em.Fit]:
-  """The fits {layer: Fit} that the config's method needs: read, or made and kept.
+           reference: pathlib.Path) -> dict[str, Needed]:
+  """The statistics {layer: Needed} that the config's method needs: read, or made and kept.
 
   Args:
-    config: of the row; nothing is fitted where its method needs no mixtures.
+    config: of the row; nothing is fitted where its method needs no statistics.
     run: trained reference network.
     dataset: opened and encoded.
     reference: its work directory.
@@ -35,12 +59,76 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
     ValueError: if the settings do not go together, the activations cannot be fitted, or a file
       holds a fit of other settings.
   """
-  components, settings = methods.components_of(config), config.mixture
-  if components is None:
+  kind = methods.named(config.method).statistics
+  if not kind:
     return {}
-  em.check(components, settings.covariance, settings.restarts)
-  return {layer: kept(config, run, dataset, reference, layer, components).fit
-          for layer in settings.layers}
+  check(config)
+  found = {}
+  for layer in config.mixture.layers:
+    if kind == methods.CLASSES:
+      fit, share = _class_by_class(config, run, dataset, reference, layer)
+    else:
+      fit = kept(config, run, dataset, reference, layer, methods.components_of(config)).fit
+      share = (_shares(config, run, dataset, reference, layer, fit) if kind == methods.SHARES
+               else None)
+    if share is not None:
+      share = _owned(share, fit.mixture, config, dataset, layer)
+    found[layer] = Needed(fit, given.Statistics(fit.mixture, share))
+  return found
+
+
+def _class_by_class(config, run, dataset, reference, layer) -> tuple[em.Fit, np.ndarray]:
+  """The fit of a layer class by class, and how much of each class falls on each component."""
+  settings = config.mixture
+  path = reference / "mixtures" / f"{layer}_k{settings.per_class}_each_class.npz"
+  told = settings_of(config, run, dataset, settings.per_class) | {
+    "covariance": em.TIED, "classes": len(dataset.classes)}
+
+  def make():
+    chunks, names = source(config, run, dataset, reference, layer)()
+    x = np.concatenate(list(chunks()))
+    fit, share = classes.fit(
+      x, _labels(config, run, dataset), settings.per_class, layer_key(run, layer),
+      name=names, **{name: told[name] for name in (
+        "restarts", "iterations", "tolerance", "variance_floor")})
+    logging.info("mixture of %s, class by class: %s. Written: %s", layer, store.describe(fit), path)
+    return fit, np.pad(share, ((0, len(dataset.classes) - len(share)), (0, 0)))
+
+  return store.kept_with_shares(path, told, make)
+
+
+def _shares(config, run, dataset, reference, layer, fit: em.Fit) -> np.ndarray:
+  """How much of each class falls on each component of a fit [C, K], kept beside the fit."""
+  components, covariance = len(fit.mixture.weight), config.mixture.covariance
+  path = reference / "mixtures" / f"{layer}_k{components}_{covariance}_shares.npz"
+  told = settings_of(config, run, dataset, components) | {"classes": len(dataset.classes)}
+
+  def make():
+    chunks, _ = source(config, run, dataset, reference, layer)()
+    return {"share": classes.shares(chunks, _labels(config, run, dataset), fit.mixture,
+                                    len(dataset.classes))}
+
+  return store.kept_arrays(path, told, make)["share"]
+
+
+def _owned(share: np.ndarray, mixture: gmm.Mixture, config: config_lib.Config,
+           dataset: data.Dataset, layer: str) -> np.ndarray:
+  """P(component | class) [C, K]; says which classes fall back to all components."""
+  found, without = classes.owned(share, mixture.weight, config.mixture.least_share)
+  shown = {int(label) for source in dataset.splits[data.TRAIN].values()
+           for label in np.unique(source.labels)}
+  names = [dataset.classes[label] for label in without if label in shown]
+  if names:
+    logging.warning("mixture of %s: %d classes have no training example of %s, which has none of "
+                    "their components: their penalty is that of the whole mixture: %s", layer,
+                    len(names), dataset.modalities[0].name, ", ".join(names))
+  return found
+
+
+def _labels(config, run, dataset) -> np.ndarray:
+  """Labels [N] of the examples that `source` passes over, in its order."""
+  labels = np.asarray(dataset.splits[data.TRAIN][run.modalities[0].name].labels)
+  return labels[features.order(len(labels), config.mixture.examples)]
 
 
 def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,

@@ -1,6 +1,7 @@
 """Preflight: what would stop a run later is refused before anything is trained or written."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ from cmx import fields
 from cmx import methods
 from cmx.data import batches
 from cmx.evaluation import retrieval
-from cmx.mixture import em
+from cmx.experiment import codes
+from cmx.experiment import mixtures
 from cmx.network import model
 from cmx.network import towers
 from cmx.runtime import devices
+from cmx.training import terms
 
 
 class Limit(NamedTuple):
@@ -27,11 +30,13 @@ class Limit(NamedTuple):
 LIMITS = (
   Limit(lambda x: x >= 1, "1 or more", (
     "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
-    "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate")),
-  Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share")),
+    "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate", "per_class",
+    "temperature", "projections", "discriminator")),
+  Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share", "least_share")),
   Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
-    "holdout", "word_dropout", "vector_dropout", "dropout")),
-  Limit(lambda x: x > 0, "more than 0", ("clip",)),
+    "holdout", "word_dropout", "vector_dropout", "dropout", "memory")),
+  Limit(lambda x: x > 0, "more than 0", ("clip", "contrast", "spread", "bandwidths")),
+  Limit(lambda x: abs(x) < math.inf, "a finite number", ("bias",)),
   Limit(lambda x: x >= 0, "0 or more", ()),  # every other number
 )
 
@@ -60,8 +65,8 @@ def check(config: config_lib.Config) -> None:
   """Checks the config of one row, without its data.
 
   Raises:
-    ValueError: if a number is out of its limits, a batch does not split over the devices, or a
-      layer or a read-out is not known.
+    ValueError: if a number is out of its limits, a batch does not split over the devices, a layer
+      or a read-out is not known, or a term cannot be had with these settings.
   """
   for name, value in fields.flat(dataclasses.replace(config, rows={})).items():
     may_be_none = name == "inversion.optimisation.steps" or (
@@ -74,15 +79,37 @@ def check(config: config_lib.Config) -> None:
   for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
     devices.check_batch(settings.batch, settings.accumulate)
   towers.precision(config.network)
-  if method.components is not None:
-    em.check(methods.components_of(config), config.mixture.covariance, config.mixture.restarts)
-  regularised = () if method.components is None else config.mixture.layers
-  for layer in (config.evaluation.layer, *config.evaluation.layers, *regularised):
+  mixtures.check(config)
+  on = [layer for term in method.terms for layer in terms.layers_of(term, config)]
+  for layer in (config.evaluation.layer, *config.evaluation.layers, *on):
     if layer not in model.ACTIVATIONS:
       raise ValueError(f"layer {layer!r}; expected one of {', '.join(model.ACTIVATIONS)}")
+  _check_terms(config, method)
   if config.evaluation.readout not in retrieval.READOUTS:
     raise ValueError(f"evaluation.readout {config.evaluation.readout!r}; "
                      f"expected one of {', '.join(retrieval.READOUTS)}")
+
+
+def _check_terms(config: config_lib.Config, method: methods.Method) -> None:
+  """Refuses a row's terms where they have no layer, or cannot be had as the config says."""
+  for term in method.terms:
+    layers = terms.layers_of(term, config)
+    field = "mixture.layers" if term.statistics else "alignment.layers"
+    if not layers or len(set(layers)) < len(layers):
+      raise ValueError(f"config.{field} {layers}; method {config.method!r} expects one layer or "
+                       "more, each once")
+    narrow = term.codes or term.adversary or term.statistics and config.alignment.temperature > 1
+    other = [layer for layer in layers if layer.removesuffix("_linear") not in ("fc6", "fc7")]
+    if narrow and other:
+      raise ValueError(f"config.{field} {layers}; what method {config.method!r} adds with these "
+                       f"settings is for fc6, fc7, fc6_linear and fc7_linear, not {other[0]}")
+  if method.statistics and config.alignment.temperature > config.network.trunk:
+    raise ValueError(f"config.alignment.temperature {config.alignment.temperature:g}; expected 1 "
+                     f"(the paper's) to {config.network.trunk}, the width of the layers")
+  if terms.couples(method) and config.optimizer.accumulate > 1:
+    raise ValueError(f"config.optimizer.accumulate {config.optimizer.accumulate} with method "
+                     f"{config.method!r}, which compares the examples of a whole batch; expected 1:"
+                     " config.optimizer.recompute saves memory, too")
 
 
 def _limit(name: str) -> Limit:
@@ -100,7 +127,8 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
 
   Raises:
     ValueError: if a modality has no training or no validation examples, images do not fit the
-      tower, or there are fewer examples than components of a mixture.
+      tower, there are fewer examples than components of a mixture, or classes have no names where
+      the row reads them.
   """
   batches.samplers(dataset)
   for modality in dataset.modalities:
@@ -110,7 +138,8 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
                        "examples with config.data.holdout")
   towers.pool5_width(dataset.modalities, config.network)
   examples = len(dataset.splits[data.TRAIN][dataset.modalities[0].name])
-  available, components = min(examples, config.mixture.examples), config.mixture.components
-  if methods.named(config.method).components == methods.CONFIGURED and available < components:
+  available, components = min(examples, config.mixture.examples), methods.components_of(config)
+  if components is not None and available < components:
     raise ValueError(f"mixture.components {components}; expected {available} at most, the number "
                      "of examples that the mixture is fitted on")
+  codes.needed(config, dataset)

@@ -2,7 +2,7 @@
 
   <workdir>/table.{txt,md,csv,json}
   <workdir>/seed_<s>/<method>/{config.json, checkpoints/, metrics.jsonl, features/, result.json}
-  <workdir>/seed_<s>/reference/mixtures/<layer>_k<K>_<covariance>.npz
+  <workdir>/seed_<s>/reference/mixtures/    see `cmx.mixtures`
 
 Every part is skipped where its result is on disk, so running an experiment again resumes it.
 """
@@ -19,12 +19,13 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
+from cmx.alignment import given
 from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import table_files
+from cmx.experiment import codes
 from cmx.experiment import mixtures as mixtures_lib
 from cmx.experiment import preflight
-from cmx.mixture import gmm
 from cmx.runtime import hosts
 from cmx.training import checkpoint
 from cmx.training import step
@@ -40,8 +41,10 @@ def reference_config(config: config_lib.Config) -> config_lib.Config:
   So experiments that differ in how the rows are trained can share one reference network.
   """
   config = fields.for_method(config, REFERENCE)
+  default = config_lib.Mixture()
   mixture = dataclasses.replace(config.mixture, layers=(), components=0,  # are in files' names
-                                covariance=config_lib.Mixture.covariance)
+                                covariance=default.covariance, per_class=default.per_class,
+                                least_share=default.least_share)
   return dataclasses.replace(config, rows={}, mixture=mixture, optimizer=config_lib.Optimizer(),
                              alignment=config_lib.Alignment(), evaluation=config_lib.Evaluation())
 
@@ -69,18 +72,20 @@ def train_row(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib
   workdir_lib.check_workdir(workdir, ours)
   run = _trained(theirs, dataset, reference)
   with hosts.first_alone("mixtures"):
-    fits = mixtures_lib.needed(ours, run, dataset, reference)
-  return _trained(ours, dataset, workdir, run, {layer: fit.mixture for layer, fit in fits.items()})
+    found = mixtures_lib.needed(ours, run, dataset, reference)
+  constants = given.Constants({layer: needed.statistics for layer, needed in found.items()},
+                              codes.needed(ours, dataset))
+  return _trained(ours, dataset, workdir, run, constants)
 
 
 def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
              reference: checkpoint.Run | None = None,
-             mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
+             constants: given.Constants = given.Constants()) -> checkpoint.Run:
   """A run's network; read where training is over."""
   workdir_lib.check_workdir(workdir, config)
   if checkpoint.latest_step(workdir) == step.steps(config):
     return checkpoint.load_run(workdir)
-  return train.train(config, dataset, workdir, reference, mixtures)
+  return train.train(config, dataset, workdir, reference, constants)
 
 
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,

@@ -2,11 +2,12 @@
 
 Parameters are two levels of names above Flax's own: `params[layer][owner]`, for example
 `params["tower"]["natural"]` or `params["fc7"]["shared"]`. Sharing is the look-up `owner`, freezing
-is leaving a layer out of the tree that is differentiated, a warm start is a copy by name.
+is leaving a layer out of the tree that is differentiated, a warm start is a copy by name. Rows that
+normalise have layers more, in which every modality has its own.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -16,10 +17,13 @@ import jax.numpy as jnp
 from cmx import config as config_lib
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
+from cmx.alignment import normalisation
 from cmx.network import towers
 
 TRUNK = ("fc6", "fc7", "fc8")
 LAYERS = ("tower", *TRUNK)
+NORMS = {"fc6": "fc6_norm", "fc7": "fc7_norm"}  # scale and shift, of rows that normalise
+MOMENTS = {"fc6": "fc6_moments", "fc7": "fc7_moments"}  # what they remember; never differentiated
 SHARED = "shared"
 ACTIVATIONS = ("pool5", "fc6_linear", "fc6", "fc7_linear", "fc7", "fc8")  # what `apply` returns
 
@@ -69,6 +73,11 @@ def init(key: jax.Array, modalities: Modalities, method: methods_lib.Method,
         shape = (pool5 if layer == "fc6" else network.trunk,)
       example = jnp.zeros((1, *shape), jnp.float32)
       params[layer][name] = module.init(layer_key, example)["params"]
+  if method.normalised:
+    names = [modality.name for modality in modalities]
+    for layer, make in (*((layer, normalisation.init) for layer in NORMS.values()),
+                        *((layer, normalisation.no_moments) for layer in MOMENTS.values())):
+      params[layer] = {name: make(network.trunk) for name in names}
   return params
 
 
@@ -81,7 +90,9 @@ def _dense(layer: str, network: config_lib.Network, classes: int) -> nn.Dense:
 
 def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
           method: methods_lib.Method, network: config_lib.Network, *,
-          dropout_keys: jax.Array | None = None) -> dict[str, jax.Array]:
+          dropout_keys: jax.Array | None = None, taps: Mapping[str, jax.Array] = {},
+          moments: Callable[[jax.Array], dict[str, jax.Array]] | None = None
+          ) -> dict[str, Any]:
   """Every named activation of a batch of one modality.
 
   Args:
@@ -92,10 +103,15 @@ def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
     network: shapes and dropout.
     dropout_keys: random keys [B], one an example: drop fc6 and fc7 where given (training); the
       activations returned are those before dropout.
+    taps: {layer: [2, B, D]} zeros: the first is added before the layer's ReLU on the way to fc8,
+      the second in the activations returned, so that gradients that come either way can be told.
+    moments: in rows that normalise, of activations [B, D]: those of the step's whole batch
+      (training); what the parameters remember where None.
 
   Returns:
     pool5 [B, D5], fc6 and fc7 [B, D] after their ReLU, fc6_linear and fc7_linear [B, D] before it,
-    and the logits fc8 [B, C]. Under jit, what is not used is not computed.
+    and the logits fc8 [B, C]; fc6_moments and fc7_moments where `moments` is given. Under jit, what
+    is not used is not computed.
   """
   weights = {layer: params[layer][owner(layer, modality, method)] for layer in LAYERS}
   classes = weights["fc8"]["bias"].shape[0]
@@ -107,8 +123,15 @@ def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
     if layer == "fc8":
       activations[layer] = h
       break
-    activations[f"{layer}_linear"] = h
-    activations[layer] = h = nn.relu(h)
+    if method.normalised:
+      own, seen = params[NORMS[layer]][modality.name], params[MOMENTS[layer]][modality.name]
+      if moments is not None:
+        activations[MOMENTS[layer]] = seen = moments(h)
+      h = normalisation.normalise(h, seen, own)
+    onward, aside = (h + taps[layer][0], h + taps[layer][1]) if layer in taps else (h, h)
+    activations[f"{layer}_linear"] = aside
+    activations[layer] = h = nn.relu(aside)
+    h = nn.relu(onward) if layer in taps else h
     if dropout_keys is not None and network.dropout > 0:
       h = _dropout(dropout_keys, i, h, network.dropout)
   return activations
@@ -148,5 +171,5 @@ def warm_start(params: Params, reference: Mapping[str, Mapping[str, Any]],
           if (m.tower, m.shape) == (reference_modality.tower, reference_modality.shape)]
   warm = {layer: {owner(layer, m, method) for m in like} for layer in LAYERS}
   sources = {layer: next(iter(owners.values())) for layer, owners in reference.items()}
-  return {layer: {name: sources[layer] if name in warm[layer] else tree
+  return {layer: {name: sources[layer] if name in warm.get(layer, ()) else tree
                   for name, tree in owners.items()} for layer, owners in params.items()}, warm

@@ -90,6 +90,17 @@ def flops(function: Callable, batch_argnum: int, *arguments: Any) -> float:
     return traced.lower(lowering_platforms=("tpu",)).cost_analysis()["flops"]
 
 
+def shapes(function: Callable, devices: int, *arguments: Any) -> Any:
+  """Shapes of what `pmap`'s function, or a part of it, gives on one of so many devices.
+
+  Args:
+    function: of what is on one device.
+    devices: their number, which collectives' results depend on.
+    arguments: arrays or their shapes.
+  """
+  return jax.make_jaxpr(function, axis_env=[(AXIS, devices)], return_shape=True)(*arguments)[1]
+
+
 def compiled_bytes(function: Callable, batch_argnum: int, *arguments: Any,
                    donate: tuple[int, ...] = ()) -> int:
   """Memory of a call of `pmap`'s function on one device of this backend, as its compiler says.
@@ -130,12 +141,20 @@ def example_keys(key: jax.Array, count: int) -> jax.Array:
   return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(count))
 
 
-def gather(x: jax.Array) -> jax.Array:
-  """Examples of all devices in one array, [B, ...] -> [devices * B, ...]; inside `pmap` only.
+def gather(tree: Any) -> Any:
+  """Examples of all devices, every leaf [B, ...] -> [devices * B, ...]; inside `pmap` only.
 
-  For terms that couple examples: without it the loss would depend on the number of devices.
+  For terms that couple examples: without it the loss would depend on the number of devices. Each
+  device's gradient holds what all devices' copies of the term owe its own examples.
   """
-  return jax.lax.all_gather(x, AXIS, tiled=True)
+  return jax.lax.all_gather(tree, AXIS, tiled=True)
+
+
+def moments(x: jax.Array) -> dict[str, jax.Array]:
+  """Mean and variance over the examples of all devices, [B, D] -> [D] each; inside `pmap` only."""
+  x = x.astype(jnp.float32)
+  centre = mean(x.mean(0))
+  return {"mean": centre, "variance": mean(jnp.square(x - centre).mean(0))}
 
 
 def check_batch(size: int, parts: int = 1, devices: int | None = None) -> None:

@@ -80,7 +80,8 @@ def resume(state: State, checkpoints: checkpoint.Checkpoints) -> State:
 def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         batch_at: Callable[[int], Any], last: int, *, name: str, total: int,
         workdir: pathlib.Path, log: config_lib.Log, save: Callable[[Any], None],
-        examples: int = 0, flops: Callable[[Any, Any], float] | None = None) -> Any:
+        examples: int = 0, flops: Callable[[Any, Any], float] | None = None,
+        watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None) -> Any:
   """Runs the steps from `state.step` to `last` and returns the state after them.
 
   Metrics are read one step late, so that the device never waits for the host.
@@ -99,6 +100,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
     examples: of a step, over all devices and modalities; for the rate in the log.
     flops: (state, batch) -> floating point operations of a step on one device, for the utilisation
       in the log; called once, where the device's peak is known.
+    watch: called with the step and the metrics of each line that is written.
 
   Raises:
     FloatingPointError: if the loss is not finite; the message names the step, and no checkpoint is
@@ -119,6 +121,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
       if writer and (index % log.metrics_steps == 0 or index == last):
         values = {key: float(value) for key, value in metrics.items()}
         writer.write(index, values | meter.rates(index))
+        watch(index, values)
 
     for index, batch in enumerate(stream, first + 1):
       if index == first + 1 and flops is not None and meter.peak:

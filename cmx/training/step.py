@@ -9,11 +9,14 @@ import jax.numpy as jnp
 import optax
 
 from cmx import config as config_lib
-from cmx import losses
 from cmx import methods as methods_lib
+from cmx.alignment import adversary
+from cmx.alignment import classification
+from cmx.alignment import normalisation
 from cmx.network import model
 from cmx.runtime import devices
 from cmx.training import loop
+from cmx.training import terms
 
 
 class Phase(NamedTuple):
@@ -77,14 +80,32 @@ def optimizer(settings: config_lib.Optimizer, duration: int,
 def begin_phase(step: int, params: model.Params, phase: Phase,
                 transform: optax.GradientTransformation) -> loop.State:
   """The state at the start of a phase: the phase's layers set apart, fresh optimiser state."""
-  trainable = {layer: tree for layer, tree in params.items() if layer not in phase.frozen}
-  frozen = {layer: tree for layer, tree in params.items() if layer in phase.frozen}
-  return loop.begin(step, trainable, frozen, transform)
+  return loop.begin(step, *divided(params, phase.frozen), transform)
+
+
+def divided(params: model.Params, frozen: tuple[str, ...]) -> tuple[model.Params, model.Params]:
+  """The layers that are trained in a phase, and those that are not: frozen, or remembered."""
+  still = {*frozen, *model.MOMENTS.values()}
+  return ({layer: tree for layer, tree in params.items() if layer not in still},
+          {layer: tree for layer, tree in params.items() if layer in still})
+
+
+def parameters(key: jax.Array, config: config_lib.Config, modalities: model.Modalities,
+               classes: int) -> model.Params:
+  """Fresh parameters {layer: {owner: tree}} of arrays [...]: the network's, and its adversary's."""
+  method = methods_lib.named(config.method)
+  params = model.init(key, modalities, method, config.network, classes)
+  if any(term.adversary for term in method.terms):
+    params[terms.ADVERSARY] = {model.SHARED: {
+      layer: adversary.init(jax.random.fold_in(key, number), config.network.trunk,
+                            config.alignment.discriminator, [m.name for m in modalities])
+      for number, layer in enumerate(config.alignment.layers)}}
+  return params
 
 
 def make_step(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
               transform: optax.GradientTransformation) -> Callable:
-  """The pmapped train step: (state, batch, mixtures, key) -> (state, metrics).
+  """The pmapped train step: (state, batch, constants, key) -> (state, metrics).
 
   The state is whole on every device and is donated; the batch has a leading device axis (see
   `devices.shard`); the rest is as for `step_of_device`.
@@ -107,57 +128,72 @@ def flops(config: config_lib.Config, method: methods_lib.Method, modalities: mod
 def step_of_device(config: config_lib.Config, method: methods_lib.Method,
                    modalities: model.Modalities,
                    transform: optax.GradientTransformation) -> Callable:
-  """What a device does in a step: (state, batch, mixtures, key) -> (state, metrics).
+  """What a device does in a step: (state, batch, constants, key) -> (state, metrics).
 
-  The key is the run's, and the step is folded into it here. Metrics are scalars: the loss and its
-  terms, and loss and accuracy of each modality.
+  The constants are `given.Constants`. The key is the run's, and the step is folded into it here.
+  Metrics are scalars: the loss and its terms, loss and accuracy of each modality, and the terms'
+  health (see `terms.scalars`).
   """
   settings, reference = settings_of(config), modalities[0].name
   loss = loss_of_device(config, method, modalities)
 
-  def step(state, batch, mixtures, key):
+  def step(state, batch, constants, key):
     size = len(batch[reference]["label"])
-    keys = devices.example_keys(jax.random.fold_in(key, state.step), size)
-    gradient, metrics = _accumulated(
-      lambda part: jax.grad(loss, has_aux=True)(state.trainable, state.frozen, mixtures, *part),
-      (batch, keys), settings.accumulate)
-    gradient, metrics = devices.mean((gradient, metrics))
+    key = jax.random.fold_in(key, state.step)
+    taps = terms.taps(config, method, modalities, size // settings.accumulate)
+
+    def of_part(part):
+      (gradient, tapped), observed = jax.grad(loss, argnums=(0, 1), has_aux=True)(
+        state.trainable, taps, state.frozen, constants, *part, key)
+      return gradient, observed._replace(squares=terms.squares(tapped))
+
+    gradient, observed = devices.mean(_accumulated(
+      of_part, (batch, devices.example_keys(key, size)), settings.accumulate))
     updates, new = transform.update(gradient, state.optimizer, state.trainable)
-    metrics["gradient_norm"] = optax.tree.norm(gradient)
+    metrics = {**terms.scalars(observed), "gradient_norm": optax.tree.norm(gradient)}
+    frozen = state.frozen | normalisation.remembered(state.frozen, observed.moments,
+                                                     config.alignment.memory)
     trainable = optax.apply_updates(state.trainable, updates)
-    return loop.State(state.step + 1, trainable, state.frozen, new), metrics
+    return loop.State(state.step + 1, trainable, frozen, new), metrics
 
   return step
 
 
 def loss_of_device(config: config_lib.Config, method: methods_lib.Method,
                    modalities: model.Modalities) -> Callable:
-  """What is differentiated: (trainable, frozen, mixtures, batch, keys) -> (loss [], metrics)."""
-  reference = modalities[0].name
+  """What is differentiated, by parameters and by `terms.taps`, inside `pmap` only:
 
-  def outputs(params, x, keys, modality):
-    return model.apply(params, x, modality, method, config.network, dropout_keys=keys)
+  (trainable, taps, frozen, constants, batch, keys [B], key []) -> (loss [], terms.Observed)
+  """
+  moments = devices.moments if method.normalised else None
+
+  def outputs(params, x, keys, taps, modality):
+    return model.apply(params, x, modality, method, config.network, dropout_keys=keys, taps=taps,
+                       moments=moments)
 
   if settings_of(config).recompute:
-    outputs = jax.checkpoint(outputs, static_argnums=3)
+    outputs = jax.checkpoint(outputs, static_argnums=4)
 
-  def loss(trainable, frozen, mixtures, batch, keys):
+  def loss(trainable, taps, frozen, constants, batch, keys, key):
     params = {**frozen, **trainable}
     activations, metrics = {}, {}
     labels = {name: part["label"] for name, part in batch.items()}
     for i, modality in enumerate(modalities):
       name = modality.name
-      activations[name] = outputs(params, batch[name]["input"], _fold(keys, i), modality)
+      activations[name] = outputs(params, batch[name]["input"], _fold(keys, i), taps.get(name, {}),
+                                  modality)
       logits = activations[name]["fc8"]
-      metrics[f"loss/{name}"] = losses.cross_entropy(logits, labels[name])
+      metrics[f"loss/{name}"] = classification.cross_entropy(logits, labels[name])
       metrics[f"accuracy/{name}"] = (logits.argmax(-1) == labels[name]).mean()
     total = sum(metrics[f"loss/{m.name}"] for m in modalities) / len(modalities)
     metrics["loss/cross_entropy"] = total
-    if method.term is not None:
-      metrics["loss/alignment"] = method.term(activations, labels, mixtures,
-                                              alignment=config.alignment, reference=reference)
-      total = total + metrics["loss/alignment"]
-    return total, {"loss": total, **metrics}
+    adversaries = params.get(terms.ADVERSARY, {}).get(model.SHARED, {})
+    more, observed = terms.added(config, method, activations, labels, constants, adversaries, key)
+    total = total + more
+    seen = {layer: {name: part[layer] for name, part in activations.items()}
+            for layer in model.MOMENTS.values() if method.normalised}
+    return total, observed._replace(metrics={"loss": total, **metrics, **observed.metrics},
+                                    moments=jax.lax.stop_gradient(seen))
 
   return loss
 

@@ -1,20 +1,20 @@
 """Training: one pmapped step for every method, phases, checkpoints and resume."""
 
 import pathlib
-from collections.abc import Mapping
 
 import jax
 
 from cmx import config as config_lib
 from cmx import data
 from cmx import methods as methods_lib
+from cmx.alignment import given
 from cmx.data import batches
-from cmx.mixture import gmm
 from cmx.network import model
 from cmx.network.pretrained import start
 from cmx.runtime import devices
 from cmx.runtime import hosts
 from cmx.training import checkpoint
+from cmx.training import health
 from cmx.training import loop
 from cmx.training import step
 from cmx.training import workdir as workdir_lib
@@ -22,7 +22,7 @@ from cmx.training import workdir as workdir_lib
 
 def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
           reference: checkpoint.Run | None = None,
-          mixtures: Mapping[str, gmm.Mixture] | None = None) -> checkpoint.Run:
+          constants: given.Constants = given.Constants()) -> checkpoint.Run:
   """Trains one row, from its newest checkpoint if it has one, and returns the trained run.
 
   Args:
@@ -30,7 +30,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     dataset: opened and encoded; modalities have shapes.
     workdir: of the run; must be of this config or not exist.
     reference: the trained reference network that the row starts from; None starts from nothing.
-    mixtures: {layer: Mixture} for rows whose term needs them.
+    constants: what the row's terms need beside their batch.
 
   Raises:
     ValueError: for a method, batch or work directory that does not fit, or a work directory that
@@ -42,13 +42,16 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   modalities = dataset.modalities[:1] if method.reference else dataset.modalities
   settings = step.settings_of(config)
   devices.check_batch(settings.batch, settings.accumulate)
-  if method.components is not None and not mixtures:
+  if method.statistics and not constants.statistics:
     raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
                      "first")
+  if method.codes and constants.prototypes is None:
+    raise ValueError(f"method {config.method!r} needs a code of each class; expected "
+                     f"constants.prototypes, {method.codes}")
   workdir = workdir_lib.check_workdir(workdir, config)
   key = jax.random.key(config.seed)
-  params = jax.jit(lambda key: model.init(
-    key, modalities, method, config.network, len(dataset.classes)))(key)
+  params = jax.jit(lambda key: step.parameters(key, config, modalities,
+                                               len(dataset.classes)))(key)
   if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
     params = start.from_file(params, config, method, modalities[0], dataset.classes)
   with hosts.first_alone("claim"):
@@ -58,7 +61,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
                                     method)
   samplers = batches.samplers(dataset._replace(modalities=modalities))
-  constants = devices.replicate((dict(mixtures or {}), key))
+  constants = devices.replicate((constants, key))
   card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
   rows = hosts.part(settings.batch)
 
@@ -84,7 +87,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
         lambda state, batch, update=update: update(state, batch, *constants), state, batch_at,
         phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
         save=lambda state: loop.save(state, checkpoints, card),
-        examples=settings.batch * len(modalities),
+        examples=settings.batch * len(modalities), watch=health.watch(config.method),
         flops=lambda state, batch, row=row: step.flops(*row, state, batch, *constants))
       params = state.params
     if not settings.steps:  # weights from outside, kept as they are

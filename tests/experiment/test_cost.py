@@ -83,6 +83,13 @@ def test_mixtures_take_their_place_beside_the_batch(uncounted):
   assert with_them.batch - without.batch == 2 * 4 * (32 + 2 * 32 * 72)  # fc6, fc7: K = 32, D = 72
 
 
+@pytest.mark.parametrize("method", ["union", "dann", "dsbn", "proto_codes"])
+def test_rows_with_more_than_layers_have_a_cost(method):
+  one, four = (row(world(), method, devices).phases[-1] for devices in (1, 4))
+  base = row(world(), "bl_shfinal").phases[-1]
+  assert one.flops > base.flops and one.trained >= base.trained and four.flops < one.flops
+
+
 def test_rows_of_one_step_add_up():
   found = row(world(), "a_free")
   assert found.steps == 100 and found.phases[0].steps == found.phases[1].steps == 50

@@ -67,19 +67,20 @@ def test_fits_the_training_activations_of_the_layers_and_keeps_them(reference, t
   found = needed(reference, tmp_path, settings)
   assert list(found) == ["fc6", "fc7"]
   x = features.load(tmp_path / "features" / "train_fc7_20000")["description"]["fc7"]
-  assert found["fc7"].examples == 14 and found["fc7"].mixture.mean.shape == (2, 16)
-  np.testing.assert_allclose(np.asarray(gmm.log_prob(x, found["fc7"].mixture)).mean(),
-                             found["fc7"].history[-1], rtol=1e-5)
+  assert found["fc7"].fit.examples == 14 and found["fc7"].fit.mixture.mean.shape == (2, 16)
+  np.testing.assert_allclose(np.asarray(gmm.log_prob(x, found["fc7"].fit.mixture)).mean(),
+                             found["fc7"].fit.history[-1], rtol=1e-5)
   assert sorted(path.name for path in (tmp_path / "mixtures").glob("*.npz")) == [
     "fc6_k2_tied.npz", "fc7_k2_tied.npz"]
   again = mixtures.needed(settings, reference[0], reference[1]._replace(splits={}), tmp_path)
-  np.testing.assert_array_equal(again["fc7"].mixture.mean, found["fc7"].mixture.mean)
+  np.testing.assert_array_equal(again["fc7"].fit.mixture.mean, found["fc7"].fit.mixture.mean)
+  assert found["fc7"].statistics.share is None
 
 
 def test_activations_that_are_not_stored_give_the_same_fit(reference, tmp_path):
-  stored = needed(reference, tmp_path / "stored", config(mixture__examples=11))["fc7"]
+  stored = needed(reference, tmp_path / "stored", config(mixture__examples=11))["fc7"].fit
   streamed = needed(reference, tmp_path / "streamed",
-                    config(mixture__examples=11, mixture__stored=False))["fc7"]
+                    config(mixture__examples=11, mixture__stored=False))["fc7"].fit
   assert streamed.examples == 11 and not (tmp_path / "streamed" / "features").exists()
   assert streamed.history == stored.history
   for ours, theirs in zip(jax.tree.leaves(streamed.mixture), jax.tree.leaves(stored.mixture)):
@@ -134,3 +135,92 @@ def test_every_layer_has_starts_of_its_own(reference):
   keys = [jax.random.key_data(mixtures.layer_key(run, layer)).tolist() for layer in ("fc6", "fc7")]
   assert keys[0] != keys[1]
   assert keys[0] == jax.random.key_data(mixtures.layer_key(run, "fc6")).tolist()
+
+
+def shares_by_hand(x, labels, mixture, count):
+  joint = np.asarray(gmm.log_joint(x, mixture), np.float64)
+  each = np.exp(joint - joint.max(1, keepdims=True))
+  each /= each.sum(1, keepdims=True)
+  return np.stack([each[labels == label].mean(0) for label in range(count)])
+
+
+def test_a_row_by_class_is_given_the_components_that_each_class_owns(reference, tmp_path):
+  settings = config("class_gmm", mixture__least_share=0.45)
+  plain = needed(reference, tmp_path, config("c"))["fc7"]
+  found = needed(reference, tmp_path, settings)["fc7"]
+  np.testing.assert_array_equal(found.fit.mixture.mean, plain.fit.mixture.mean)  # the same fit
+  part = features.load(tmp_path / "features" / "train_fc7_20000")["description"]
+  expected = shares_by_hand(part["fc7"], part["label"], found.fit.mixture, 2)
+  share = np.where(expected >= 0.45, expected, 0)
+  np.testing.assert_allclose(found.statistics.share, share / share.sum(1, keepdims=True), atol=1e-5)
+  assert sorted(path.name for path in (tmp_path / "mixtures").glob("*.npz")) == [
+    "fc7_k2_diagonal.npz", "fc7_k2_diagonal_shares.npz"]
+  closed = reference[0], reference[1]._replace(splits={data.TRAIN: {}})
+  other = mixtures.needed(config("class_gmm", mixture__least_share=1.0), *closed, tmp_path)
+  assert set(np.ravel(other["fc7"].statistics.share)) == {0, 1}  # another threshold, no pass
+
+
+def test_a_fit_from_before_there_were_shares_is_opened_and_gets_them(reference, tmp_path):
+  needed(reference, tmp_path, config("c"))
+  path = tmp_path / "mixtures" / "fc7_k2_diagonal.npz"
+  before = path.read_bytes()
+  assert needed(reference, tmp_path, config("class_gmm"))["fc7"].statistics.share.shape == (2, 2)
+  assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_mixture_fitted_class_by_class_has_components_that_name_classes(reference, tmp_path,
+                                                                         stored):
+  settings = config("class_own", mixture__per_class=2, mixture__stored=stored)
+  found = needed(reference, tmp_path, settings)["fc7"]
+  assert found.fit.mixture.mean.shape == (4, 16) and found.fit.mixture.variance.shape == (1, 16)
+  np.testing.assert_array_equal(found.statistics.share > 0, [[1, 1, 0, 0], [0, 0, 1, 1]])
+  assert [path.name for path in (tmp_path / "mixtures").glob("*.npz")] == ["fc7_k2_each_class.npz"]
+  closed = reference[0], reference[1]._replace(splits={data.TRAIN: {}})
+  again = mixtures.needed(settings, *closed, tmp_path)["fc7"]
+  jax.tree.map(np.testing.assert_array_equal, again.statistics, found.statistics)
+
+
+def test_one_component_a_class_is_the_mean_of_its_activations(reference, tmp_path):
+  found = needed(reference, tmp_path, config("class_mean"))["fc7"].fit.mixture
+  needed(reference, tmp_path / "stored", config("c"))
+  part = features.load(tmp_path / "features" / "train_fc7_20000")["description"]
+  for label in range(2):
+    np.testing.assert_allclose(found.mean[label], part["fc7"][part["label"] == label].mean(0),
+                               rtol=1e-4, atol=1e-5)
+
+
+def test_a_fit_by_class_of_something_else_is_refused(reference, tmp_path):
+  for row, field in (("class_own", "restarts"), ("class_gmm", "tolerance")):
+    needed(reference, tmp_path, config(row))
+    with pytest.raises(ValueError, match=f"of other settings .*\n  {field}: 2"):
+      needed(reference, tmp_path, config(row, **{f"mixture__{field}": 2}))
+
+
+class Lopsided(Vectors):
+  """The same source with examples of the first class alone."""
+
+  def __init__(self, modality):
+    super().__init__(modality)
+    self.labels = np.zeros(14, np.int32)
+
+
+@pytest.mark.parametrize("row, components", [("class_own", 1), ("class_gmm", 2)])
+def test_a_class_that_the_reference_does_not_show_may_use_all_and_is_named(reference, tmp_path,
+                                                                          caplog, row, components):
+  run, dataset = reference
+  (modality,) = run.modalities
+  splits = {data.TRAIN: {modality.name: Lopsided(modality), "sound": Vectors(modality)}}
+  found = needed((run, dataset._replace(splits=splits)), tmp_path, config(row))["fc7"].statistics
+  assert found.share.shape == (2, components)
+  np.testing.assert_allclose(found.share[1], found.mixture.weight, rtol=1e-6)
+  (said,) = caplog.messages[-1:]
+  assert "1 classes have no training example of description" in said and said.endswith(": b")
+
+
+def test_a_class_that_nobody_shows_is_not_worth_a_word(reference, tmp_path, caplog):
+  run, dataset = reference
+  (modality,) = run.modalities
+  splits = {data.TRAIN: {modality.name: Lopsided(modality)}}
+  needed((run, dataset._replace(splits=splits)), tmp_path, config("class_own"))
+  assert not any("no training example" in said for said in caplog.messages)

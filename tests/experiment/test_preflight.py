@@ -53,6 +53,11 @@ def test_what_a_row_changes_is_checked():
   ("optimizer.learning_rate", float("nan"), "learning_rate nan; expected 0 or more"),
   ("optimizer.clip", 0.0, "config.optimizer.clip 0.0; expected more than 0"),
   ("mixture.components", 0, "config.mixture.components 0; expected 1 or more"),
+  ("mixture.least_share", 1.01, "mixture.least_share 1.01; expected a share from 0 to 1"),
+  ("alignment.temperature", 0.5, "alignment.temperature 0.5; expected 1 or more"),
+  ("alignment.contrast", 0.0, "alignment.contrast 0.0; expected more than 0"),
+  ("alignment.bandwidths", (1.0, 0.0), r"alignment.bandwidths \(1.0, 0.0\); expected more than 0"),
+  ("alignment.bias", float("-inf"), "alignment.bias -inf; expected a finite number"),
   ("seed", -1, "config.seed -1; expected 0 or more")])
 def test_numbers_that_no_run_can_use_are_refused(field, value, words):
   with pytest.raises(ValueError, match=words):
@@ -96,6 +101,28 @@ def test_layers_of_mixtures_matter_only_to_rows_that_need_them():
   preflight.check(config(method="bl_ind", mixture__layers=("tower",)))
 
 
+@pytest.mark.parametrize("method, changes, words", [
+  ("class_own", {"alignment.temperature": 257.0}, r"temperature 257; expected 1 .* to 256, the"),
+  ("c", {"alignment.temperature": 2.0, "mixture.layers": ("pool5",)}, "not pool5"),
+  ("supcon", {"alignment.layers": ()}, r"alignment.layers \(\); method .supcon. expects one"),
+  ("supcon", {"alignment.layers": ("fc7", "fc7")}, "each once"),
+  ("supcon", {"alignment.layers": ("fc9",)}, "layer 'fc9'; expected one of pool5"),
+  ("dann", {"alignment.layers": ("pool5",)}, "not pool5"),
+  ("proto_codes", {"alignment.layers": ("fc8",)}, "not fc8"),
+  ("union", {"optimizer.accumulate": 2}, "accumulate 2 with method 'union', which compares"),
+  ("dsbn", {"optimizer.accumulate": 4}, "accumulate 4 with method 'dsbn', which compares"),
+  ("class_own", {"mixture.restarts": 0}, "restarts 0; expected 1 or more")])
+def test_terms_that_cannot_be_had_are_refused(method, changes, words):
+  with pytest.raises(ValueError, match=words):
+    preflight.check(fields.replace(config(method=method), changes))
+
+
+def test_terms_settings_matter_only_to_rows_that_have_them():
+  changes = {"alignment.temperature": 257.0, "alignment.layers": ("pool5",)}
+  preflight.check(fields.replace(config(method="bl_ind"), changes))
+  preflight.check(config(method="class_own", optimizer__accumulate=4, alignment__temperature=256.0))
+
+
 class Labels:
   """A source of which only the labels are looked at."""
 
@@ -128,6 +155,13 @@ def test_a_data_set_that_fits_passes():
 def test_a_data_set_that_does_not_fit_is_refused(given, changes, words):
   with pytest.raises(ValueError, match=words):
     preflight.check_data(fields.replace(config_lib.Config(), changes), dataset(**given))
+
+
+def test_a_row_that_reads_names_is_refused_where_there_are_none():
+  preflight.check_data(config(method="proto_names"), dataset())
+  with pytest.raises(ValueError, match="method 'proto_names' reads the classes' names, and class "
+                                       "'0' has none"):
+    preflight.check_data(config(method="proto_names"), dataset()._replace(classes=("0", "1")))
 
 
 def test_components_matter_only_to_rows_that_are_told_how_many():

@@ -211,8 +211,9 @@ def test_a_row_of_its_own_starts_no_work_before_its_folder_is_found_free(root, t
 def test_the_reference_does_not_depend_on_how_rows_are_trained():
   config = config_lib.Config()
   changed = fields.replace(config, {
-    "method": "bl_ind", "optimizer.steps": 7, "alignment.weight": 1.0, "evaluation.layer": "fc6",
-    "mixture.layers": ("fc7",), "mixture.components": 5})
+    "method": "bl_ind", "optimizer.steps": 7, "alignment.weight": 2.0, "evaluation.layer": "fc6",
+    "mixture.layers": ("fc7",), "mixture.components": 5, "mixture.per_class": 3,
+    "mixture.least_share": 0.5, "alignment.temperature": 2.0})
   assert reproduce.reference_config(changed) == reproduce.reference_config(config)
   for field, value in (("seed", 1), ("network.trunk", 8), ("reference.steps", 7)):
     other = fields.replace(config, {field: value})

@@ -51,9 +51,12 @@ def apply(params, x, modality, row, **kwargs):
 
 @pytest.mark.parametrize("row", methods.METHODS)
 def test_parameters_are_owned_as_the_row_says_and_no_more(row):
-  assert {layer: set(owners) for layer, owners in parameters(row, PICTURES).items()} == {
-    layer: {model.owner(layer, modality, methods.named(row)) for modality in PICTURES}
-    for layer in ("tower", "fc6", "fc7", "fc8")}
+  method, found = methods.named(row), parameters(row, PICTURES)
+  own = (*model.NORMS.values(), *model.MOMENTS.values()) if method.normalised else ()
+  assert {layer: set(owners) for layer, owners in found.items()} == {
+    **{layer: {model.owner(layer, modality, method) for modality in PICTURES}
+       for layer in ("tower", "fc6", "fc7", "fc8")},
+    **{layer: {modality.name for modality in PICTURES} for layer in own}}
 
 
 def test_shapes_of_the_trunk_are_those_of_the_config():

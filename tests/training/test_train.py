@@ -47,8 +47,7 @@ def reference(root, dataset, tmp_path_factory):
 
 
 def make(config, dataset, key):
-  return model.init(key, dataset.modalities, methods.named(config.method), config.network,
-                    tiny.CLASSES)
+  return step_lib.parameters(key, config, dataset.modalities, tiny.CLASSES)
 
 
 def parameters(config, dataset):
@@ -68,7 +67,7 @@ def one_step(config, dataset, *, devices=8, frozen=(), transform=SGD, params=Non
   batch = batches.batch_at(samplers, 0, 0, config.optimizer.batch, augment=config.augment)
   batch = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), batch)
   step = step_lib.make_step(config, method, dataset.modalities, transform)
-  state, metrics = step(state, batch, tiny.mixtures(), jax.random.key(2))
+  state, metrics = step(state, batch, tiny.constants(method=config.method), jax.random.key(2))
   return params, jax.device_get(state), jax.device_get(metrics)
 
 
@@ -156,7 +155,8 @@ def counted(config, dataset, frozen=(), transform=SGD):
   size = config.optimizer.batch
   batch = batches.batch_at(batches.samplers(dataset), 0, 0, size, augment=config.augment)
   return step_lib.flops(config, method, dataset.modalities, transform, state,
-                        devices_lib.shard(batch), {}, jax.random.key(0))
+                        devices_lib.shard(batch), tiny.constants(method=config.method),
+                        jax.random.key(0))
 
 
 @pytest.mark.parametrize("frozen", [("fc6", "fc7", "fc8"), ("tower",), ("fc7",)])
@@ -246,7 +246,7 @@ def test_a_golden_step(root, three):
 
 def test_a_row_tunes_the_reference_before_all_is_free(root, dataset, reference, tmp_path):
   config = tiny.config(root, "c", log__checkpoint_seconds=0.0, log__keep=9)
-  run = train.train(config, dataset, tmp_path / "c", reference, tiny.mixtures())
+  run = train.train(config, dataset, tmp_path / "c", reference, tiny.constants())
   with checkpoint.Checkpoints(tmp_path / "c", 9) as checkpoints:
     tuned = checkpoints.restore(3, "params")
   start = next(iter(reference.params["fc7"].values()))

@@ -1,0 +1,47 @@
+"""Warnings about terms that do nothing, or everything: once each, in the log."""
+
+from collections.abc import Callable, Mapping
+
+from absl import logging
+
+LARGEST = 0.9  # share of a modality's examples above which one component has swallowed it
+SHARES = (0.001, 0.9)  # of the gradient: below, a term does nothing; above, nothing else does
+LINES = 5  # of metrics in a row before a warning: the first steps are not typical
+
+
+def watch(name: str) -> Callable[[int, Mapping[str, float]], None]:
+  """Looks at one line of metrics after the other, (step, values), and warns once of each trouble.
+
+  Args:
+    name: of what is trained.
+  """
+  lines: dict[str, int] = {}
+
+  def look(step: int, values: Mapping[str, float]) -> None:
+    found = troubles(values)
+    for key in [key for key in lines if key not in found and lines[key] < LINES]:
+      del lines[key]
+    for key, words in found.items():
+      lines[key] = lines.get(key, 0) + 1
+      if lines[key] == LINES:
+        logging.warning("%s, step %d: %s (%d lines of metrics in a row)", name, step, words, LINES)
+
+  return look
+
+
+def troubles(values: Mapping[str, float]) -> dict[str, str]:
+  """What is not healthy in a line of metrics, in words, by metric."""
+  found = {}
+  for key, value in values.items():
+    kind, _, place = key.partition("/")
+    if kind == "largest" and value > LARGEST:
+      layer, modality = place.split("/", 1)
+      found[key] = (f"one component of the mixture of {layer} takes {100 * value:.0f} % of "
+                    f"{modality}: to it, the mixture is a single Gaussian")
+    if key == "gradient_share" and value < SHARES[0]:
+      found[key] = (f"the alignment terms are {100 * value:.2g} % of the gradient and do next to "
+                    "nothing: expected a larger alignment.weight")
+    if key == "gradient_share" and value > SHARES[1]:
+      found[key] = (f"the alignment terms are {100 * value:.0f} % of the gradient and drown the "
+                    "cross entropy: expected a smaller alignment.weight")
+  return found
