@@ -23,7 +23,7 @@ from configs import cmplaces_smoke
 
 ROOT = pathlib.Path(__file__).parents[2]
 DEVICES = 8  # of all processes together, as of the tests' own
-ROWS = ("bl_shfinal",)
+ROWS = ("supcon_shared",)  # whose term sees the examples of all processes
 FIELDS = {"data.modalities": ("natural", "description"), "data.cmplaces.image_size": 32,
           "augment.shift": 2, "network.tower": "small", "network.channels": (2, 2, 2, 2),
           "network.hidden": (4,), "network.trunk": 4, "reference.steps": 2, "reference.batch": 8,
