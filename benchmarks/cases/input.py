@@ -16,6 +16,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
+from cmx.alignment import given
 from cmx.data import batches
 from cmx.data import opening
 from cmx.network import model
@@ -106,7 +107,7 @@ def _steps(steps: int, ahead: bool) -> Callable[[], Any]:
   transform = step_lib.optimizer(settings, settings.steps, {})
   state = [step_lib.begin_phase(0, params, step_lib.phases(method, settings)[0], transform)]
   step = step_lib.make_step(config, method, rows, transform)
-  constants, samplers = devices.replicate(({}, jax.random.key(0))), batches.samplers(dataset)
+  constants, samplers = devices.replicate((given.Constants(), jax.random.key(0))), batches.samplers(dataset)
 
   def batch_at(index):
     return devices.shard(batches.batch_at(samplers, 0, index, settings.batch,

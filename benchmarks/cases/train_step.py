@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks import networks
+from cmx.alignment import given
 from cmx.runtime import devices
 from cmx.training import step as step_lib
 
@@ -43,7 +44,7 @@ def _cmx(setting: Callable[[str], networks.Setting], method: str) -> Callable[[]
   transform = step_lib.optimizer(settings, settings.steps, {})
   state = [step_lib.begin_phase(0, made.params, phase, transform)]
   step = step_lib.make_step(made.config, made.method, made.rows, transform)
-  constants = devices.replicate(({}, jax.random.key(0)))
+  constants = devices.replicate((given.Constants(), jax.random.key(0)))
   placed = devices.shard(made.examples)
 
   def run():

@@ -2,7 +2,7 @@
 
   <workdir>/table.{txt,md,csv,json}
   <workdir>/seed_<s>/<method>/{config.json, checkpoints/, metrics.jsonl, features/, result.json}
-  <workdir>/seed_<s>/reference/mixtures/    see `cmx.mixtures`
+  <workdir>/seed_<s>/reference/mixtures/    see `cmx.experiment.mixtures`
 
 Every part is skipped where its result is on disk, so running an experiment again resumes it.
 """
