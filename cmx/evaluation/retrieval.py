@@ -99,6 +99,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 # column.
 Readout = Callable[[Mapping[str, Activations], str, str, str], tuple[np.ndarray, np.ndarray]]
 READOUTS: dict[str, Readout] = {"cosine": cosine, "centred": centred, "posterior": posterior}
+OF_CLASSIFIER = frozenset(("posterior",))  # read-outs that cannot rank classes never trained on
 
 
 def retrieval_table(features: Mapping[str, Activations], layer: str, readout: str = "cosine", *,

@@ -153,9 +153,9 @@ def standard_error(cells: np.ndarray, present: np.ndarray | None = None) -> tupl
   """
   cells, present = _cells(cells, present)
   of_class, of_seed, total = present.sum(axis=1), present.sum(axis=0), present.sum()
-  rest = total - np.sum(of_class > 0)  # degrees of freedom within classes
+  rest = total - len(cells)  # degrees of freedom within classes
   squares = [np.sum(present * (cells - mean) ** 2) for mean in (
-    cells.sum(axis=1, keepdims=True) / np.maximum(of_class, 1)[:, None],
+    cells.sum(axis=1, keepdims=True) / of_class[:, None],
     cells.sum(axis=0) / of_seed, cells.sum() / total)]
   shares = np.array([np.sum(of_class ** 2), np.sum(of_seed ** 2)]) / total
   expected = np.array([[0, rest, rest], [total - len(of_seed), 0, total - len(of_seed)],
@@ -164,8 +164,7 @@ def standard_error(cells: np.ndarray, present: np.ndarray | None = None) -> tupl
     expected[0] = 0, 0, 1
   by_class, by_seed, other = np.maximum(np.linalg.solve(expected, squares), 0)
   parts = np.array([by_class * shares[0], by_seed * shares[1], 0]) / total + other / total
-  free = np.array([np.sum(of_class > 0) - 1, len(of_seed) - 1,
-                   max(rest - len(of_seed) + 1, 1)])
+  free = np.array([len(cells) - 1, len(of_seed) - 1, max(rest - len(of_seed) + 1, 1)])
   variance = parts[0] + parts[1] - parts[2]
   fewest = float(free[:2].min())
   if variance == 0:
@@ -236,7 +235,7 @@ def smallest_difference(cells: np.ndarray, present: np.ndarray | None = None, *,
 
 
 def _cells(cells: np.ndarray, present: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-  """Cells [C, S], zero where there is none, and which there are [C, S]."""
+  """Cells [c, S] of classes that a seed has, zero where it has not, and which there are [c, S]."""
   cells = np.asarray(cells, np.float64)
   if cells.ndim != 2 or min(cells.shape) < 2:
     raise ValueError(f"cells of shape {list(cells.shape)}; expected [classes, seeds], 2 or more of "
@@ -246,7 +245,8 @@ def _cells(cells: np.ndarray, present: np.ndarray | None) -> tuple[np.ndarray, n
   if present[:, fewest].sum() < 2:
     raise ValueError(f"seed {fewest} of {cells.shape[1]} has {present[:, fewest].sum()} classes; "
                      "expected 2 or more in each")
-  return _finite(np.where(present, cells, 0), "cells"), present
+  known = present.any(axis=1)
+  return _finite(np.where(present, cells, 0), "cells")[known], present[known]
 
 
 def _present(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
