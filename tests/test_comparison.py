@@ -99,6 +99,7 @@ def test_a_row_is_compared_at_its_own_value():
   assert found == [("x=1", "b"), ("x=1", "a"), ("x=2", "a"), ("x=2", "b")]
   signs = [np.sign(row["against"]["difference"]) for row in content["rows"] if row["against"]]
   assert signs == [1, -1] and content["comparisons"] == 2
+  assert content["chance"] == pytest.approx({"x=1": 0.1, "x=2": 0.1})
 
 
 def test_one_seed_has_no_spread_and_no_verdict():

@@ -30,7 +30,7 @@ def compare(cells: Cells, against: str) -> dict[str, Any]:
 
   Returns:
     {"against", "seeds": [seed], "alpha", "power", "measures": {measure: {"comparisons": number that
-     p-values are corrected for, "classes": number, "queries": number, "chance": of the first cell,
+     p-values are corrected for, "classes": number, "queries": number, "chance": {value: fraction},
      "rows": [{"value", "row", "mean", "std", "interval": [low, high] or None, "by_seed": [...],
      "against": None for the row itself, else `difference`'s dict with, for each test, p-values
      "wilcoxon", "wilcoxon corrected", ... and "verdict": "better", "worse" or "unclear"}]}}}; rows
@@ -61,7 +61,7 @@ def _check(cells: Cells, against: str) -> None:
 
 
 def _measure(cells: Cells, against: str, seeds: Sequence[int], name: str) -> dict[str, Any]:
-  rows, chance, queries, classes = [], None, 0, 0
+  rows, chance, queries, classes = [], {}, 0, 0
   for value in dict.fromkeys(value for value, _ in cells):
     here = {row: [found[seed][name] for seed in seeds] for (at, row), found in cells.items()
             if at == value and all(name in found[seed] for seed in seeds)}
@@ -69,7 +69,7 @@ def _measure(cells: Cells, against: str, seeds: Sequence[int], name: str) -> dic
       compared = row != against and against in here
       rows.append({"value": value, "row": row, **summary(mine), "against": (
         difference(mine, here[against]) if compared else None)})
-      chance = statistics.fmean(score.chance for score in mine) if chance is None else chance
+      chance.setdefault(value, statistics.fmean(score.chance for score in mine))
       queries = max(queries, int(_asked(mine).any(axis=0).sum()))
       classes = max(classes, int(_present(mine).any(axis=1).sum()))
   values = list(dict.fromkeys(value for value, _ in cells))

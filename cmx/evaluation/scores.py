@@ -50,7 +50,8 @@ class _Part(NamedTuple):
 
 
 def arrays(tables: Sequence[retrieval.Table], found: Mapping[str, retrieval.Activations],
-           codes: Mapping[str, str], unseen: np.ndarray | None = None,
+           codes: Mapping[str, str], classes: Sequence[str],
+           unseen: np.ndarray | None = None,
            alone: retrieval.Table | None = None) -> dict[str, np.ndarray]:
   """The arrays of a run, by the names that stand above.
 
@@ -61,8 +62,8 @@ def arrays(tables: Sequence[retrieval.Table], found: Mapping[str, retrieval.Acti
     unseen: labels of the classes that no training example shows [k]; None where there are none.
     alone: the table of their examples alone.
   """
-  kept = {f"label/{codes[name]}": np.asarray(part["label"], np.int32)
-          for name, part in found.items()}
+  kept = {"classes": np.array(classes), **{f"label/{codes[name]}": np.asarray(part["label"], np.int32)
+                                           for name, part in found.items()}}
   for name, part in found.items():
     right = np.argmax(part["fc8"], axis=1) == np.asarray(part["label"])
     kept[f"recognised/{codes[name]}"] = right
@@ -84,7 +85,7 @@ def _key(layer: str, readout: str, query: str, gallery: str) -> str:
   return f"{layer} {readout}/{query}>{gallery}"
 
 
-def scores(result: Mapping[str, Any], kept: Arrays, classes: int) -> dict[str, Score]:
+def scores(result: Mapping[str, Any], kept: Arrays) -> dict[str, Score]:
   """The measures of a run by name: means of the main table, posterior, recognition, unseen classes.
 
   The means are those of `results.pair_groups`. Where classes were kept from training, posterior and
@@ -93,13 +94,13 @@ def scores(result: Mapping[str, Any], kept: Arrays, classes: int) -> dict[str, S
   Args:
     result: of `results.run_result`; its first table is the main one.
     kept: arrays of the run.
-    classes: C, of the data set.
 
   Returns:
     {measure: Score}; a measure that no query has is not there.
   """
   main = tuple(result["tables"][0][key] for key in ("layer", "readout"))
   groups = results.pair_groups(result["modalities"], result["text"])
+  classes = len(kept["classes"])
   unseen = kept.get("unseen", np.zeros(0, np.int32))
   seen = np.setdiff1d(np.arange(classes), unseen)
   everything = np.arange(classes)
