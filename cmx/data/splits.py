@@ -75,10 +75,13 @@ def without_classes(dataset: data.Dataset, labels: np.ndarray) -> data.Dataset:
 
 
 def visible(config: config_lib.Config, dataset: data.Dataset) -> data.Dataset:
-  """What a run of this config sees of a data set: see `Data.holdout` and `Data.unseen_classes`."""
-  if config.data.holdout:
-    dataset = hold_out(dataset, config.data.holdout)
+  """What a run of this config sees of a data set: see `Data.holdout` and `Data.unseen_classes`.
+
+  Unseen classes are no part of what is held out: what is tuned on that must not know them.
+  """
   if config.data.unseen_classes:
     labels = unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
     dataset = without_classes(dataset, labels)
+  if config.data.holdout:
+    dataset = hold_out(dataset, config.data.holdout)
   return dataset

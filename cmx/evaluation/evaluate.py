@@ -1,4 +1,8 @@
-"""Evaluation of one run: features, tables and recognition, kept as result.json."""
+"""Evaluation of one run: features, tables and recognition, kept as files.
+
+  <workdir>/result.json             tables and recognition
+  <workdir>/average_precision.npz   the same query by query, see `cmx.evaluation.scores`
+"""
 
 import json
 import pathlib
@@ -13,9 +17,12 @@ from cmx.data import splits
 from cmx.evaluation import features
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
+from cmx.evaluation import scores
 from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.training import checkpoint
+
+_RESULT, _QUERIES = "result.json", "average_precision.npz"
 
 
 def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
@@ -29,11 +36,31 @@ def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) 
     return _evaluated(run, dataset, workdir)
 
 
+def finished(workdir: pathlib.Path) -> bool:
+  """Whether the run of a work directory is evaluated."""
+  return (workdir / _RESULT).exists() and (workdir / _QUERIES).exists()
+
+
+def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
+  """The result of a run that is evaluated, and its scores by query.
+
+  Raises:
+    ValueError: if it is not, or a file is damaged.
+  """
+  if not finished(workdir):
+    raise ValueError(f"{workdir} holds no evaluation; run launch.evaluate with --runs={workdir}")
+  try:
+    result = json.loads((workdir / _RESULT).read_text())
+    return result, writing.read_arrays(workdir / _QUERIES)
+  except ValueError as error:
+    raise ValueError(f"the evaluation in {workdir} is damaged ({error}); remove {_RESULT} and "
+                     f"{_QUERIES} there to have it again") from error
+
+
 def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
   """The result; read where it is on disk."""
-  path = workdir / "result.json"
-  if path.exists():
-    return json.loads(path.read_text())
+  if finished(workdir):
+    return load(workdir)[0]
   config, method = run.config, methods.named(run.config.method)
   settings = config.evaluation
   wanted = dict.fromkeys((*settings.layers, settings.layer, "fc8"))
@@ -47,10 +74,22 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
                  for name, part in found.items()}
   result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
                               recognition)
-  if config.data.unseen_classes:
-    part = features.with_classes(found, unseen(config, dataset))
-    new = retrieval.retrieval_table(part, settings.layer, settings.readout)
+  hidden, alone = unseen(config, dataset), _alone(config, found, unseen(config, dataset))
+  if alone is not None:
     result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
-                                          [new], recognition)["tables"][0]
-  writing.write_text(path, json.dumps(result, indent=1))
+                                          [alone], recognition)["tables"][0]
+  codes = {row.name: code for row, code in zip(run.modalities, result["modalities"])}
+  writing.write_arrays(workdir / _QUERIES,
+                       scores.arrays(rows, found, codes, run.classes, hidden, alone))
+  writing.write_text(workdir / _RESULT, json.dumps(result, indent=1))
   return result
+
+
+def _alone(config: config_lib.Config, found: features.Features,
+           hidden: np.ndarray) -> retrieval.Table | None:
+  """Retrieval among the examples of unseen classes; None where there are none to rank."""
+  part = features.with_classes(found, hidden)
+  if (config.evaluation.readout in retrieval.OF_CLASSIFIER
+      or not all(len(own["label"]) for own in part.values())):
+    return None
+  return retrieval.retrieval_table(part, config.evaluation.layer, config.evaluation.readout)

@@ -1,9 +1,9 @@
 """Scores of one run, query by query: what tests between rows need beside a table's means.
 
 Arrays of a run, as they are stored: {"label/NAT": int [N], "recognised/NAT": bool [N],
-"fc7 cosine/NAT>CLP": AP of each query, float32 [N], NaN where it has no relevant item, ...}, and
-where classes were kept from training "unseen": their labels [k], and "unseen fc7 cosine/NAT>CLP":
-AP of queries of these classes among items of these classes, NaN for all others.
+"fc7 cosine/NAT>CLP": AP of each query, float32 [N], NaN where it has no relevant item, ...,
+"classes": names [C], "unseen": labels of those that no training example shows [k],
+"unseen fc7 cosine/NAT>CLP": AP of queries of these among items of these, NaN for all others}.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cmx import ranking
-from cmx import results
-from cmx import retrieval
+from cmx.evaluation import ranking
+from cmx.evaluation import results
+from cmx.evaluation import retrieval
 
 UNSEEN = ("unseen alone", "unseen in all")  # measures of classes that no training example shows
 
@@ -51,7 +51,7 @@ class _Part(NamedTuple):
 
 def arrays(tables: Sequence[retrieval.Table], found: Mapping[str, retrieval.Activations],
            codes: Mapping[str, str], classes: Sequence[str],
-           unseen: np.ndarray | None = None,
+           unseen: np.ndarray,
            alone: retrieval.Table | None = None) -> dict[str, np.ndarray]:
   """The arrays of a run, by the names that stand above.
 
@@ -59,20 +59,19 @@ def arrays(tables: Sequence[retrieval.Table], found: Mapping[str, retrieval.Acti
     tables: of all classes.
     found: {modality: {"fc8": [N, C], "label": [N]}}, which the tables are of.
     codes: {modality: code of it in the results}.
-    unseen: labels of the classes that no training example shows [k]; None where there are none.
-    alone: the table of their examples alone.
+    classes: their names in label order.
+    unseen: labels of the classes that no training example shows [k].
+    alone: the table of their examples alone; None where there is none.
   """
-  kept = {"classes": np.array(classes), **{f"label/{codes[name]}": np.asarray(part["label"], np.int32)
-                                           for name, part in found.items()}}
+  kept = {"classes": np.array(list(classes))}
   for name, part in found.items():
-    right = np.argmax(part["fc8"], axis=1) == np.asarray(part["label"])
-    kept[f"recognised/{codes[name]}"] = right
+    labels = np.asarray(part["label"], np.int32)
+    kept[f"label/{codes[name]}"] = labels
+    kept[f"recognised/{codes[name]}"] = np.argmax(part["fc8"], axis=1) == labels
   for table in tables:
     for pair, values in table.precision.items():
       kept[_key(table.layer, table.readout, *(codes[name] for name in pair))] = (
         values.astype(np.float32))
-  if unseen is None:
-    return kept
   kept["unseen"] = np.asarray(unseen, np.int32)
   for (query, gallery), values in alone.precision.items() if alone else ():
     every = np.full(len(kept[f"label/{codes[query]}"]), np.nan, np.float32)
@@ -101,7 +100,7 @@ def scores(result: Mapping[str, Any], kept: Arrays) -> dict[str, Score]:
   main = tuple(result["tables"][0][key] for key in ("layer", "readout"))
   groups = results.pair_groups(result["modalities"], result["text"])
   classes = len(kept["classes"])
-  unseen = kept.get("unseen", np.zeros(0, np.int32))
+  unseen = kept["unseen"]
   seen = np.setdiff1d(np.arange(classes), unseen)
   everything = np.arange(classes)
   parts = {name: list(_pairs(kept, main, pairs, everything)) for name, pairs in groups.items()}

@@ -3,8 +3,12 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import IO
+
+import numpy as np
 
 try:
   import fcntl
@@ -19,6 +23,19 @@ def held(path: pathlib.Path) -> Iterator[None]:
   with path.with_name(f"{path.name}.lock").open("a") as file:
     take(file)
     yield
+
+
+@contextlib.contextmanager
+def claimed(path: pathlib.Path) -> Iterator[bool]:
+  """Holds the lock of `held` and gives true; false, at once, where another process holds it."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with path.with_name(f"{path.name}.lock").open("a") as file:
+    try:
+      take(file, wait=False)
+    except BlockingIOError:
+      yield False
+      return
+    yield True
 
 
 def take(file: IO, wait: bool = True) -> None:
@@ -39,3 +56,24 @@ def write_text(path: pathlib.Path, text: str) -> None:
   temporary = path.with_name(path.name + ".tmp")
   temporary.write_text(text)
   os.replace(temporary, path)
+
+
+def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+  """Writes arrays [any] by name as an .npz file, whole or not at all."""
+  temporary = path.with_name(path.name + ".tmp")
+  with temporary.open("wb") as file:
+    np.savez(file, **arrays)
+  os.replace(temporary, path)
+
+
+def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays [any] of an .npz file by name; none of them is a program.
+
+  Raises:
+    ValueError: if the file is damaged.
+  """
+  try:
+    with path.open("rb") as file, np.load(file) as stored:
+      return dict(stored)
+  except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    raise ValueError(f"{path} cannot be read: {error}") from error

@@ -21,6 +21,7 @@ from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import features
 from cmx.evaluation import retrieval
+from cmx.evaluation import scores
 from cmx.experiment import reproduce
 from cmx.training import checkpoint
 from cmx.training import train
@@ -72,7 +73,8 @@ def test_the_files_lie_where_the_room_says(whole):
   assert set(text.splitlines()) <= set((folder / "table.txt").read_text().splitlines())
   for name in ("reference", *ROWS):
     run = folder / "seed_0" / name
-    for part in ("config.json", "checkpoints", "metrics.jsonl", "features", "result.json"):
+    for part in ("config.json", "checkpoints", "metrics.jsonl", "features", "result.json",
+               "average_precision.npz"):
       assert (run / part).exists(), part
   mixtures = folder / "seed_0" / "reference" / "mixtures"
   assert {path.name for path in mixtures.glob("*.npz")} == {"fc6_k2_diagonal.npz",
@@ -165,6 +167,50 @@ def test_unseen_classes_have_a_table_of_their_own(whole, root, tmp_path):
     assert not set(source.labels) & set(unseen.tolist())
   table = evaluate.evaluate(run, dataset, tmp_path)["unseen"]
   assert {table["gallery"][pair] for pair in table["gallery"] if pair[:3] != pair[4:]} == {5}
+  result, kept = evaluate.load(tmp_path)
+  measured = scores.scores(result, kept)
+  assert kept["unseen"].tolist() == unseen.tolist()
+  pairs = [value for pair, value in table["map"].items() if pair[:3] != pair[4:]]
+  assert measured["unseen alone"].value == pytest.approx(np.mean(pairs), rel=1e-6)
+  assert measured["unseen in all"].chance < measured["unseen alone"].chance
+
+
+def test_a_read_out_of_the_classifier_has_no_table_of_unseen_classes(whole, root, tmp_path):
+  run = checkpoint.load_run(whole[0] / "seed_0" / "bl_ind")
+  run = run._replace(config=fields.replace(run.config, {
+    "data.unseen_classes": 5, "evaluation.readout": "posterior"}))
+  result = evaluate.evaluate(run, opening.open_data(run.config), tmp_path)
+  assert "unseen" not in result and result["tables"][0]["readout"] == "posterior"
+
+
+def test_the_table_s_means_are_those_of_the_queries_that_are_kept(whole):
+  for row in ROWS:
+    result, kept = evaluate.load(whole[0] / "seed_0" / row)
+    for table in result["tables"]:
+      for pair, mean in table["map"].items():
+        values = kept[f"{table['layer']} {table['readout']}/{pair}"]
+        assert values.dtype == np.float32 and np.sum(~np.isnan(values)) == table["queries"][pair]
+        if mean is not None:  # one example of a class: none is left to find among its own
+          assert np.nanmean(values) == pytest.approx(mean, rel=1e-5)
+    accuracy = {code: part["accuracy"] for code, part in result["recognition"].items()}
+    assert accuracy == pytest.approx({code: kept[f"recognised/{code}"].mean() for code in accuracy})
+    assert len(kept["classes"]) == tiny.CLASSES and not kept["unseen"].size
+
+
+def test_a_run_without_its_queries_is_evaluated_again_and_not_trained(whole, root, tmp_path,
+                                                                      no_training):
+  folder = tmp_path / "old"
+  shutil.copytree(whole[0], folder)
+  queries = folder / "seed_0" / "c" / "average_precision.npz"
+  before = queries.read_bytes()
+  queries.unlink()
+  with pytest.raises(ValueError, match="seed_0/c holds no evaluation"):
+    evaluate.load(queries.parent)
+  assert reproduce.reproduce(settings(root), folder, ROWS) == whole[1]
+  assert queries.read_bytes() == before
+  queries.write_bytes(before[:99])
+  with pytest.raises(ValueError, match="seed_0/c is damaged"):
+    evaluate.load(queries.parent)
 
 
 def test_what_a_row_changes_of_the_reference_is_refused_before_training(root, tmp_path,

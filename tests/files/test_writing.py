@@ -1,8 +1,10 @@
-"""Locks between processes."""
+"""Locks between processes, and files that are whole."""
 
 import importlib.util
+import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from cmx.files import writing
@@ -20,6 +22,40 @@ def test_a_second_holder_has_to_wait(tmp_path):
 def test_two_folders_whose_names_differ_after_a_dot_have_two_locks(tmp_path):
   with writing.held(tmp_path / "data.1"), writing.held(tmp_path / "data.2"):
     assert {path.name for path in tmp_path.iterdir()} == {"data.1.lock", "data.2.lock"}
+
+
+def test_a_claim_is_refused_at_once_and_ends_with_its_process(tmp_path):
+  target = tmp_path / "runs" / "c"
+  with writing.claimed(target) as mine:
+    with writing.claimed(target) as second:
+      assert mine and not second
+  holder = subprocess.Popen([sys.executable, "-c", (
+    "import pathlib, sys, time; from cmx.files import writing\n"
+    "with writing.claimed(pathlib.Path(sys.argv[1])) as mine:\n"
+    "  print(mine, flush=True); time.sleep(600)"), target], stdout=subprocess.PIPE, text=True)
+  assert holder.stdout.readline() == "True\n"
+  with writing.claimed(target) as mine:
+    assert not mine
+  holder.kill()
+  holder.communicate()
+  with writing.claimed(target) as mine:
+    assert mine
+
+
+def test_arrays_are_read_as_they_were_written_or_not_at_all(tmp_path):
+  arrays = {"fc7 cosine/NAT>CLP": np.array([0.5, np.nan], np.float32), "classes": np.array(["é"])}
+  path = tmp_path / "x.npz"
+  writing.write_arrays(path, arrays)
+  found = writing.read_arrays(path)
+  assert list(found) == list(arrays) and [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+  for name, value in arrays.items():
+    np.testing.assert_array_equal(found[name], value)
+    assert found[name].dtype == value.dtype
+  content = path.read_bytes()
+  for damaged in (content[:40], b"", content[:60] + b"\0" * 40 + content[100:], b"text"):
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="x.npz cannot be read"):
+      writing.read_arrays(path)
 
 
 def test_a_system_without_such_locks_is_refused_when_one_is_taken(tmp_path, monkeypatch):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cmx import modalities
-from cmx import results
-from cmx import retrieval
+from cmx.evaluation import results
+from cmx.evaluation import retrieval
 from cmx.evaluation import scores
 
 ROWS = (modalities.NATURAL, modalities.CLIPART, modalities.DESCRIPTION)
@@ -33,7 +33,7 @@ def run():
   result = results.run_result("c", "C", 0, ROWS, tables, {
     name: retrieval.recognition(own["fc8"], own["label"]) for name, own in found.items()})
   codes = {row.name: row.code for row in ROWS}
-  return result, scores.arrays(tables, found, codes, UNSEEN,
+  return result, scores.arrays(tables, found, codes, "abcdef", UNSEEN,
                                retrieval.retrieval_table(part, "fc7")), found
 
 
@@ -68,7 +68,7 @@ def slowly(found, pairs, asked=range(CLASSES), among=range(CLASSES)):
 
 def test_a_measure_is_the_mean_over_pairs_of_the_mean_over_queries(run):
   result, kept, found = run
-  measured = scores.scores(result, kept, CLASSES)
+  measured = scores.scores(result, kept)
   assert measured["mean"].value == pytest.approx(slowly(found, PAIRS), abs=1e-6)
   texts = [pair for pair in PAIRS if "description" in pair]
   assert measured["DSC"].value == pytest.approx(slowly(found, texts), abs=1e-6)
@@ -81,7 +81,7 @@ def test_a_measure_is_the_mean_over_pairs_of_the_mean_over_queries(run):
 
 def test_unseen_classes_are_asked_among_themselves_and_among_all(run):
   result, kept, found = run
-  measured = scores.scores(result, kept, CLASSES)
+  measured = scores.scores(result, kept)
   alone, all_of_them = (measured[name] for name in scores.UNSEEN)
   assert alone.value == pytest.approx(slowly(found, PAIRS, UNSEEN, UNSEEN), abs=1e-6)
   assert all_of_them.value == pytest.approx(slowly(found, PAIRS, UNSEEN), abs=1e-6)
@@ -91,7 +91,7 @@ def test_unseen_classes_are_asked_among_themselves_and_among_all(run):
 
 def test_a_classifier_is_asked_for_the_classes_that_it_knows(run):
   result, kept, found = run
-  measured = scores.scores(result, kept, CLASSES)
+  measured = scores.scores(result, kept)
   right = [np.mean([np.argmax(x) == label for x, label in zip(own["fc8"], own["label"])
                     if label not in UNSEEN]) for own in found.values()]
   assert measured["recognition"].value == pytest.approx(np.mean(right))
@@ -102,8 +102,8 @@ def test_a_classifier_is_asked_for_the_classes_that_it_knows(run):
 def test_a_read_out_of_the_classifier_has_no_unseen_measures(run):
   result, kept, _ = run
   posterior = {**result, "tables": result["tables"][1:]}
-  assert not set(scores.UNSEEN) & set(scores.scores(posterior, kept, CLASSES))
-  assert set(scores.UNSEEN) <= set(scores.scores(result, kept, CLASSES))
+  assert not set(scores.UNSEEN) & set(scores.scores(posterior, kept))
+  assert set(scores.UNSEEN) <= set(scores.scores(result, kept))
 
 
 def test_chance_is_what_random_rankings_give(run):
@@ -114,13 +114,13 @@ def test_chance_is_what_random_rankings_give(run):
              for name, own in found.items()}
     values.append(retrieval.retrieval_table(mixed, "fc7").mean[~np.eye(3, dtype=bool)].mean())
   error = np.std(values) / np.sqrt(60)
-  chance = scores.scores(result, kept, CLASSES)["mean"].chance
+  chance = scores.scores(result, kept)["mean"].chance
   assert abs(np.mean(values) - chance) < 4 * error and error < 0.01
 
 
 def test_classes_make_up_the_value_in_two_ways(run):
   result, kept, found = run
-  score = scores.scores(result, kept, CLASSES)["mean"]
+  score = scores.scores(result, kept)["mean"]
   assert np.mean(score.by_class) == pytest.approx(score.value)
   assert np.mean(score.shares) == pytest.approx(score.value)
   share, centred = np.zeros(CLASSES), np.zeros(CLASSES)
@@ -136,18 +136,19 @@ def test_classes_make_up_the_value_in_two_ways(run):
 
 
 def test_a_class_is_no_better_for_having_more_queries():
-  kept = {"label/NAT": np.array([0] * 9 + [1]), "label/CLP": np.array([0, 1]),
+  kept = {"classes": np.array(["a", "b"]), "unseen": np.zeros(0, int),
+          "label/NAT": np.array([0] * 9 + [1]), "label/CLP": np.array([0, 1]),
           "recognised/NAT": np.ones(10, bool), "recognised/CLP": np.ones(2, bool)}
   result = {"modalities": ["NAT", "CLP"], "text": [], "tables": [{"layer": "fc7",
                                                                   "readout": "cosine"}]}
-  score = scores.scores(result, kept, 2)["recognition"]
+  score = scores.scores(result, kept)["recognition"]
   np.testing.assert_allclose(score.by_class, [1, 1])
   assert score.shares[0] > score.shares[1]
 
 
 def test_a_query_has_the_mean_over_the_galleries_that_it_asks(run):
   result, kept, found = run
-  score = scores.scores(result, kept, CLASSES)["mean"]
+  score = scores.scores(result, kept)["mean"]
   of_clipart = 40 + 7  # natural images come first
   expected = [precision(found, "clipart", name, 7) for name in ("natural", "description")]
   assert score.queries[of_clipart] == pytest.approx(np.mean(expected), abs=1e-6)
@@ -155,7 +156,7 @@ def test_a_query_has_the_mean_over_the_galleries_that_it_asks(run):
   lost = np.flatnonzero(found["description"]["label"] == 5)[0]  # not in CLP: one gallery is left
   assert score.queries[70 + lost] == pytest.approx(
     precision(found, "description", "natural", lost), abs=1e-6)
-  assert np.isnan(scores.scores(result, kept, CLASSES)["no DSC"].queries[70:]).all()
+  assert np.isnan(scores.scores(result, kept)["no DSC"].queries[70:]).all()
 
 
 def test_average_precision_is_stored_in_half_the_room(run):
