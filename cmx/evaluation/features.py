@@ -17,6 +17,7 @@ import numpy as np
 from cmx import data
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
+from cmx.files import writing
 from cmx.network import model
 from cmx.runtime import devices
 from cmx.runtime import prefetch
@@ -51,25 +52,31 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   """
   card = {"weights": digest(run.params), "data": dataset.fingerprint, "split": split,
           "limit": limit, "layers": list(layers)}
-  if (folder / _COMPLETE).exists():
-    _check_card(folder, card)
-    return load(folder)
+  if not (folder / _COMPLETE).exists():
+    check(run, dataset, split)
+    with writing.held(folder):
+      if not (folder / _COMPLETE).exists():  # else another process has written it meanwhile
+        _write(run, dataset, split, layers, folder, batch, card)
+  _check_card(folder, card)
+  return load(folder)
+
+
+def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequence[str],
+           folder: pathlib.Path, batch: int, card: Mapping[str, Any]) -> None:
   if folder.is_dir() and any(folder.iterdir()):
     raise ValueError(f"{folder} holds files but no features; expected a new folder")
-  check(run, dataset, split)
   temporary = folder.with_name(folder.name + ".incomplete")
   shutil.rmtree(temporary, ignore_errors=True)
   params = devices.replicate(run.params)
   batch = devices.rounded_up(batch)
   for modality in run.modalities:
     source = dataset.splits[split][modality.name]
-    chosen = order(len(source), limit)
+    chosen = order(len(source), card["limit"])
     _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name,
                       batch)
   (temporary / _CARD).write_text(json.dumps(card))
   (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
   temporary.rename(folder)
-  return load(folder)
 
 
 def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:

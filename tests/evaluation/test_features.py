@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent import futures
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from cmx import data
 from cmx import methods
 from cmx import modalities
 from cmx.evaluation import features
+from cmx.files import writing
 from cmx.network import model
 import tiny
 
@@ -110,7 +112,16 @@ def test_they_are_whole_or_absent(run, tmp_path):
   with pytest.raises(FileNotFoundError, match="no features in .*; run launch.extract with"):
     features.load(tmp_path / "f")
   extract(run, tmp_path / "f")
-  assert [path.name for path in tmp_path.iterdir()] == ["f"]  # what was half done is gone
+  assert {path.name for path in tmp_path.iterdir()} == {"f", "f.lock"}  # nothing is half done
+
+
+def test_who_comes_second_waits_and_reads_what_the_first_has_written(run, extracted, tmp_path):
+  with futures.ThreadPoolExecutor(1) as pool:
+    with writing.held(tmp_path / "f"):  # as the first does
+      second = pool.submit(extract, run, tmp_path / "f", given=dataset(damage=0))
+      assert not futures.wait([second], timeout=0.5).done
+      shutil.copytree(extracted, tmp_path / "f")
+    assert set(second.result()) == {"sound", "touch"}  # it would have met the damage
 
 
 def test_a_half_written_folder_is_not_taken_for_features(run, extracted, tmp_path):
