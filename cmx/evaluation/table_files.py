@@ -8,13 +8,11 @@ import io
 import json
 import os
 import pathlib
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cmx.evaluation import results as results_lib
-
-WIDTH = 180  # characters of a caption's line
+from cmx.files import grids
 
 
 class Column(NamedTuple):
@@ -108,45 +106,32 @@ def _recognition_columns(content: Mapping[str, Any]) -> list[Column]:
 RECOGNITION = "Recognition: top-1 accuracy (%) by fc8 on the {split} split of each modality."
 
 
-def _grids(content: Mapping[str, Any]) -> list[tuple[str, list[Column], list[list[str]]]]:
-  """(caption, columns, rows of words) of every table, recognition last."""
-  grids = []
+def _grids(content: Mapping[str, Any]) -> list[grids.Grid]:
+  """Every table, recognition last."""
+  found = []
   for table in content["tables"]:
     columns = _columns(content, table)
     rows = [[column.row(row) for column in columns] for row in table["rows"]]
-    grids.append((table["caption"], columns, [*rows, [column.chance for column in columns]]))
+    found.append(_grid(table["caption"], columns, [*rows, [column.chance for column in columns]]))
   if content["recognition"]:
     columns = _recognition_columns(content)
     rows = [[column.row(row) for column in columns] for row in content["recognition"]]
-    grids.append((RECOGNITION.format(split=content["split"]), columns, rows))
-  return grids
+    found.append(_grid(RECOGNITION.format(split=content["split"]), columns, rows))
+  return found
+
+
+def _grid(caption: str, columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> grids.Grid:
+  return grids.Grid(caption, [(column.upper, column.lower) for column in columns], lines)
 
 
 def to_text(content: Mapping[str, Any]) -> str:
   """Aligned text of `results.aggregate`'s content, for a wide terminal."""
-  parts = []
-  for caption, columns, rows in _grids(content):
-    lines = [[column.upper for column in columns], [column.lower for column in columns], *rows]
-    widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
-    parts.append(textwrap.fill(caption, WIDTH))
-    parts += [" ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-              for line in lines if any(line)]
-    parts.append("")
-  return "\n".join(parts)
+  return "\n".join(map(grids.to_text, _grids(content)))
 
 
 def to_markdown(content: Mapping[str, Any]) -> str:
   """Markdown of `results.aggregate`'s content: a caption and a pipe table each."""
-  parts = []
-  for caption, columns, rows in _grids(content):
-    heads = [f"{c.upper}{c.lower}" if c.lower.startswith(">") else f"{c.upper} {c.lower}".strip()
-             for c in columns]
-    rule = [":---", *["---:"] * (len(columns) - 1)]
-    lines = [heads, rule, *rows]
-    parts += [caption, ""]
-    parts += ["| " + " | ".join(word.replace("|", "\\|") for word in line) + " |" for line in lines]
-    parts.append("")
-  return "\n".join(parts)
+  return "\n".join(map(grids.to_markdown, _grids(content)))
 
 
 def to_csv(content: Mapping[str, Any]) -> str:

@@ -1,0 +1,66 @@
+"""Grids of words: a table with its caption as aligned text, markdown and LaTeX."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+WIDTH = 180  # characters of a caption's line
+_TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+        "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+        ">": "$>$", "<": "$<$", "|": "$|$", "±": r"$\pm$"}
+
+
+class Grid(NamedTuple):
+  """A table of words.
+
+  Attributes:
+    caption: what its numbers are.
+    heads: of the columns, each of two lines (upper, lower).
+    lines: of words, one for each column.
+    left: columns that stand at the left, the first ones; the others stand at the right.
+  """
+
+  caption: str
+  heads: Sequence[tuple[str, str]]
+  lines: Sequence[Sequence[str]]
+  left: int = 1
+
+
+def to_text(grid: Grid) -> str:
+  """Aligned text for a wide terminal: caption, heads, lines."""
+  lines = [line for line in (*map(list, zip(*grid.heads)), *grid.lines) if any(line)]
+  widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
+  caption = [textwrap.fill(grid.caption, WIDTH)] if grid.caption else []
+  return "\n".join([*caption, *(" ".join(
+    word.ljust(width) if i < grid.left else word.rjust(width)
+    for i, (word, width) in enumerate(zip(line, widths))).rstrip() for line in lines), ""])
+
+
+def to_markdown(grid: Grid) -> str:
+  """Caption and pipe table."""
+  heads = [f"{upper}{lower}" if lower.startswith(">") else f"{upper} {lower}".strip()
+           for upper, lower in grid.heads]
+  rule = [":---"] * grid.left + ["---:"] * (len(heads) - grid.left)
+  lines = ["| " + " | ".join(word.replace("|", "\\|") for word in line) + " |"
+           for line in (heads, rule, *grid.lines)]
+  return "\n".join([*([grid.caption, ""] if grid.caption else []), *lines, ""])
+
+
+def to_latex(grid: Grid) -> str:
+  """A table environment; it needs the package booktabs."""
+  heads = [line for line in zip(*grid.heads) if any(line)]
+  columns = "l" * grid.left + "r" * (len(grid.heads) - grid.left)
+  return "\n".join([
+    r"\begin{table}", r"\centering", rf"\caption{{{_tex(grid.caption)}}}",
+    rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *map(_tex_line, heads), r"\midrule",
+    *map(_tex_line, grid.lines), r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _tex_line(words: Sequence[str]) -> str:
+  return " & ".join(map(_tex, words)) + r" \\"
+
+
+def _tex(text: str) -> str:
+  text = re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], text)
+  return re.sub(r"(?<![\w-])-(?=\d)", "$-$", text)  # a minus, where it is no hyphen

@@ -1,0 +1,49 @@
+"""Tables of words: what they look like, character by character."""
+
+from cmx.files import grids
+
+GRID = grids.Grid("mAP (%), 100 % & more.", [("", "row"), ("NAT", ">CLP"), ("no", "DSC")],
+                  [["BL_Ind", "9.5", "10.0 ±0.3"], ["C: a|b", "", "-0.1"]])
+
+
+def test_text_is_aligned_names_at_the_left_numbers_at_the_right():
+  assert grids.to_text(GRID) == """mAP (%), 100 % & more.
+        NAT        no
+row    >CLP       DSC
+BL_Ind  9.5 10.0 ±0.3
+C: a|b           -0.1
+"""
+
+
+def test_a_head_that_no_column_has_is_no_line_and_a_caption_is_wrapped():
+  plain = grids.Grid("word " * 60, [("", "a"), ("", "b")], [["x", "y"]], left=2)
+  lines = grids.to_text(plain).splitlines()
+  assert lines[-2:] == ["a b", "x y"] and len(lines) == 4
+  assert max(map(len, lines)) <= grids.WIDTH
+
+
+def test_markdown_escapes_what_would_end_a_cell():
+  assert grids.to_markdown(GRID) == """mAP (%), 100 % & more.
+
+| row | NAT>CLP | no DSC |
+| :--- | ---: | ---: |
+| BL_Ind | 9.5 | 10.0 ±0.3 |
+| C: a\\|b |  | -0.1 |
+"""
+
+
+def test_latex_escapes_what_it_would_take_for_a_command():
+  assert grids.to_latex(GRID) == r"""\begin{table}
+\centering
+\caption{mAP (\%), 100 \% \& more.}
+\begin{tabular}{lrr}
+\toprule
+ & NAT & no \\
+row & $>$CLP & DSC \\
+\midrule
+BL\_Ind & 9.5 & 10.0 $\pm$0.3 \\
+C: a$|$b &  & $-$0.1 \\
+\bottomrule
+\end{tabular}
+\end{table}
+"""
