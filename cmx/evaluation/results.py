@@ -202,23 +202,35 @@ def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) ->
   """What a number of the table is: metric, definition, layer, read-out, gallery, chance, spread."""
   seeds = sorted({len(row["seeds"]) for row in table["rows"]})
   undefined = sum(value["mean"] is None for value in table["chance"]["cells"].values())
-  codes, text = first["modalities"], "/".join(first["text"])
   sentences = [
-    f"Mean average precision (mAP, %) of retrieval query>target, layer {table['layer']}, read-out "
-    f"{table['readout']}: AP over the full ranking of the target's {first['split']} split, "
-    "relevant = same class, ties in gallery order, queries without a relevant item left out.",
-    f"Gallery: {'; '.join(_gallery(table, code, codes) for code in codes)}.",
-    "Chance is the expected mAP of a random ranking.",
+    definition(first, table),
     "same: query and target of one modality, self left out. "
-    "lift = (mAP - chance) / (100 - chance), mean over pairs."]
-  if text:
-    sentences.append(f"{text}: pairs with a text modality; no {text}: pairs without.")
-  sentences.append(f"{' to '.join(map(str, (seeds[:1] + seeds[1:][-1:])))} seed(s) a row; "
-                   "± is the sample standard deviation over seeds.")
+    "lift = (mAP - chance) / (100 - chance), mean over pairs.",
+    f"{' to '.join(map(str, (seeds[:1] + seeds[1:][-1:])))} seed(s) a row; "
+    "± is the sample standard deviation over seeds."]
   if undefined:
     sentences.append(f"{undefined} cell(s) have no relevant item (-) and are left out of means.")
   if paper:
     sentences.append("paper: the authors' slides, CMPlaces, the same pairs; other data than ours.")
+  return " ".join(sentences)
+
+
+def definition(result: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+  """What the mAP of a table is, in sentences: metric, galleries, chance, and which pairs.
+
+  Args:
+    result: of `run_result`.
+    table: one of its tables, or of `aggregate`'s.
+  """
+  codes, text = result["modalities"], "/".join(result["text"])
+  sentences = [
+    f"Mean average precision (mAP, %) of retrieval query>target, layer {table['layer']}, read-out "
+    f"{table['readout']}: AP over the full ranking of the target's {result['split']} split, "
+    "relevant = same class, ties in gallery order, queries without a relevant item left out.",
+    f"Gallery: {'; '.join(_gallery(table, code, codes) for code in codes)}.",
+    "Chance is the expected mAP of a random ranking."]
+  if text:
+    sentences.append(f"{text}: pairs with a text modality; no {text}: pairs without.")
   return " ".join(sentences)
 
 

@@ -100,6 +100,13 @@ def test_caption_says_metric_layer_read_out_gallery_and_chance():
     assert part in caption
 
 
+def test_one_run_s_table_is_defined_in_the_same_words():
+  run = run_of(0.1)
+  caption = results.aggregate([run])["tables"][0]["caption"]
+  words = results.definition(run, run["tables"][0])
+  assert caption.startswith(words) and "DSC: pairs with a text modality" in words
+
+
 def test_the_caption_speaks_of_the_paper_only_where_it_stands_beside_a_row():
   caption = results.aggregate([run_of(0.1, "own", "my method")], paper=True)["tables"][0]["caption"]
   assert "slides" not in caption
