@@ -3,7 +3,7 @@
   python -m launch.ladder --reference=runs/world/seed_0/reference --components=1,4,16,64
 
 Layers and the way of fitting are the config's (--config.mixture.layers=fc6,fc7 ...). The weight of
-the penalty is another question, of how rows train: launch.sweep --vary=alignment.weight=0.1,1,10.
+the penalty is another question, of how rows train: launch.study --tune=alignment.weight=0.01,0.1.
 Running the same command again reads the fits that are there.
 """
 

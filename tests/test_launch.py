@@ -181,7 +181,7 @@ def test_packages_that_are_not_there_are_listed_with_where_to_get_them(launch, t
 
 @pytest.mark.parametrize("name", [
   "check", "evaluate", "extract", "fit", "invert", "ladder", "map", "prepare", "report",
-  "reproduce", "sweep", "train", "units"])
+  "reproduce", "study", "train", "units"])
 def test_each_command_explains_its_flags(launch, name):
   _, text = launch(name, "--helpshort")
   assert "--config" in text and "--compilation_cache" in text

@@ -78,9 +78,8 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
   if alone is not None:
     result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
                                           [alone], recognition)["tables"][0]
-  codes = {row.name: code for row, code in zip(run.modalities, result["modalities"])}
-  writing.write_arrays(workdir / _QUERIES,
-                       scores.arrays(rows, found, codes, run.classes, hidden, alone))
+  writing.write_arrays(workdir / _QUERIES, scores.arrays(
+    rows, found, results.codes(run.modalities), run.classes, hidden, alone))
   writing.write_text(workdir / _RESULT, json.dumps(result, indent=1))
   return result
 

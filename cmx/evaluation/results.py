@@ -42,8 +42,7 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
   Raises:
     ValueError: if a table or the recognition lacks a modality.
   """
-  names = [row.name for row in modalities]
-  codes = dict(zip(names, _codes(modalities), strict=True))
+  names, code_of = [row.name for row in modalities], codes(modalities)
   for what, given in [("recognition", recognition or names),
                       *((f"table {table.layer}", table.modalities) for table in tables)]:
     if set(given) != set(names):
@@ -51,17 +50,17 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
   once = {(table.layer, table.readout): table for table in tables}
   return {
     "method": method, "name": name, "seed": int(seed), "split": split,
-    "modalities": list(codes.values()),
-    "text": [codes[row.name] for row in modalities if row.kind == "text"],
-    "tables": [_plain_table(table, codes) for table in once.values()],
-    "recognition": {code: recognition[name]._asdict() for name, code in codes.items()
+    "modalities": list(code_of.values()),
+    "text": [code_of[row.name] for row in modalities if row.kind == "text"],
+    "tables": [_plain_table(table, code_of) for table in once.values()],
+    "recognition": {code: recognition[name]._asdict() for name, code in code_of.items()
                     if recognition}}
 
 
-def _codes(modalities: Sequence[modalities_lib.Modality]) -> list[str]:
-  """Codes of modalities; the whole name where two rows would have one code."""
-  codes = [row.code for row in modalities]
-  return [row.name if codes.count(row.code) > 1 else row.code for row in modalities]
+def codes(modalities: Sequence[modalities_lib.Modality]) -> dict[str, str]:
+  """{modality: its code}; the whole name where two rows would have one code."""
+  every = [row.code for row in modalities]
+  return {row.name: row.name if every.count(row.code) > 1 else row.code for row in modalities}
 
 
 def _plain_table(table: retrieval.Table, codes: Mapping[str, str]) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cmx import modalities as modalities_lib
 from cmx.evaluation import ranking
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
 
+MEAN = "mean"  # measure: over all pairs of different modalities
 UNSEEN = ("unseen alone", "unseen in all")  # measures of classes that no training example shows
 
 Arrays = Mapping[str, np.ndarray]
@@ -84,6 +86,14 @@ def _key(layer: str, readout: str, query: str, gallery: str) -> str:
   return f"{layer} {readout}/{query}>{gallery}"
 
 
+def names(modalities: Sequence[modalities_lib.Modality], unseen: bool) -> list[str]:
+  """The measures of runs on these modalities, with or without unseen classes."""
+  codes = results.codes(modalities)
+  groups = results.pair_groups(list(codes.values()), [
+    codes[row.name] for row in modalities if row.kind == "text"])
+  return [*groups, "posterior", "recognition", *(UNSEEN if unseen else ())]
+
+
 def scores(result: Mapping[str, Any], kept: Arrays) -> dict[str, Score]:
   """The measures of a run by name: means of the main table, posterior, recognition, unseen classes.
 
@@ -104,7 +114,7 @@ def scores(result: Mapping[str, Any], kept: Arrays) -> dict[str, Score]:
   seen = np.setdiff1d(np.arange(classes), unseen)
   everything = np.arange(classes)
   parts = {name: list(_pairs(kept, main, pairs, everything)) for name, pairs in groups.items()}
-  every = groups.get("mean", groups["same"])
+  every = groups.get(MEAN, groups["same"])
   parts["posterior"] = list(_pairs(kept, ("fc8", "posterior"), every, seen))
   parts["recognition"] = list(_recognised(kept, result["modalities"], seen))
   if unseen.size and main[1] not in retrieval.OF_CLASSIFIER:

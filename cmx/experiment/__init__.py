@@ -1,1 +1,1 @@
-"""Experiments: reference network, mixtures, rows and seeds, their table; sweeps and costs."""
+"""Experiments: reference network, mixtures, rows and seeds, their table; studies and costs."""

@@ -40,16 +40,28 @@ def check_workdir(workdir: str | os.PathLike, config: config_lib.Config) -> path
       files that are no run.
   """
   path = pathlib.Path(workdir).absolute()
-  record = path / _RECORD
-  if record.exists():
-    other = [line for line in fields.difference(config, _recorded(record))
-             if not line.startswith(_INCIDENTAL)]
-    if other:
-      raise ValueError(f"{path} holds a run of another config (asked for | found there):\n  "
-                       + "\n  ".join(other) + "\nChoose another --workdir, or the same config.")
+  if (path / _RECORD).exists():
+    check_record(path / _RECORD, config, "run")
   elif path.is_dir() and any(not member.name.endswith(".tmp") for member in path.iterdir()):
     raise ValueError(f"{path} holds files but no run; expected a work directory, or a new folder")
   return path
+
+
+def check_record(record: pathlib.Path, config: config_lib.Config, what: str) -> None:
+  """Checks that a folder's record, a config as JSON, says this config, or that there is none.
+
+  Raises:
+    ValueError: if it says another one, with the fields that differ and `what` it is of in the
+      message; or is no config.
+  """
+  if not record.exists():
+    return
+  other = [line for line in fields.difference(config, _recorded(record))
+           if not line.startswith(_INCIDENTAL)]
+  if other:
+    raise ValueError(f"{record.parent} holds a {what} of another config (asked for | found there):"
+                     "\n  " + "\n  ".join(other)
+                     + "\nChoose another --workdir, or the same config.")
 
 
 def _recorded(record: pathlib.Path) -> config_lib.Config:

@@ -1,0 +1,58 @@
+"""A study: rows x seeds x values, with intervals, tests, and what could have been seen.
+
+  python -m launch.study --config=configs/everyday.py --workdir=runs/study --seeds=5 \\
+    --rows=bl_ind,bl_shfinal,a_free,c --against=bl_shfinal \\
+    --tune=alignment.weight=0.01,0.03,0.1 --sweep=optimizer.steps=100,400,1600
+
+Trains every row for every seed at every value of --sweep (one field at a time) and writes
+study.{txt,md,tex,csv,json,png,pdf}. --tune gives each row the best of as many trials, judged on
+held-out training examples. Running it again goes on; run it in several shells, or on several hosts
+that see the folder, and they share the work. --config.data.unseen_classes=8 adds retrieval of
+classes that no modality's training shows.
+"""
+
+import pathlib
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from absl import logging
+
+from cmx import data
+from cmx import methods
+from cmx.experiment.study import plan
+from cmx.experiment.study import study as study_lib
+from cmx.runtime import progress
+from launch import common
+
+WORKDIR = flags.DEFINE_string("workdir", "runs/study", "Folder of the study.")
+ROWS = flags.DEFINE_list("rows", ["bl_shfinal", "bl_ind", "a_free", "b_gmm", "c"],
+                         f"Methods, among {', '.join(methods.METHODS)}.")
+SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds, counted from the config's.",
+                             lower_bound=1)
+AGAINST = flags.DEFINE_string("against", "", "Row that the others are compared with; the first of "
+                              "--rows where none is named.")
+SWEEP = flags.DEFINE_multi_string("sweep", [], "field=value,value,...; may be given several times, "
+                                  "one field then varies at a time.")
+TUNE = flags.DEFINE_multi_string("tune", [], "field=value,value,...; may be given several times, "
+                                 "each value is then tried with each of the others.")
+HOLDOUT = flags.DEFINE_float("holdout", 0.2, "Share of each training cell that --tune judges by.")
+MEASURES = flags.DEFINE_list("measures", [], "Columns with a table and a panel of their own, e.g. "
+                             "mean,recognition; mean and unseen classes where none is named.")
+
+
+def main(argv: Sequence[str]) -> None:
+  del argv
+  started, config, rows = time.monotonic(), common.CONFIG.value, ROWS.value
+  data.prepare(config.data)
+  study = study_lib.Study(
+    config, pathlib.Path(WORKDIR.value), rows, SEEDS.value, AGAINST.value or (rows or [""])[0],
+    [plan.parse(config, text) for text in SWEEP.value],
+    [plan.parse(config, text) for text in TUNE.value], HOLDOUT.value, MEASURES.value)
+  print(study_lib.write(study, study_lib.run(study)))
+  logging.info("%s. Written: %s/study.{txt,md,tex,csv,json,png,pdf}",
+               progress.duration(time.monotonic() - started), study.workdir)
+
+
+if __name__ == "__main__":
+  common.run(main)
