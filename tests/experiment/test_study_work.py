@@ -1,4 +1,4 @@
-"""Work shared through a folder: claims, what a dead process leaves, failures, the time that is left.
+"""Work shared through a folder: claims, what a dead process leaves, failures, the time left.
 
 Training is replaced by a note of who was trained, where and from what.
 """

@@ -176,8 +176,8 @@ def _overview_caption(content: Content) -> str:
            "say so."]
   if content["seconds"]:
     took = sorted(content["seconds"].values())
-    parts.append(f"A run took {progress.duration(took[0])} to {progress.duration(took[-1])}, by row, "
-                 f"on {content['provenance']['devices']}.")
+    parts.append(f"A run took {progress.duration(took[0])} to {progress.duration(took[-1])}, by "
+                 f"row, on {content['provenance']['devices']}.")
   if content["failed"]:
     parts.append("Left out, as training failed: " + "; ".join(content["failed"]) + ".")
   return " ".join(parts)
