@@ -123,6 +123,16 @@ def test_the_same_seed_gives_the_same_map_on_any_number_of_threads():
   np.testing.assert_array_equal(*maps)
 
 
+def test_where_a_container_hides_its_cores_there_is_no_warning(monkeypatch):
+  counting = "joblib.externals.loky.backend.context"  # scikit-learn asks it, once a process
+  monkeypatch.setattr("sklearn.utils._openmp_helpers._CPU_COUNTS", {})
+  monkeypatch.setattr(f"{counting}._cpu_count_user", lambda count: count)
+  monkeypatch.setattr(f"{counting}._count_physical_cores",
+                      lambda: ("not found", ValueError("found 0 physical cores < 1")))
+  features = clusters(np.random.default_rng(2))
+  tsne.make(features, "fc7", sample_of(features), perplexity=10, seed=3)
+
+
 def test_length_does_not_matter_direction_does():
   features = clusters(np.random.default_rng(3))
   sample = sample_of(features)

@@ -4,7 +4,9 @@ A map shows what lies near what, and nothing else: distances between groups, the
 directions of the plane mean nothing. So the numbers are counted among the features themselves.
 """
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -148,11 +150,19 @@ def embed(x: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     raise ValueError(f"all {len(x)} features are equal; expected features that differ: the layer "
                      "is dead")
   x = np.pad(x, ((0, 0), (0, max(0, 2 - x.shape[1]))))  # a plane needs two
-  with threadpoolctl.threadpool_limits(1):
+  with _one_thread():
     x = decomposition.PCA(min(_WIDTH, *x.shape), svd_solver="full").fit_transform(x)
     tsne = manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed)
     place = tsne.fit_transform(x)
   return _squared(place.astype(np.float64)).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+  with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
+    # scikit-learn counts cores all the same, and warns where a container hides them
+    warnings.filterwarnings("ignore", "Could not find the number of physical cores")
+    yield
 
 
 def _squared(place: np.ndarray) -> np.ndarray:
@@ -177,7 +187,7 @@ def mixing(x: np.ndarray, modality: np.ndarray, label: np.ndarray,
   """
   count = len(x)
   nearest = min(nearest, count - 1)
-  with threadpoolctl.threadpool_limits(1):
+  with _one_thread():
     index = neighbors.NearestNeighbors(n_neighbors=nearest, algorithm="brute").fit(x)
     found = index.kneighbors(return_distance=False)
   same = label[found] == label[:, None]
