@@ -69,17 +69,19 @@ def commands(root):
 
 
 def chosen(root):
-  """A test file of each package of cmx, the one that imports least besides, and the flags' own."""
-  imports = {path: [node.module for node in ast.walk(ast.parse(path.read_text()))
+  """A test file of each package of cmx, the one that takes least besides, and the flags' own."""
+  texts = {path: path.read_text() for path in sorted((root / "tests").rglob("test_*.py"))}
+  imports = {path: [node.module for node in ast.walk(ast.parse(text))
                     if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cmx")]
-             for path in sorted((root / "tests").rglob("test_*.py"))}
-  found = {path for path in imports if path.name == "test_conftest.py"}
+             for path, text in texts.items()}
+  found = {path for path in texts if path.name == "test_conftest.py"}
   for package in {path.parent for path in (root / "cmx").rglob("*.py") if path.stem != "__init__"}:
     name = ".".join(package.relative_to(root).parts)
     mine = [path for path, modules in imports.items() if name in modules]
     if not mine:
       sys.exit(f"no test file imports from {name}")
-    found.add(min(mine, key=lambda path: (len(imports[path]), path.stat().st_size)))
+    found.add(min(mine, key=lambda path: ("subprocess" in texts[path], len(imports[path]),
+                                          len(texts[path]))))
   return sorted(path.relative_to(root) for path in found)
 
 

@@ -20,22 +20,21 @@ import time
 from collections.abc import Sequence
 
 import jax
-import jaxlib
 
 from benchmarks import cases
 from benchmarks import harness
 from benchmarks import run as run_lib
-from cmx import parallel
+from cmx.runtime import devices
 
 
 def serve(case: str, index: int) -> None:
   """Prepares a comparison's first contender, then measures one run for each line that comes in."""
-  parallel.use_cores([])
+  devices.use_cores([])
   comparison = importlib.import_module(f"{cases.__name__}.{case}").comparisons(False)[index]
   contender = comparison.contenders[0]
   run = contender.prepare()
   jax.block_until_ready(run())  # compiles
-  print(json.dumps({"title": comparison.title, "jaxlib": jaxlib.__version__}), flush=True)
+  print(json.dumps({"title": comparison.title, "jaxlib": run_lib.versions()["jaxlib"]}), flush=True)
   for _ in sys.stdin:
     before, cores = time.perf_counter(), time.process_time()
     jax.block_until_ready(run())

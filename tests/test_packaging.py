@@ -25,7 +25,7 @@ def names(requirements):
 def imported(*folders):
   """Top-level names that are imported and neither the standard library's nor ours."""
   files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-  ours = {path.name.removesuffix(".py") for path in [*ROOT.iterdir(), *(ROOT / "tests").iterdir()]}
+  ours = {path.stem for path in [*ROOT.iterdir(), *(ROOT / "tests").rglob("*.py")]}
   found = set()
   for node in (node for path in files for node in ast.walk(ast.parse(path.read_text()))):
     if isinstance(node, ast.Import):
