@@ -217,7 +217,7 @@ def _interrupt(*args):
 KILLED = """
 import os, sys, time
 from cmx import config, data
-from cmx.data import _cmplaces_shards as shards
+from cmx.data.sets.cmplaces import shards
 shards.EXAMPLES, write = 3, shards.write_shard
 def slow(work, reader, name, count):
   write(work, reader, name, count)

@@ -131,10 +131,10 @@ def test_a_fit_goes_on_from_any_iteration_to_the_same_bits():
 FIT = """
 import hashlib, sys
 import jax, numpy as np
-from cmx import em, sums
+from cmx.mixture import em, passes
 x = np.load(sys.argv[1])
 for components, covariance in ((6, "diagonal"), (6, "tied"), (1, "full")):
-  found = em.fit(sums.of_array(x, 300), components, jax.random.key(0), covariance=covariance,
+  found = em.fit(passes.of_array(x, 300), components, jax.random.key(0), covariance=covariance,
                  iterations=6)
   digest = hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in jax.tree.leaves(found.mixture)))
   print(jax.device_count(), covariance, digest.hexdigest(), found.history)

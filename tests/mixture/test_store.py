@@ -56,17 +56,17 @@ def test_a_kept_fit_is_read_again_without_a_pass(tmp_path, covariance, component
 
 FIT = """
 import pathlib, sys, time
-sys.path[:0] = ["tests"]
-import test_fits
+sys.path[:0] = ["tests", "tests/mixture"]
+import test_store
 
 def slowly():
-  opened, names = test_fits.source()()
+  opened, names = test_store.source()()
   def chunks():
     time.sleep(0.1)
     return opened()
   return chunks, names
 
-test_fits.kept(pathlib.Path(sys.argv[1]), opened=slowly)
+test_store.kept(pathlib.Path(sys.argv[1]), opened=slowly)
 """
 
 

@@ -156,9 +156,10 @@ def python(program, *arguments, devices=1, **options):
 
 LOADER = """
 import sys, jax
-from cmx import checkpoint, parallel
+from cmx.runtime import devices
+from cmx.training import checkpoint
 run = checkpoint.load_run(sys.argv[1])
-placed = parallel.replicate(run.params)
+placed = devices.replicate(run.params)
 print(jax.device_count(), float(placed["fc8"]["shared"]["bias"].sum()), run.step)
 """
 
@@ -173,7 +174,7 @@ def test_a_run_of_eight_devices_opens_on_any_other_number(tmp_path):
 SAVER = """
 import itertools, pathlib, sys
 import numpy as np
-from cmx import checkpoint
+from cmx.training import checkpoint
 workdir = pathlib.Path(sys.argv[1])
 with checkpoint.Checkpoints(workdir, 2) as checkpoints:
   for step in itertools.count((checkpoints.latest() or 0) + 1):

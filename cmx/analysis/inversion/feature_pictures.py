@@ -1,6 +1,5 @@
 """Pictures by optimisation, for single features and for units of a run's layer."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
