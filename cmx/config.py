@@ -39,7 +39,8 @@ class Everyday:
 class Folders:
   """A user's own folders or manifest."""
 
-  path: str = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .jsonl manifest
+  path: str = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .tsv / .jsonl manifest
+  damaged: int = 0  # files or rows that cannot be used and are left out, at most
   image_size: int = 64  # pixels; images are padded to a white square and resized
   reference: str = ""  # modality the others start from; "": natural, else the most numerous images
   written: tuple[str, ...] = ()  # image modalities that show written words: never mirrored

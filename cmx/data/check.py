@@ -11,8 +11,11 @@ import numpy as np
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx.data.sets.folders import decoding
+from cmx.data.sets.folders import doubts
+from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing as listing_lib
+from cmx.files import text as text_lib
 from cmx.runtime import progress
 
 _FEW = 5  # training examples; with fewer a class is hardly learnt
@@ -57,17 +60,26 @@ def check(data: config_lib.Data) -> Report:
 def _of_folders(data: config_lib.Data) -> Report:
   listing = listing_lib.find(data.folders)
   kinds = {row.name: row.kind for row in judgement.rows(listing, data.folders.reference)}
-  entries, bad, widths = [], list(listing.bad), {}
+  entries, undecoded, looks, widths = [], [], doubts.Doubts(), {}
   for items in decoding.parts(listing).values():
     for item, x in decoding.decode(items, data.folders.image_size, widths):
-      if isinstance(x, listing_lib.Bad):
-        bad.append(x)
+      if isinstance(x, items_lib.Bad):
+        undecoded.append(x)
       else:
         entries.append(Entry(item.modality, item.split, item.class_name, item.key, _digest(x)))
+        looks.look(item, x)
+  bad = [*listing.bad, *undecoded]
   report = _report(data.folders.path, kinds, judgement.classes(listing), entries, bad)
-  report.problems += judgement.problems(listing, data.holdout)
+  if len(bad) > data.folders.damaged:
+    its = "it" if len(bad) == 1 else "them"
+    report.problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; remove or "
+                           f"replace {its}, or leave {its} out with {judgement.flag(bad)}")
+  elif bad:
+    report.remarks.append(f"bad files left out: {len(bad)} of {data.folders.damaged} allowed")
+  report.problems += judgement.problems(judgement.without(listing, undecoded), data)
   report.remarks += [f"modality {name!r} has a validation split, so its split test is not used"
                      for name in listing.left_out]
+  report.remarks += [*doubts.of_names(kinds, "modalities"), *looks.remarks(), *listing.remarks]
   return report
 
 
@@ -103,17 +115,13 @@ def _digest(x: np.ndarray | str) -> str:
 
 
 def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: list[Entry],
-            bad: list[listing_lib.Bad]) -> Report:
+            bad: list[items_lib.Bad]) -> Report:
   classes = list(classes)
   found = Counter((entry.modality, entry.split, entry.class_name) for entry in entries)
   counts = {name: {split: {c: found[name, split, c] for c in classes} for split in decoding.SPLITS}
             for name in kinds}
-  problems = []
-  if bad:
-    problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; remove or replace "
-                    f"{'it' if len(bad) == 1 else 'them'}")
   groups = _duplicates(entries)
-  return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, problems,
+  return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, [],
                 [*_class_remarks(classes, counts), *_contradictions(entries),
                  *_duplicate_remarks(*groups)])
 
@@ -158,16 +166,13 @@ def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int
   never = [c for c in classes if not any(parts[data_lib.TRAIN][c] for parts in counts.values())]
   alone = [c for c in classes
            if sum(parts[data_lib.TRAIN][c] > 0 for parts in counts.values()) == 1]
-  folded = Counter(c.casefold() for c in classes)
-  twins = [c for c in classes if folded[c.casefold()] > 1]
   remarks = [
     (few, f"fewer than {_FEW} training examples: {few}"),
     (never, f"no training example in any modality: {', '.join(never)}; only their validation "
             "examples are used"),
     (alone, f"training examples in one modality only: {', '.join(alone)}; nothing can be aligned "
-            "there"),
-    (twins, f"names that differ by case only: {', '.join(twins)}; they count as different classes")]
-  return [remark for found, remark in remarks if found]
+            "there")]
+  return [*(remark for found, remark in remarks if found), *doubts.of_names(classes, "classes")]
 
 
 def _duplicate_remarks(splits: list, modalities: list, within: list) -> list[str]:
@@ -183,7 +188,8 @@ def text(report: Report) -> str:
   """The report as people read it; a missing cell is a dot."""
   lines = [f"{report.what}: {len(report.modalities)} modalities, {len(report.classes)} classes",
            "examples: training / validation; . = none", "", *_table(report), ""]
-  lines += _section("bad files", [f"{entry['file']}: {entry['why']}" for entry in report.bad], None)
+  lines += _section("bad files", items_lib.lines([items_lib.Bad(**file) for file in report.bad]),
+                    None, len(report.bad))
   for title, groups in (("equal examples across splits", report.across_splits),
                         ("equal examples across modalities", report.across_modalities),
                         ("equal examples within a split", report.within)):
@@ -198,7 +204,7 @@ def _table(report: Report) -> list[str]:
   rows = []
   for name in report.classes:
     cells = [[parts[split][name] for split in decoding.SPLITS] for parts in report.counts.values()]
-    rows.append([name, *(" / ".join(f"{n:,}" if n else "." for n in cell) for cell in cells)])
+    rows.append([text_lib.shown(name), *(" / ".join(f"{n:,}" if n else "." for n in cell) for cell in cells)])
   totals = [" / ".join(f"{sum(parts[split].values()):,}" for split in decoding.SPLITS)
             for parts in report.counts.values()]
   rows = [header, *rows, ["total", *totals]]
@@ -207,11 +213,12 @@ def _table(report: Report) -> list[str]:
           for row in rows]
 
 
-def _section(title: str, entries: list[str], shown: int | None) -> list[str]:
+def _section(title: str, entries: list[str], shown: int | None, count: int = 0) -> list[str]:
   if not entries:
     return []
   more = len(entries) - len(entries[:shown])
-  return [f"{title} ({len(entries)}):", *(f"  {entry}" for entry in entries[:shown]),
+  return [f"{title} ({count or len(entries)}):",
+          *(f"  {text_lib.shown(entry)}" for entry in entries[:shown]),
           *([f"  and {more} more; --json has them all"] if more else []), ""]
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL import ImageOps
 
 from cmx import modalities as modalities_lib
 from cmx.data import encoders
 from cmx.evaluation import features as features_lib
 from cmx.evaluation import retrieval
-from cmx.files import reading
+from cmx.files import pictures
 from cmx.runtime import devices
 from cmx.training import checkpoint
 
@@ -68,7 +67,7 @@ def _read(run: checkpoint.Run, row: modalities_lib.Modality, inputs: Sequence[An
   images = [_image(row, x) for x in inputs]
   if encoder is not None:
     return list(encoder.encode([np.asarray(image) for image in images]))
-  return [np.asarray(reading.square(image, row.shape[0])) for image in images]
+  return [np.asarray(pictures.square(image, row.shape[0])) for image in images]
 
 
 def _image(row: modalities_lib.Modality, x: Any) -> Image.Image:
@@ -77,7 +76,7 @@ def _image(row: modalities_lib.Modality, x: Any) -> Image.Image:
   if not isinstance(x, Image.Image):
     raise ValueError(f"modality {row.name!r} is pixels; expected PIL images or uint8 arrays "
                      f"[H, W, 3], got {type(x).__name__}")
-  return reading.opaque(ImageOps.exif_transpose(x))
+  return pictures.opaque(pictures.upright(x))
 
 
 def neighbours(vector: np.ndarray, features: Mapping[str, Mapping[str, np.ndarray]],

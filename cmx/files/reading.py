@@ -1,23 +1,22 @@
-"""Reads one file of a user's: an image of any common format, a text, a vector or a table of those.
+"""Reads one file of a user's: a text, a vector or a table of those; images are in `pictures`.
 
 Nothing is trusted: sizes are checked before anything is inflated, nothing is unpickled, and a file
 that cannot be used raises `Unusable` with the reason, so that a caller can go on and name them all.
 """
 
 import contextlib
-import os
 import pathlib
 import struct
 import tokenize
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
-from PIL import Image
-from PIL import ImageOps
+
+from cmx.files import kinds
+from cmx.files import text as text_lib
 
 SUFFIXES = {
   "pixels": (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm",
@@ -27,17 +26,17 @@ SUFFIXES = {
 }
 TABLE = ".npz"  # vectors and labels of a whole split
 
-# Formats that are read by Pillow itself; EPS and the like would start other programs.
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "JPEG2000",
-            "AVIF")
-_PIXELS = 80_000_000  # per image; more takes gigabytes when a small file inflates
+# Other names of these, which messages need not list.
+_ALSO = {"pixels": (".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".dib", ".pnm",
+                    ".j2k", ".jpf", ".jpx", ".j2c", ".jpc")}
 _TEXT_BYTES = 1_000_000
+_NO_TEXT = ("html", "lfs", "annex", "rtf")  # what decodes, and is no text of an example
 _WIDTH = 65_536  # entries of a vector
 _SUSPICIOUS_BYTES = 1 << 28  # of an inflated array, from which on its ratio is looked at
 _SUSPICIOUS_RATIO = 200  # inflated to stored; real features shrink to a tenth at most
 
 # What Pillow, numpy and zipfile raise on damaged files, as found by damaging files.
-_DAMAGED = (OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, SyntaxError,
+DAMAGED = (OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, SyntaxError,
             RuntimeError, MemoryError, struct.error, tokenize.TokenError, zipfile.BadZipFile,
             zlib.error)
 
@@ -49,82 +48,45 @@ class Unusable(ValueError):
 def kind(path: pathlib.PurePath) -> str | None:
   """Kind of input that a file's suffix stands for, or None."""
   suffix = path.suffix.lower()
-  return next((name for name, suffixes in SUFFIXES.items() if suffix in suffixes), None)
-
-
-def pixels(path: pathlib.Path, size: int) -> np.ndarray:
-  """The image as a white-padded square; uint8 [size, size, 3]. See `picture`. Raises `Unusable`."""
-  with path.open("rb") as file:
-    return np.asarray(picture(file, size))
-
-
-def picture(file: IO[bytes], size: int) -> Image.Image:
-  """The image of an open file as a white-padded square of `size` pixels, in RGB.
-
-  Turned as its EXIF says; transparent parts are white; 16-bit gray and float in [0, 1] are scaled
-  to 8 bits; of several frames the first. Raises `Unusable`.
-  """
-  Image.init()
-  formats = [name for name in _FORMATS if name in Image.OPEN]
-  try:
-    with Image.open(file, formats=formats) as image:
-      if image.width * image.height > _PIXELS:
-        raise Unusable(f"{image.width} x {image.height} pixels; expected {_PIXELS:,} at most")
-      image.draft("RGB", (2 * size, 2 * size))  # large JPEGs decode several times faster
-      return square(opaque(ImageOps.exif_transpose(image)), size)
-  except Unusable:
-    raise
-  except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-    raise Unusable(f"more than {_PIXELS:,} pixels") from error
-  except _DAMAGED as error:
-    if not file.seek(0, os.SEEK_END):
-      raise Unusable("empty file") from error
-    reason = str(error).replace(repr(file), "it")
-    raise Unusable(f"does not decode as an image: {reason}") from error
-
-
-def opaque(image: Image.Image) -> Image.Image:
-  """RGB, on white where the image is transparent."""
-  if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N", "F"):
-    values = np.asarray(image)
-    if image.mode == "F":
-      if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-        raise Unusable("float image with values outside [0, 1]")
-      values = values * 65_535
-    levels = (np.clip(values, 0, 65_535) / 257).round().astype(np.uint8)
-    return Image.fromarray(levels).convert("RGB")
-  if image.has_transparency_data:
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-  return image.convert("RGB")
-
-
-def square(image: Image.Image, size: int) -> Image.Image:
-  """The RGB image, whole, in the middle of a white square of `size` pixels."""
-  scale = size / max(image.size)
-  width, height = (max(1, round(side * scale)) for side in image.size)
-  small = image.resize((width, height), Image.Resampling.BICUBIC)
-  canvas = Image.new("RGB", (size, size), "white")
-  canvas.paste(small, ((size - width) // 2, (size - height) // 2))
-  return canvas
+  return next((name for name, suffixes in SUFFIXES.items()
+               if suffix in suffixes + _ALSO.get(name, ())), None)
 
 
 def text(path: pathlib.Path) -> str:
   """The text of a UTF-8 file, without white space around it. Raises `Unusable`."""
   if path.stat().st_size > _TEXT_BYTES:
-    raise Unusable(f"{path.stat().st_size:,} bytes of text; expected {_TEXT_BYTES:,} at most")
+    raise Unusable(_too_long(path.stat().st_size))
+  content = path.read_bytes()
+  kind = kinds.of(content[:kinds.HEAD])
+  if kind is not None and (kind.name in _NO_TEXT or b"\0" in content):
+    raise Unusable(f"no plain text: it is {kind.what}: {kind.advice}")
   try:
-    return cleaned(path.read_bytes().decode("utf-8-sig"))
+    return cleaned(content.decode("utf-8-sig"))
   except UnicodeDecodeError as error:
-    raise Unusable(f"text is not UTF-8: {error.reason} at byte {error.start}") from error
+    other = f"it is {kind.what}: {kind.advice}" if kind else "save it as UTF-8"
+    raise Unusable(
+      f"text is not UTF-8: {error.reason} at byte {error.start}; {other}") from error
 
 
 def cleaned(words: str) -> str:
-  """Text without white space around it. Raises `Unusable` where nothing is left."""
-  words = words.strip()
-  if not words:
-    raise Unusable("empty text")
+  """Text without white space around it, in one form of its letters.
+
+  Raises:
+    Unusable: where nothing that can be seen is left, where it is too long, or no valid Unicode.
+  """
+  words = text_lib.normal(words.strip().strip("\0\ufeff").strip())
+  if (at := text_lib.lone_surrogate(words)) is not None:
+    raise Unusable(f"text with {ascii(words[at])[1:-1]} at character {at + 1}, half of a pair; "
+                   "expected valid Unicode")
+  if len(words) > _TEXT_BYTES or len(words.encode()) > _TEXT_BYTES:
+    raise Unusable(_too_long(len(words.encode())))
+  if not text_lib.has_look(words):
+    raise Unusable("empty text" + (": blanks, NULs or signs without a look alone" if words else ""))
   return words
+
+
+def _too_long(count: int) -> str:
+  return f"{count:,} bytes of text; expected {_TEXT_BYTES:,} at most"
 
 
 def vector(path: pathlib.Path) -> np.ndarray:
@@ -139,14 +101,23 @@ def vector(path: pathlib.Path) -> np.ndarray:
       return finite(np.lib.format.read_array(file, allow_pickle=False))
   except Unusable:
     raise
-  except _DAMAGED as error:
-    reason = "empty file" if not path.stat().st_size else f"does not read as .npy: {error}"
-    raise Unusable(reason) from error
+  except DAMAGED as error:
+    other = kinds.sentence_at(path, "npy", "empty")
+    reason = f"it {other}" if other else f"{error}"
+    raise Unusable("empty file" if not path.stat().st_size
+                   else f"does not read as .npy: {reason}") from error
 
 
 def class_name(name: str) -> str:
-  """The name as it is compared: accents can be written in two ways, tables leave spaces behind."""
-  return unicodedata.normalize("NFC", name).strip()
+  """The name as it is compared: accents can be written in two ways, tables leave spaces behind.
+
+  Raises:
+    Unusable: if it cannot be one: nothing, of several lines, no valid Unicode, too long.
+  """
+  name = text_lib.normal(name).strip().strip("\0\ufeff\u200b").strip()
+  if why := text_lib.why_no_name(name):
+    raise Unusable(why)
+  return name
 
 
 def finite(x: np.ndarray) -> np.ndarray:
@@ -186,11 +157,21 @@ def table_labels(path: pathlib.Path) -> tuple[list[str], int]:
     if len(shape) != 2:
       raise Unusable(f"x of shape {list(shape)}; expected [N, E]")
     _check(shape, dtype)
-    y = _array(file, "y" if "y.npy" in file.namelist() else "labels")
+    y = _labels(file)
     if y.shape != shape[:1]:
       raise Unusable(f"{shape[0]} rows in x but y of shape {list(y.shape)}; expected [{shape[0]}]")
     classes = _array(file, "classes") if "classes.npy" in file.namelist() else None
   return _names(y, classes), shape[1]
+
+
+def _labels(file: zipfile.ZipFile) -> np.ndarray:
+  """y, or labels where there is no y [N]; both only if they say the same."""
+  given = [name for name in ("y", "labels") if f"{name}.npy" in file.namelist()] or ["labels"]
+  found = [_array(file, name) for name in given]
+  if len(found) == 2 and not np.array_equal(*found):
+    raise Unusable("y and labels, which differ; expected one of them (integers may have their "
+                   "names in classes)")
+  return found[0]
 
 
 def table(path: pathlib.Path) -> np.ndarray:
@@ -212,14 +193,16 @@ def _names(y: np.ndarray, classes: np.ndarray | None) -> list[str]:
       raise Unusable(f"label {wrong[0]} in y; expected 0 to {len(classes) - 1}, "
                      f"the {len(classes)} classes")
     y = classes[y]
-  known = {} if classes is None else {str(name) for name in classes}
-  names = [class_name(str(name)) for name in y]
-  wrong = sorted(set(names) - {class_name(name) for name in known})
+  known = [] if classes is None else [class_name(str(name)) for name in classes.ravel()]
+  written = {name: class_name(name) for name in set(map(str, y))}
+  names = [written[str(name)] for name in y]
+  twice = next((name for name in known if known.count(name) > 1), None)
+  if twice:
+    raise Unusable(f"class {twice!r} is there twice in classes; expected each name once")
+  wrong = sorted(set(names) - set(known))
   if known and wrong:
     raise Unusable(f"label {wrong[0]!r} in y; expected one of the classes "
                    + ", ".join(sorted(known)))
-  if "" in names:
-    raise Unusable("y has an empty class name")
   return names
 
 
@@ -228,11 +211,15 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
   """An .npz file; what zip and numpy raise where it is damaged becomes `Unusable`."""
   try:
     with zipfile.ZipFile(path) as file:
+      members = file.namelist()
+      if len(members) != len(set(members)):
+        raise Unusable("an array that is there twice; expected each name once")
       yield file
   except Unusable:
     raise
-  except _DAMAGED as error:
-    raise Unusable(f"does not read as .npz: {error}") from error
+  except DAMAGED as error:
+    other = kinds.sentence_at(path, "npz", "zip")
+    raise Unusable(f"does not read as .npz: {f'it {other}' if other else error}") from error
 
 
 def _member_header(file: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:

@@ -75,7 +75,8 @@ def test_all_bad_files_are_listed_with_the_reason(mine):
     "note/train/bed/1.doc": "file type .doc; expected one of .png .jpg .jpeg .webp .gif .bmp .tif "
                             ".tiff .ppm .pgm .pbm .tga .ico .jp2 .avif .txt .npy",
     "photo/train/bed/3.png": "does not decode as an image"}
-  assert report.problems == ["3 bad files; remove or replace them"]
+  assert report.problems == ["3 bad files; remove or replace them, or leave them out with "
+                             "--config.data.folders.damaged=3"]
   assert report.counts["note"]["train"]["bed"] == 5
   assert "bad files (3):\n  note/train/bed/1.doc: file type" in check.text(report)
   assert check.text(report).endswith("Next: mend the above and check again.")

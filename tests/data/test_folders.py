@@ -335,7 +335,8 @@ def test_all_bad_files_are_named_together(mine):
   write(mine / "note/train/stray.txt", "x")
   (mine / "note/dev").mkdir()
   message = refusal(mine)
-  assert message.startswith("9 of 64 files cannot be used; remove or replace them:\n")
+  assert message.startswith("9 of 64 files cannot be used; remove or replace them, or leave them out "
+                            "with --config.data.folders.damaged=9:\n")
   for line in ("note/dev: not a split; expected note/train and note/validation",
                "note/train/bed/letter.docx: file type .docx; expected one of .png .jpg",
                "note/train/bed/more: a folder inside a class's folder",
@@ -415,8 +416,11 @@ def test_a_broken_link_is_named(mine):
   path = mine / "photo/train/bed/0.png"
   path.unlink()
   os.symlink(path, path)  # a link to itself
-  assert ("photo/train/bed/0.png: a folder inside a class's folder, or a broken link"
-          in refusal(mine))
+  assert f"photo/train/bed/0.png: a link to {path}, which leads back to itself" in refusal(mine)
+  path.unlink()
+  os.symlink("photo/train/chair", mine / "photo/train/sofa")  # as seen from the root
+  assert ("photo/train/sofa: a link to photo/train/chair, which is not there: a link is read from "
+          "the folder that it is in") in refusal(mine)
 
 
 def test_class_names_are_compared_as_people_read_them(tmp_path):

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _records
-from cmx.files import reading
+from cmx.files import pictures
 from cmx.runtime import progress
 
 _SPLITS = {data_lib.TRAIN: ("train",), data_lib.VALIDATION: ("validation", "test")}
@@ -146,4 +146,4 @@ def _text(field: str) -> Callable[[_records.Record], str]:
 
 
 def _pixels(field: str, size: int) -> Callable[[_records.Record], np.ndarray]:
-  return lambda record: np.asarray(reading.picture(io.BytesIO(record.content(field)), size))
+  return lambda record: np.asarray(pictures.picture(io.BytesIO(record.content(field)), size))

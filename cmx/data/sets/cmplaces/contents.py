@@ -5,6 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from cmx.files import pictures
 from cmx.files import reading
 
 SIDE = 256  # pixels, height and width of the pictures kept, as Places205 has them
@@ -25,7 +26,7 @@ def picture(content: bytes) -> bytes:
   if _is_kept(content):
     return content
   stream = io.BytesIO()
-  reading.picture(io.BytesIO(content), SIDE).save(stream, "PNG")
+  pictures.picture(io.BytesIO(content), SIDE).save(stream, "PNG")
   return stream.getvalue()
 
 

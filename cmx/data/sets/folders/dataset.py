@@ -14,18 +14,22 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
 from cmx.data.sets.folders import decoding
+from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing as listing_lib
 from cmx.files import writing
 
-_VERSION = "1"  # of the records; another number makes new ones
+_VERSION = "2"  # of the records; another number makes new ones
 _CARD, _DIGEST = "card.json", "digest"  # written last: they say that a folder is whole
 _ARRAY, _TEXTS, _KEYS = "inputs.npy", "inputs.json", "keys.json"
+_LEFT_OUT = "left_out.json"
+_CHUNK = 256  # examples copied at once
 
 
 class Records(NamedTuple):
@@ -54,12 +58,12 @@ def prepare(data: config_lib.Data) -> None:
   """Checks and decodes all files unless that is done; an interrupted preparation goes on.
 
   Raises:
-    ValueError: if what is below the path cannot be trained on, or if any file is bad; the message
-      names all of them.
+    ValueError: if what is below the path cannot be trained on, or if more files are bad than
+      `damaged` allows; the message names them.
     FileNotFoundError: if the path does not exist.
   """
   listing = listing_lib.find(data.folders)
-  found = judgement.problems(listing, data.holdout)
+  found = judgement.problems(listing, data)
   if found and not listing.bad:
     raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(found))
   rows = judgement.rows(listing, data.folders.reference)
@@ -67,8 +71,8 @@ def prepare(data: config_lib.Data) -> None:
   with writing.held(folder):
     if not (folder / _CARD).exists():
       _record(data, listing, rows, folder)
-    elif listing.bad:
-      raise _unusable(listing.bad, len(listing.items))
+    else:
+      _allow(data, listing, _left_out(folder))
 
 
 def load(data: config_lib.Data) -> data_lib.Dataset:
@@ -86,6 +90,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
       "python -m launch.prepare --config=configs/folders.py "
       f"--config.data.folders.path={shlex.quote(data.folders.path)} "
       f"--config.data.root={shlex.quote(data.root)}")
+  _allow(data, listing, _left_out(folder))
   card = json.loads((folder / _CARD).read_text())
   rows = _rows(card["modalities"], data.folders.written)
   splits = {split: {row.name: _opened(_part(folder, row.name, split)) for row in rows}
@@ -112,61 +117,98 @@ def _part(folder: pathlib.Path, modality: str, split: str) -> pathlib.Path:
   return folder / f"{modality}.{split}"
 
 
-def _unusable(bad: Sequence[listing_lib.Bad], good: int) -> ValueError:
-  lines = "\n  ".join(f"{file}: {why}" for file, why in bad)
-  return ValueError(f"{len(bad)} of {good + len(bad)} files cannot be used; remove or replace them:"
-                    f"\n  {lines}")
+def _left_out(folder: pathlib.Path) -> list[items_lib.Bad]:
+  """Files that are not in the records because they do not decode."""
+  return [items_lib.Bad(*file) for file in json.loads((folder / _CARD).read_text())["left_out"]]
+
+
+def _allow(data: config_lib.Data, listing: listing_lib.Listing,
+           undecoded: Sequence[items_lib.Bad]) -> None:
+  """Says which files are left out.
+
+  Raises:
+    ValueError: if they are more than the config allows, or training cannot do without them.
+  """
+  bad = [*listing.bad, *undecoded]
+  if not bad:
+    return
+  lines = "\n  ".join(items_lib.lines(bad))
+  if len(bad) > data.folders.damaged:
+    raise ValueError(f"{len(bad)} of {len(listing.items) + len(listing.bad)} files cannot be used; "
+                     f"remove or replace them, or leave them out with {judgement.flag(bad)}:"
+                     f"\n  {lines}")
+  found = judgement.problems(judgement.without(listing, undecoded), data)
+  if found:
+    raise ValueError(f"{data.folders.path} cannot be trained on without the {len(bad)} bad files:"
+                     f"\n  " + "\n  ".join([*found, *items_lib.lines(bad)]))
+  logging.warning("%s files left out:\n  %s", len(bad), lines)
 
 
 def _record(data: config_lib.Data, listing: listing_lib.Listing,
             rows: Sequence[modalities_lib.Modality], folder: pathlib.Path) -> None:
   incomplete = folder.with_suffix(".incomplete")
-  classes, bad, widths = judgement.classes(listing), list(listing.bad), {}
+  classes, widths = judgement.classes(listing), {}
+  bad: list[items_lib.Bad] = []
   for (modality, split), items in decoding.parts(listing).items():
     part = _part(incomplete, modality, split)
     bad += _record_part(items, data.folders.image_size, classes, widths, part)
-  if bad:
+  try:
+    _allow(data, listing, bad)
+  except ValueError:
     shutil.rmtree(incomplete, ignore_errors=True)
-    raise _unusable(bad, len(listing.items) + len(listing.bad) - len(bad))
+    raise
   digests = [(_part(incomplete, row.name, split) / _DIGEST).read_text()
              for row in rows for split in decoding.SPLITS]
-  card = {"classes": classes,
+  card = {"classes": classes, "left_out": bad,
           "modalities": [row._replace(shape=_shape(incomplete, row)) for row in rows],
           "fingerprint": hashlib.sha256("\n".join([*classes, *digests]).encode()).hexdigest()[:16]}
   (incomplete / _CARD).write_text(json.dumps(card, indent=1))
   incomplete.rename(folder)
 
 
-def _record_part(items: Sequence[listing_lib.Item], size: int, classes: Sequence[str],
-                 widths: dict[str, int], folder: pathlib.Path) -> list[listing_lib.Bad]:
-  """Writes one modality's split; returns the bad files, with which it is not whole."""
+def _record_part(items: Sequence[items_lib.Item], size: int, classes: Sequence[str],
+                 widths: dict[str, int], folder: pathlib.Path) -> list[items_lib.Bad]:
+  """Writes one modality's split without its bad files, and returns those."""
   if (folder / _DIGEST).exists():  # from a preparation that was interrupted
-    if items and items[0].kind == "vector":
+    if items and items[0].kind == "vector" and (folder / _ARRAY).exists():
       widths[items[0].modality] = np.load(folder / _ARRAY, mmap_mode="r").shape[1]
-    return []
+    return [items_lib.Bad(*file) for file in json.loads((folder / _LEFT_OUT).read_text())]
   folder.mkdir(parents=True, exist_ok=True)
-  bad, inputs, total = [], None, hashlib.sha256()
-  for row, (item, x) in enumerate(decoding.decode(items, size, widths)):
-    if isinstance(x, listing_lib.Bad):
+  bad, good, inputs, total = [], [], None, hashlib.sha256()
+  for item, x in decoding.decode(items, size, widths):
+    if isinstance(x, items_lib.Bad):
       bad.append(x)
       continue
     if inputs is None:
       inputs = [""] * len(items) if isinstance(x, str) else np.lib.format.open_memmap(
         folder / _ARRAY, "w+", x.dtype, (len(items), *x.shape))
-    inputs[row] = x
+    inputs[len(good)] = x
+    good.append(item)
     total.update(f"{item.key}\0{item.class_name}\0".encode("utf-8", "surrogateescape"))
     total.update(x.encode() if isinstance(x, str) else x.tobytes())
-  if bad:
-    return bad
   if isinstance(inputs, np.memmap):
     inputs.flush()
+    if bad:
+      _shorten(folder / _ARRAY, len(good))
   else:
-    (folder / _TEXTS).write_text(json.dumps(inputs or []))
+    (folder / _TEXTS).write_text(json.dumps((inputs or [])[:len(good)]))
   labels = {name: label for label, name in enumerate(classes)}
-  np.save(folder / "labels.npy", np.array([labels[item.class_name] for item in items], np.int32))
-  (folder / _KEYS).write_text(json.dumps([item.key for item in items]))
+  np.save(folder / "labels.npy", np.array([labels[item.class_name] for item in good], np.int32))
+  (folder / _KEYS).write_text(json.dumps([item.key for item in good]))
+  (folder / _LEFT_OUT).write_text(json.dumps(bad))
   (folder / _DIGEST).write_text(total.hexdigest())
-  return []
+  return bad
+
+
+def _shorten(path: pathlib.Path, count: int) -> None:
+  """Cuts an array [N, ...] on disk to its first rows."""
+  whole = np.load(path, mmap_mode="r")
+  shorter = path.with_suffix(".shorter.npy")
+  rows = np.lib.format.open_memmap(shorter, "w+", whole.dtype, (count, *whole.shape[1:]))
+  for start in range(0, count, _CHUNK):
+    rows[start:start + _CHUNK] = whole[start:min(start + _CHUNK, count)]
+  rows.flush()
+  shorter.replace(path)
 
 
 def _opened(folder: pathlib.Path) -> Records:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from cmx import data as data_lib
+from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing as listing_lib
+from cmx.files import pictures
 from cmx.files import reading
 from cmx.runtime import cores
 from cmx.runtime import progress
@@ -20,7 +22,7 @@ _THREADS = 4
 SPLITS = (data_lib.TRAIN, data_lib.VALIDATION)
 
 
-def parts(listing: listing_lib.Listing) -> dict[tuple[str, str], list[listing_lib.Item]]:
+def parts(listing: listing_lib.Listing) -> dict[tuple[str, str], list[items_lib.Item]]:
   """Items by (modality, split); every modality has both splits, if only with no items."""
   found = {(name, split): [] for name in judgement.kinds(listing) for split in SPLITS}
   for item in listing.items:
@@ -28,8 +30,8 @@ def parts(listing: listing_lib.Listing) -> dict[tuple[str, str], list[listing_li
   return found
 
 
-def decode(items: Sequence[listing_lib.Item], size: int, widths: dict[str, int]
-           ) -> Iterator[tuple[listing_lib.Item, Any]]:
+def decode(items: Sequence[items_lib.Item], size: int, widths: dict[str, int]
+           ) -> Iterator[tuple[items_lib.Item, Any]]:
   """Every item with its input, or with a `listing.Bad` where that cannot be had.
 
   Args:
@@ -42,14 +44,14 @@ def decode(items: Sequence[listing_lib.Item], size: int, widths: dict[str, int]
   """
   if not items:
     return
-  tables: dict[pathlib.Path, np.ndarray | listing_lib.Bad] = {}
+  tables: dict[pathlib.Path, np.ndarray | items_lib.Bad] = {}
   what = f"{items[0].modality}, {items[0].split}"
   with (concurrent.futures.ThreadPoolExecutor(min(_THREADS, cores.count())) as pool,
         progress.Progress(what, len(items), "examples") as line):
     for start in range(0, len(items), _CHUNK):
       part = items[start:start + _CHUNK]
       for item in part:
-        if item.path and item.path.suffix == reading.TABLE and item.path not in tables:
+        if item.path and item.path.suffix.lower() == reading.TABLE and item.path not in tables:
           tables[item.path] = _table(item.path)
       inputs = pool.map(lambda item: _input(item, size, tables), part)
       for item, x in zip(part, inputs):
@@ -57,37 +59,37 @@ def decode(items: Sequence[listing_lib.Item], size: int, widths: dict[str, int]
       line.update(start + len(part))
 
 
-def _table(path: pathlib.Path) -> np.ndarray | listing_lib.Bad:
+def _table(path: pathlib.Path) -> np.ndarray | items_lib.Bad:
   try:
     return reading.table(path)
   except reading.Unusable as error:
-    return listing_lib.Bad(path.name, f"{error}")
+    return items_lib.Bad(path.name, f"{error}")
 
 
-def _input(item: listing_lib.Item, size: int,
-           tables: dict[pathlib.Path, np.ndarray | listing_lib.Bad]) -> Any:
+def _input(item: items_lib.Item, size: int,
+           tables: dict[pathlib.Path, np.ndarray | items_lib.Bad]) -> Any:
   try:
     if item.path is None:
       return reading.cleaned(item.text)
     if item.path in tables:
       table = tables[item.path]
-      if isinstance(table, listing_lib.Bad):
+      if isinstance(table, items_lib.Bad):
         return table._replace(file=item.key)
       return reading.finite(table[item.row])
     if item.kind == "pixels":
-      return reading.pixels(item.path, size)
+      return pictures.pixels(item.path, size)
     return reading.text(item.path) if item.kind == "text" else reading.vector(item.path)
   except reading.Unusable as error:
-    return listing_lib.Bad(item.key, f"{error}")
+    return items_lib.Bad(item.key, f"{error}")
   except OSError as error:
-    return listing_lib.Bad(item.key, f"does not read: {error.strerror or error}")
+    return items_lib.Bad(item.key, f"does not read: {error.strerror or error}")
 
 
-def _of_one_width(item: listing_lib.Item, x: Any, widths: dict[str, int]) -> Any:
-  if item.kind != "vector" or isinstance(x, listing_lib.Bad):
+def _of_one_width(item: items_lib.Item, x: Any, widths: dict[str, int]) -> Any:
+  if item.kind != "vector" or isinstance(x, items_lib.Bad):
     return x
   width = widths.setdefault(item.modality, len(x))
   if len(x) == width:
     return x
-  return listing_lib.Bad(
+  return items_lib.Bad(
     item.key, f"vector of {len(x)} entries; expected {width}, as in the first of {item.modality!r}")

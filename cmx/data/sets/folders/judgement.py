@@ -2,10 +2,16 @@
 
 import hashlib
 import pathlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data import splits as splits_lib
+from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import listing as listing_lib
 
 
@@ -75,19 +81,31 @@ def fingerprint(listing: listing_lib.Listing, options: config_lib.Folders, versi
   return total.hexdigest()[:16]
 
 
-def problems(listing: listing_lib.Listing, holdout: float = 0.0) -> list[str]:
+def without(listing: listing_lib.Listing,
+            bad: Iterable[items_lib.Bad]) -> listing_lib.Listing:
+  """The listing without the items that do not decode."""
+  keys = {file.file for file in bad}
+  return listing._replace(items=[item for item in listing.items if item.key not in keys])
+
+
+def flag(bad: Sequence[items_lib.Bad]) -> str:
+  """The flag with which so many bad files are left out."""
+  return f"--config.data.folders.damaged={len(bad)}"
+
+
+def problems(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
   """Why these data cannot be trained on; empty where they can. Bad files are not repeated here.
 
   Args:
     listing: what was found.
-    holdout: share of the training examples that stand in for validation.
+    data: options of the data set; a share `holdout` of training examples stands in for validation.
   """
   found = [f"modality {name!r} is empty; expected {name}/train/<class>/<file>, or no such folder"
            for name in listing.empty]
   names = sorted({item.modality for item in listing.items})
   if len(names) < 2:
     found.append(f"{len(names)} modality with examples ({', '.join(names) or 'none'}); expected 2 "
-                 f"or more: {listing_lib.LAYOUT}")
+                 f"or more: {items_lib.LAYOUT}")
   shown = sorted({item.class_name for item in listing.items if item.split == data_lib.TRAIN})
   if len(shown) < 2:
     found.append(f"{len(shown)} class with training examples ({', '.join(shown) or 'none'}); "
@@ -97,8 +115,42 @@ def problems(listing: listing_lib.Listing, holdout: float = 0.0) -> list[str]:
     if (name, data_lib.TRAIN) not in splits:
       found.append(f"modality {name!r} has no training examples; "
                    f"expected {name}/train/<class>/<file>")
-    if (name, data_lib.VALIDATION) not in splits and not holdout:
+    if (name, data_lib.VALIDATION) not in splits and not data.holdout:
       found.append(f"modality {name!r} has no validation examples; add "
                    f"{name}/validation/<class>/<file>, or hold back a share of the training "
                    "examples with --config.data.holdout=0.2")
-  return found
+  unknown = sorted(set(data.folders.written) - set(names))
+  if unknown:
+    found.append(f"written modality {unknown[0]!r}; expected among {', '.join(names)}")
+  return found or _of_parts(listing, data)
+
+
+class _Labels(NamedTuple):
+  """A source of which the labels alone are known."""
+
+  labels: np.ndarray
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+
+def _of_parts(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
+  """What would fail later on: the chosen modalities, the part held out, the classes held back."""
+  names = {name: label for label, name in enumerate(classes(listing))}
+  found = rows(listing, data.folders.reference)
+  parts = {split: {row.name: _Labels(np.array([
+    names[item.class_name] for item in listing.items
+    if (item.modality, item.split) == (row.name, split)], np.int32)) for row in found}
+    for split in (data_lib.TRAIN, data_lib.VALIDATION)}
+  try:
+    chosen = modalities_lib.select(found, data.modalities)
+    dataset = data_lib.Dataset("folders", tuple(names), chosen, parts, "")
+    if data.holdout:
+      dataset = splits_lib.hold_out(dataset, data.holdout)
+    splits_lib.unseen_classes(len(names), data.unseen_classes, 0)
+  except ValueError as error:
+    return [f"{error}"]
+  return [f"modality {row.name!r} has no {split} examples left, with holdout {data.holdout:g} of "
+          f"its {len(parts[data_lib.TRAIN][row.name])} training examples; expected 2 or more of a "
+          "class" for row in chosen for split, sources in dataset.splits.items()
+          if not len(sources[row.name])]
