@@ -204,7 +204,8 @@ def _table(report: Report) -> list[str]:
   rows = []
   for name in report.classes:
     cells = [[parts[split][name] for split in decoding.SPLITS] for parts in report.counts.values()]
-    rows.append([text_lib.shown(name), *(" / ".join(f"{n:,}" if n else "." for n in cell) for cell in cells)])
+    counts = (" / ".join(f"{n:,}" if n else "." for n in cell) for cell in cells)
+    rows.append([text_lib.shown(name), *counts])
   totals = [" / ".join(f"{sum(parts[split].values()):,}" for split in decoding.SPLITS)
             for parts in report.counts.values()]
   rows = [header, *rows, ["total", *totals]]

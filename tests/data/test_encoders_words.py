@@ -55,7 +55,9 @@ def test_words_of_one_hash_are_told_apart(tmp_path):
 
 
 @pytest.mark.parametrize("content", [
-  b"2 3\n" + GLOVE,  # word2vec's first line
+  b"6 3\n" + GLOVE,  # word2vec's first line
+  b"\xef\xbb\xbf" + GLOVE, b"\xef\xbb\xbf6 3\n" + GLOVE,  # as Windows' editors save text
+  GLOVE.replace(b" ", b"\t").replace(b".\t.\t.", b". . ."), GLOVE.replace(b" ", b"  "),
   GLOVE.replace(b"\n", b" \n"),  # fastText's lines end in a space
   GLOVE.replace(b"\n", b"\r\n"), GLOVE + b"\n", GLOVE.rstrip(), GLOVE + b"the 9 9 9\n"])
 def test_kinds_of_files_are_read_alike_and_of_repeated_words_the_first(tmp_path, content):
@@ -89,7 +91,7 @@ def test_an_index_that_was_cut_short_is_made_anew(tmp_path):
                             "the lines before. Is the file whole"),
   (b"the 1 2\nbed 1 2 3\n", "glove.txt line 2: 3 numbers; expected 2"),
   (b"the 1 2\n\nbed\n", "glove.txt line 3: 0 numbers; expected 2"),
-  (b"There is a bed\n", "glove.txt line 1: b'There is a bed.n'; expected a word and its numbers"),
+  (b"There is a bed\n", "glove.txt line 1: 'There is a bed'; expected a word and its numbers"),
   (b"", "glove.txt has no words; expected a word and its numbers a line")])
 def test_a_line_of_another_width_is_named(tmp_path, content, message):
   with pytest.raises(ValueError, match=message):
@@ -171,7 +173,8 @@ def test_vectors_are_kept_with_the_files_hash_and_the_missing_share_is_logged(tm
     assert dataset.modalities[0].shape == (3,)
     np.testing.assert_allclose(dataset.splits["train"]["description"][0]["input"],
                                [0.75, 0.5, 1.6])
-    said = "description train: 50.0 % of 4 words are not in glove.txt: a 1, lamp 1"
+    said = ("description train: 50.0 % of 4 words are not in glove.txt: a 1, lamp 1; 1 of 2 texts "
+            "have none that is, and become zeros")
     assert caplog.messages.count(said) == 1
     encoded(tmp_path)
     assert caplog.messages.count(said) == 1  # read from disk

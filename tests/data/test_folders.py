@@ -335,8 +335,8 @@ def test_all_bad_files_are_named_together(mine):
   write(mine / "note/train/stray.txt", "x")
   (mine / "note/dev").mkdir()
   message = refusal(mine)
-  assert message.startswith("9 of 64 files cannot be used; remove or replace them, or leave them out "
-                            "with --config.data.folders.damaged=9:\n")
+  assert message.startswith("9 of 64 files cannot be used; remove or replace them, or leave them "
+                            "out with --config.data.folders.damaged=9:\n")
   for line in ("note/dev: not a split; expected note/train and note/validation",
                "note/train/bed/letter.docx: file type .docx; expected one of .png .jpg",
                "note/train/bed/more: a folder inside a class's folder",

@@ -8,6 +8,7 @@ Source: Kiros et al. 2015, skip-thought vectors, of 4,800 values.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,7 +46,7 @@ class Given:
     with progress.Progress(f"rows of {what}", len(source), "examples") as line:
       for index in range(len(source)):
         example = source[index]
-        its = rows.get(example["key"]) or rows.get(digest(example["input"])) or []
+        its = _found(rows, example["key"], example["input"])
         missing += [] if its else [example["key"]]
         self._keys.append(example["key"])
         self._rows.append(its)
@@ -73,11 +74,18 @@ def encode(matrix: matrices.Matrix, inputs: Sequence[str]) -> np.ndarray:
   """
   rows, out = _rows(matrix), np.zeros((len(inputs), matrix.vectors.shape[1]), np.float32)
   for row, text in zip(out, inputs):
-    if (its := rows.get(digest(text))) is None:
+    if not (its := _found(rows, "", text)):
       raise NoVector(f"{matrix.path} has no row for the text {text[:60]!r}; a file of vectors "
                      "makes none of new texts")
     row[:] = _mean(matrix, its)
   return out
+
+
+def _found(rows: dict[str, list[int]], key: str, text: str) -> list[int]:
+  """Rows of an example; accents in its key or text may be written in either form."""
+  names = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key), digest(text),
+           digest(unicodedata.normalize("NFD", text)))
+  return next((rows[name] for name in names if name and name in rows), [])
 
 
 def _rows(matrix: matrices.Matrix) -> dict[str, list[int]]:
@@ -88,13 +96,15 @@ def _rows(matrix: matrices.Matrix) -> dict[str, list[int]]:
 
 
 def _mean(matrix: matrices.Matrix, rows: list[int]) -> np.ndarray:
-  return np.asarray(matrix.vectors[rows], np.float32).mean(axis=0)
+  with np.errstate(over="ignore"):  # `_check` says which row that was
+    return np.asarray(matrix.vectors[rows], np.float32).mean(axis=0)
 
 
 def _check(matrix: matrices.Matrix, rows: list[int]) -> None:
   for start in range(0, len(rows), _CHUNK):
     part = rows[start:start + _CHUNK]
-    bad = np.flatnonzero(~np.isfinite(matrix.vectors[part]).all(axis=1))
+    with np.errstate(over="ignore"):
+      bad = np.flatnonzero(~np.isfinite(matrix.vectors[part].astype(np.float32)).all(axis=1))
     if bad.size:
       row = part[bad[0]]
       raise ValueError(f"{matrix.path} row {row}, {matrix.names[row]!r}, is not finite; expected "

@@ -12,8 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cmx.files import kinds
+
 SUFFIXES = (".npz", ".npy")
 _CHUNK = 1024  # rows hashed at once
+_FORM = ("a whole .npz of numbers [N, E] and N names, or an .npy with names in a .txt beside it, "
+         "one a line")
 
 
 class Matrix(NamedTuple):
@@ -36,11 +40,14 @@ def read(path: pathlib.Path) -> Matrix:
   Raises:
     ValueError: if it is cut short, or is not a matrix with a name for every row.
   """
+  if found := kinds.sentence_at(path, "npz", "npy", "zip", "empty"):
+    raise ValueError(f"{path} {found}. Expected {_FORM}")
   try:
-    vectors, names = _npz(path) if path.suffix == ".npz" else _npy(path)
-  except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-    raise ValueError(f"{path} cannot be read: {error}. Expected a whole .npz of numbers [N, E] and "
-                     "N names, or an .npy with names in a .txt beside it, one a line") from error
+    vectors, names = _npz(path) if path.suffix.lower() == ".npz" else _npy(path)
+  except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+    raise ValueError(f"{path} cannot be read: {error}. Expected {_FORM}") from error
+  if not vectors.size:
+    raise ValueError(f"{path} has vectors {list(vectors.shape)}; expected 1 number or more a row")
   if len(names) != len(vectors):
     raise ValueError(f"{path} has {len(vectors)} vectors and {len(names)} names; expected a name "
                      "for each vector")
@@ -64,7 +71,12 @@ def _npy(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
     raise ValueError(f"it holds {vectors.dtype} {vectors.shape}")
   if not beside.exists():
     raise ValueError(f"there is no {beside.name}")
-  lines = beside.read_bytes().decode().removesuffix("\n").split("\n")  # words may hold U+2028
+  try:
+    words = beside.read_bytes().decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{beside.name} is not UTF-8: {error.reason} at byte {error.start}; save it "
+                     "as UTF-8") from error
+  lines = words.removesuffix("\n").split("\n")  # words may hold U+2028
   return vectors, [line.removesuffix("\r") for line in lines]
 
 

@@ -2,8 +2,9 @@
 
 Such a file has gigabytes, a data set a few thousand words. So the file is passed over once, for an
 index of where every word's line begins, `<file>.index.npz`, and then only the lines of the words
-that occur are read. The pass checks that every line has E numbers, as the first has; what they are
-is looked at where they are read. The index is made anew when the file's size or time changes.
+that occur are read. The pass checks that every line has E numbers, as most of the first have; what
+they are is looked at where they are read. The index is made anew when the file's size or time
+changes; where nothing can be written beside the file, it is made in every run.
 """
 
 import array
@@ -17,10 +18,13 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
+from cmx.data.encoders import word_lines
 from cmx.runtime import progress
 
 _SUFFIX = ".index.npz"
+_VERSION = 2  # of the index
 _REPORTED = 10_000  # lines between two looks at the clock
 _CHUNK = 1 << 26  # bytes in which lines are counted, for a message
 
@@ -46,8 +50,9 @@ class WordFile:
 
   def __init__(self, path: pathlib.Path):
     """Opens the file, and makes its index where there is none. Raises ValueError as `index`."""
-    self.path, self.index = path, index(path)
-    with path.open("rb") as stream:
+    self.path = word_lines.unpacked(path)
+    self.index = index(self.path)
+    with self.path.open("rb") as stream:
       self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
   def vector(self, word: str) -> np.ndarray | None:
@@ -60,7 +65,8 @@ class WordFile:
     code = np.uint32(zlib.crc32(name))
     first, last = np.searchsorted(hashes, code), np.searchsorted(hashes, code, "right")
     for offset in map(int, self.index.offsets[first:last]):
-      if self._bytes[offset:offset + len(name) + 1] == name + b" ":
+      end = offset + len(name)
+      if self._bytes[offset:end] == name and self._bytes[end:end + 1] in (b" ", b"\t"):
         return self._numbers(offset, len(name))
     return None
 
@@ -68,7 +74,9 @@ class WordFile:
     end = self._bytes.find(b"\n", offset)
     fields = self._bytes[offset + skipped:len(self._bytes) if end < 0 else end].split()
     try:
-      numbers = np.array([float(field) for field in fields], np.float32)
+      with np.errstate(over="ignore"):
+        numbers = np.array([float(field) for field in fields[-self.index.width:]]).astype(
+          np.float32)
       if not np.isfinite(numbers).all():
         raise ValueError("not every number is finite")
     except ValueError as error:
@@ -81,17 +89,23 @@ def index(path: pathlib.Path) -> Index:
   """The index of a file, from disk if it is there and the file is still the same.
 
   Raises:
-    ValueError: if a line is not a word and as many numbers as in the first; it is named.
+    ValueError: if the file is of another kind, or a line is not a word and as many numbers as the
+      first lines have; the message says which and what to do.
   """
-  kept, state = path.with_name(path.name + _SUFFIX), _state(path)
+  kept, state = path.with_name(path.name + _SUFFIX), word_lines.state(path)
   if (found := _kept(kept, state)) is not None:
     return found
   made = _made(path)
-  card = {"state": state, "width": made.width, "fingerprint": made.fingerprint}
+  card = {"state": state, "width": made.width, "fingerprint": made.fingerprint,
+          "version": _VERSION}
   writing = kept.with_name(f"{kept.name}.{os.getpid()}.writing")
-  with writing.open("wb") as stream:
-    np.savez(stream, hashes=made.hashes, offsets=made.offsets, card=json.dumps(card))
-  writing.replace(kept)
+  try:
+    with writing.open("wb") as stream:
+      np.savez(stream, hashes=made.hashes, offsets=made.offsets, card=json.dumps(card))
+    writing.replace(kept)
+  except OSError as error:
+    logging.warning("%s cannot be kept (%s); it is made anew in every run. A copy of the file in a "
+                    "folder of your own would keep it", kept, error.strerror or error)
   return made
 
 
@@ -100,69 +114,41 @@ def _kept(path: pathlib.Path, state: list[int]) -> Index | None:
   try:
     with path.open("rb") as stream, np.load(stream) as archive:
       card = json.loads(str(archive["card"]))
-      if card["state"] == state:
+      if card["state"] == state and card["version"] == _VERSION:
         return Index(archive["hashes"], archive["offsets"], card["width"], card["fingerprint"])
-  except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
     pass
   return None
 
 
-def _state(path: pathlib.Path) -> list[int]:
-  return [path.stat().st_size, path.stat().st_mtime_ns]
-
-
 def _made(path: pathlib.Path) -> Index:
+  form = word_lines.form(path)
   digest, hashes, offsets = hashlib.sha256(), array.array("L"), array.array("q")
-  offset, width = 0, 0
+  offset, odd = 0, word_lines.Encoding(path)
   with (path.open("rb") as stream,
         progress.Progress(f"index of {path.name}", path.stat().st_size, "bytes") as line):
     for number, row in enumerate(stream, 1):
       digest.update(row)
-      if row.strip() and not (number == 1 and _is_header(row)):
-        width = width or _width(row, path, number)
-        hashes.append(zlib.crc32(_word(row, width, path, number)))
-        offsets.append(offset)
+      start = offset
       offset += len(row)
+      if number == 1:
+        start, row = start + form.skipped, row[form.skipped:]
+      if row.strip() and not (number == 1 and form.words is not None):
+        word = word_lines.word(row, form.width, path, number)
+        odd.see(word, number)
+        hashes.append(zlib.crc32(word))
+        offsets.append(start)
       if number % _REPORTED == 0:
         line.update(offset)
     line.update(offset)
-  if not hashes:
-    raise ValueError(f"{path} has no words; expected a word and its numbers a line")
+  if form.words not in (None, len(hashes)):
+    raise ValueError(f"{path} line 1 says {form.words:,} words, and {len(hashes):,} follow. Is the "
+                     "file whole? Fetch it again, or mend its first line")
+  odd.say()
   codes = np.array(hashes, np.uint32)
   order = np.argsort(codes, kind="stable")
-  return Index(codes[order], np.array(offsets, np.int64)[order], width, digest.hexdigest()[:16])
-
-
-def _is_header(row: bytes) -> bool:
-  """Whether a first line holds the number of words and the width, as word2vec's does."""
-  return len(row.split()) == 2 and all(field.isdigit() for field in row.split())
-
-
-def _width(row: bytes, path: pathlib.Path, number: int) -> int:
-  word, *numbers = row.split()
-  if not numbers or not all(map(_is_number, numbers)):
-    raise ValueError(f"{path} line {number}: {row[:40]!r}; expected a word and its numbers, "
-                     "separated by spaces")
-  return len(numbers)
-
-
-def _word(row: bytes, width: int, path: pathlib.Path, number: int) -> bytes:
-  """The word of a line; in some files of GloVe's it is of several words, which no text asks for."""
-  row = row.rstrip()
-  if row.count(b" ") == width:
-    return row[:row.index(b" ")]
-  word, *numbers = row.rsplit(b" ", width)
-  if len(numbers) < width or _is_number(word.split(b" ")[-1]):
-    raise ValueError(f"{path} line {number}: {row.count(b' ')} numbers; expected {width}, "
-                     "separated by spaces, as in the lines before. Is the file whole?")
-  return word
-
-
-def _is_number(field: bytes) -> bool:
-  try:
-    return bool(field) and float(field) is not None
-  except ValueError:
-    return False
+  return Index(codes[order], np.array(offsets, np.int64)[order], form.width,
+               digest.hexdigest()[:16])
 
 
 def _line(content: mmap.mmap, offset: int) -> int:
