@@ -5,7 +5,6 @@ comments, colour profiles) never costs the picture: where it is damaged or too l
 """
 
 import io
-import os
 import pathlib
 import struct
 import zlib

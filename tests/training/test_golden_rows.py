@@ -18,6 +18,7 @@ from cmx import data
 from cmx import fields
 from cmx import methods
 from cmx import modalities
+from cmx.alignment import given
 from cmx.mixture import gmm
 from cmx.training import train
 
@@ -55,15 +56,23 @@ def dataset():
   return data.Dataset("golden", CLASSES, ROWS, {data.TRAIN: part, data.VALIDATION: part}, "1")
 
 
-def mixtures():
-  rng = np.random.default_rng(0)
-  return {layer: gmm.Mixture(np.array([0.25, 0.75], np.float32), rng.random((2, 7), np.float32),
-                             1.0 + rng.random((2, 7), np.float32)) for layer in ("fc6", "fc7")}
+def constants(method):
+  """What the row's terms need, made up: two components, of which the first two classes own one each.
+  """
+  row, rng, layers = methods.METHODS[method], np.random.default_rng(0), {}
+  share = np.array([[1, 0], [0, 1], [0.5, 0.5]], np.float32)
+  for layer in ("fc6", "fc7"):
+    fit = gmm.Mixture(np.array([0.25, 0.75], np.float32), rng.random((2, 7), np.float32),
+                      1.0 + rng.random((2, 7), np.float32))
+    layers[layer] = given.Statistics(fit, share if row.statistics in methods.BY_CLASS else None)
+  codes = np.eye(len(CLASSES), 7, dtype=np.float32) if row.codes else None
+  return given.Constants(layers if row.statistics else {}, codes)
 
 
 def trained(method, folder, reference=None):
   config = fields.replace(config_lib.Config(), {**FIELDS, "method": method})
-  return train.train(config, dataset(), folder / method, reference, mixtures())
+  return train.train(config, dataset(), folder / method, reference,
+                     constants(method))
 
 
 def summary(run):

@@ -17,7 +17,6 @@ import numpy as np
 
 from cmx import data
 from cmx import modalities as modalities_lib
-from cmx.analysis.units import consistency
 from cmx.analysis.units import regions
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import tally
