@@ -179,7 +179,7 @@ def test_a_read_out_of_the_classifier_has_no_table_of_unseen_classes(whole, root
   run = checkpoint.load_run(whole[0] / "seed_0" / "bl_ind")
   run = run._replace(config=fields.replace(run.config, {
     "data.unseen_classes": 5, "evaluation.readout": "posterior"}))
-  result = evaluate.evaluate(run, opening.open_data(run.config), tmp_path)
+  result = evaluate.evaluate(run, opening.open_data(run.config).encoded, tmp_path)
   assert "unseen" not in result and result["tables"][0]["readout"] == "posterior"
 
 

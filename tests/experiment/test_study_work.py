@@ -51,7 +51,7 @@ def trained(monkeypatch):
   def latest_step(folder):
     return int((folder / "steps").read_text()) if (folder / "steps").exists() else None
 
-  monkeypatch.setattr(opening, "open_data", lambda config: None)
+  monkeypatch.setattr(opening, "open_data", lambda config: opening.Opened(None, None))
   monkeypatch.setattr(reproduce, "train_row", train_row)
   monkeypatch.setattr(evaluate, "evaluate", evaluated)
   monkeypatch.setattr(checkpoint, "latest_step", latest_step)
@@ -154,7 +154,8 @@ def test_a_run_that_was_interrupted_says_nothing_of_the_time_that_it_takes(train
 
 def test_a_data_set_is_opened_again_only_where_the_next_run_sees_another(monkeypatch):
   opened = []
-  monkeypatch.setattr(opening, "open_data", lambda config: opened.append(config.seed) or object())
+  monkeypatch.setattr(opening, "open_data", lambda config: (
+    opened.append(config.seed) or opening.Opened(object(), object())))
   data, config = work.Opened(), config_lib.Config()
   first = data.of(config)
   assert data.of(config_lib.Config(seed=1, method="bl_ind")) is first and opened == [0]
