@@ -1,7 +1,9 @@
 """Means of word vectors, from text files that are not read whole, and from matrices."""
 
+import gzip
 import logging
 import os
+import zipfile
 import zlib
 
 import numpy as np
@@ -15,6 +17,7 @@ from cmx.data import batches
 from cmx.data import splits
 from cmx.data.encoders import cache
 from cmx.data.encoders import word_files
+from cmx.data.encoders import word_lines
 from cmx.data.encoders import words
 
 GLOVE = b"the 0.5 -1 2e-1\nbed 1 2 3\nwell-lit 4 4 4\n. . . 9 9 9\nat x@y.z 8 8 8\nBed 7 7 7\n"
@@ -239,3 +242,96 @@ def test_a_file_that_is_not_there_or_not_read_is_refused(tmp_path):
   with pytest.raises(ValueError, match="encoders.file '.*glove.txt' with encoder 'hashing', which "
                      "reads none; expected no file, or encoders.text words or vectors"):
     encoded(tmp_path, **{"encoders.text": "hashing"})
+
+
+# -- files as they are published, and texts as people write them
+
+
+def binary(rows, end=b""):
+  body = b"".join(word.encode() + b" " + np.float32(row).tobytes() + end
+                  for word, row in rows.items())
+  return f"{len(rows)} {len(next(iter(rows.values())))}\n".encode() + body
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_the_binary_form_of_word2vec_is_read(tmp_path, end):
+  file = word_files.WordFile(written(tmp_path, binary(VECTORS, end), "news.bin"))
+  again = word_files.WordFile(tmp_path / "news.bin")  # its index comes from disk
+  for word, vector in VECTORS.items():
+    np.testing.assert_array_equal(file.vector(word), np.float32(vector))
+    np.testing.assert_array_equal(again.vector(word), np.float32(vector))
+  assert file.vector("lamp") is None and file.index.width == 3
+
+
+@pytest.mark.parametrize("damage, message", [
+  (lambda content: content[:-3], "ends in word 4 of the 4 of 3 numbers"),
+  (lambda content: content + b"more 1234", "goes on after the 4 words of 3 numbers"),
+  (lambda content: content.replace(b"4 3\n", b"9 3\n"), "ends in word 5 of the 9")])
+def test_a_binary_form_that_belies_its_first_line_is_refused(tmp_path, damage, message):
+  with pytest.raises(ValueError, match=message):
+    word_files.index(written(tmp_path, damage(binary(VECTORS)), "news.bin"))
+
+
+def packed(folder, name):
+  if name.endswith(".gz"):
+    content = GLOVE if name != "news.bin.gz" else binary(VECTORS)
+    return written(folder, gzip.compress(content), name)
+  with zipfile.ZipFile(folder / name, "w") as archive:
+    archive.writestr("glove.txt", GLOVE)
+  return folder / name
+
+
+@pytest.mark.parametrize("name", ["glove.txt.gz", "glove.zip", "news.bin.gz"])
+def test_packed_files_are_unpacked_once(tmp_path, name, monkeypatch):
+  path = packed(tmp_path, name)
+  file = word_files.WordFile(path)
+  assert file.vector("bed").tolist() == [1, 2, 3]
+  monkeypatch.setattr(word_lines, "_unpack", None)
+  assert word_files.WordFile(path).index.fingerprint == file.index.fingerprint
+  os.utime(path, ns=(5, 5))  # it may be another one
+  with pytest.raises(TypeError):
+    word_files.WordFile(path)
+
+
+def test_where_nothing_can_be_written_beside_a_file_it_is_read_all_the_same(tmp_path, monkeypatch):
+  path = written(tmp_path)
+  monkeypatch.setattr(np, "savez", lambda *_, **__: (_ for _ in ()).throw(
+    PermissionError(13, "Permission denied")))
+  assert word_files.WordFile(path).vector("bed").tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("content, words", [
+  (b"new york 0.1 0.2 0.3\nbed 1.5 2 3\nthe 1 2.5 3\n", ["bed", "the"]),
+  (b"bed 1.5 2 3\nto 5 0.1 0.2 0.3\nthe 1 2.5 3\nroute 66 0.1 0.2 0.3\n", ["bed", "the"]),
+  (b"nan 0.1 0.2 0.3\n5 0.1 0.2 0.3\n1e5 0.1 0.2 0.3\n", ["nan", "5", "1e5"])])
+def test_numbers_are_counted_from_the_right(tmp_path, content, words):
+  file = word_files.WordFile(written(tmp_path, content))
+  assert file.index.width == 3
+  assert all(file.vector(word) is not None for word in words)
+
+
+@pytest.mark.parametrize("file, text", [
+  ("don't", "don’t"), ("don’t", "don't"), ("don't", "donʼt"), ("Don't", "Don’t"),
+  ("well-lit", "well‑lit"), ("café", "cafe\u0301"), ("cafe\u0301", "café"),
+  ("cooperate", "co\u00adoperate"), ("हिन्दी", "हिन्दी"), ("ไทย", "ไทย"), ("床", "一张床"),
+  ("我家", "我家有一张床"), ("می\u200cخواهم", "می\u200cخواهم"), ("میخواهم", "می\u200cخواهم"),
+  ("bed", "bed\ufeff")])
+def test_a_word_is_found_however_its_signs_are_written(tmp_path, file, text):
+  table = words.load(written(tmp_path, f"{file} 1 2\nzzz 3 4\n".encode()))
+  assert table.encode([text])[0].tolist() == [1, 2]
+
+
+def test_texts_that_become_zeros_are_said(tmp_path):
+  table = words.load(written(tmp_path))
+  table.encode(["the bed", "lamp", "!!", "👍"])
+  assert table.said().endswith("; 3 of 4 texts have none that is, and become zeros")
+  assert "become zeros" not in table.said()
+
+
+def test_words_of_another_encoding_are_named_by_line(tmp_path, caplog):
+  with pytest.raises(ValueError, match=r"glove.txt line 2: the word b'caf\\xe9' is not in UTF-8, "
+                     "as 1 of 1 words beyond ASCII; no text would find them. Convert the file: "
+                     "iconv -f cp1252 -t utf-8 .*/glove.txt > .*/utf8_glove.txt"):
+    word_files.index(written(tmp_path, "bed 1\ncafé 2\n".encode("cp1252")))
+  word_files.index(written(tmp_path, "bed 1\nthé 2\n".encode() + b"caf\xe9 3\n"))
+  assert "as 1 of 2 words beyond ASCII; no text finds them" in caplog.text

@@ -1,10 +1,11 @@
-"""Word vectors in text files: a word and its E numbers a line, as GloVe and fastText write them.
+"""Word vectors in files: a word and its E numbers a line, as GloVe and fastText write them.
 
 Such a file has gigabytes, a data set a few thousand words. So the file is passed over once, for an
 index of where every word's line begins, `<file>.index.npz`, and then only the lines of the words
 that occur are read. The pass checks that every line has E numbers, as most of the first have; what
 they are is looked at where they are read. The index is made anew when the file's size or time
-changes; where nothing can be written beside the file, it is made in every run.
+changes; where nothing can be written beside the file, it is made in every run. word2vec's binary
+form is read alike.
 """
 
 import array
@@ -37,12 +38,14 @@ class Index(NamedTuple):
     offsets: first bytes of their lines, int64 [N]; of equal hashes in the order of the file.
     width: E, numbers a line.
     fingerprint: first 16 hexadecimal digits of the file's SHA-256.
+    binary: whether the numbers are word2vec's, of four bytes each, rather than text.
   """
 
   hashes: np.ndarray
   offsets: np.ndarray
   width: int
   fingerprint: str
+  binary: bool = False
 
 
 class WordFile:
@@ -71,6 +74,12 @@ class WordFile:
     return None
 
   def _numbers(self, offset: int, skipped: int) -> np.ndarray:
+    if self.index.binary:
+      numbers = np.frombuffer(self._bytes, "<f4", self.index.width, offset + skipped + 1).copy()
+      if not np.isfinite(numbers).all():
+        raise ValueError(f"{self.path}: not every number is finite of the word "
+                         f"{self._bytes[offset:offset + skipped].decode()!r}")
+      return numbers
     end = self._bytes.find(b"\n", offset)
     fields = self._bytes[offset + skipped:len(self._bytes) if end < 0 else end].split()
     try:
@@ -97,7 +106,7 @@ def index(path: pathlib.Path) -> Index:
     return found
   made = _made(path)
   card = {"state": state, "width": made.width, "fingerprint": made.fingerprint,
-          "version": _VERSION}
+          "binary": made.binary, "version": _VERSION}
   writing = kept.with_name(f"{kept.name}.{os.getpid()}.writing")
   try:
     with writing.open("wb") as stream:
@@ -115,7 +124,8 @@ def _kept(path: pathlib.Path, state: list[int]) -> Index | None:
     with path.open("rb") as stream, np.load(stream) as archive:
       card = json.loads(str(archive["card"]))
       if card["state"] == state and card["version"] == _VERSION:
-        return Index(archive["hashes"], archive["offsets"], card["width"], card["fingerprint"])
+        return Index(archive["hashes"], archive["offsets"], card["width"], card["fingerprint"],
+                     card["binary"])
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
     pass
   return None
@@ -123,6 +133,8 @@ def _kept(path: pathlib.Path, state: list[int]) -> Index | None:
 
 def _made(path: pathlib.Path) -> Index:
   form = word_lines.form(path)
+  if form.binary:
+    return _made_of_binary(path, form)
   digest, hashes, offsets = hashlib.sha256(), array.array("L"), array.array("q")
   offset, odd = 0, word_lines.Encoding(path)
   with (path.open("rb") as stream,
@@ -145,10 +157,26 @@ def _made(path: pathlib.Path) -> Index:
     raise ValueError(f"{path} line 1 says {form.words:,} words, and {len(hashes):,} follow. Is the "
                      "file whole? Fetch it again, or mend its first line")
   odd.say()
+  return _sorted(hashes, offsets, form, digest.hexdigest())
+
+
+def _made_of_binary(path: pathlib.Path, form: word_lines.Form) -> Index:
+  hashes, offsets = array.array("L"), array.array("q")
+  with path.open("rb") as stream:
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+      for word, offset in word_lines.of_binary(content, form, path):
+        hashes.append(zlib.crc32(word))
+        offsets.append(offset)
+  return _sorted(hashes, offsets, form, digest)
+
+
+def _sorted(hashes: array.array, offsets: array.array, form: word_lines.Form,
+            digest: str) -> Index:
   codes = np.array(hashes, np.uint32)
   order = np.argsort(codes, kind="stable")
-  return Index(codes[order], np.array(offsets, np.int64)[order], form.width,
-               digest.hexdigest()[:16])
+  return Index(codes[order], np.array(offsets, np.int64)[order], form.width, digest[:16],
+               form.binary)
 
 
 def _line(content: mmap.mmap, offset: int) -> int:

@@ -7,6 +7,7 @@ unpacked once, beside it.
 
 import collections
 import gzip
+import mmap
 import os
 import pathlib
 import re
@@ -24,7 +25,8 @@ from cmx.files import text as text_lib
 
 _BOM = b"\xef\xbb\xbf"
 _LOOKED = 200  # lines from which the width is told
-_BINARY = re.compile(rb"\d+ \d+\n[^\n]{1,200}? ")  # word2vec's .bin: then four bytes a number
+_BINARY = re.compile(rb"\d+ [1-9]\d*\n[^\n ]{1,200} ")
+_LONGEST = 4096  # bytes of a word in the binary form
 _RATIO = 100  # unpacked to packed; word vectors shrink to a third
 _SUFFIX = ".unpacked"
 
@@ -36,11 +38,13 @@ class Form(NamedTuple):
     width: E, numbers a line.
     skipped: bytes before the first line, of a mark of its encoding.
     words: as its first line, which is then none of a word, says; else None.
+    binary: whether it is word2vec's binary form: a word, a blank and 4 E bytes, over and over.
   """
 
   width: int
   skipped: int
   words: int | None
+  binary: bool = False
 
 
 def form(path: pathlib.Path) -> Form:
@@ -55,12 +59,9 @@ def form(path: pathlib.Path) -> Form:
     rows = [row for _, row in zip(range(_LOOKED), stream)]
   if found := kinds.sentence(head, "empty"):
     raise ValueError(f"{path} {found}; expected a word and its numbers a line")
-  if _BINARY.match(head) and (b"\0" in head or not _is_text(head)):
-    name = shlex.quote(str(path.with_suffix(".txt")))
-    raise ValueError(
-      f"{path} is word2vec's binary form; expected text, a word and its numbers a line. Where "
-      f'gensim is installed: python -c "import gensim.models as m; m.KeyedVectors.load_word2vec_format('
-      f"{str(path)!r}, binary=True).save_word2vec_format({name!r})\"")
+  if _BINARY.match(head) and (b"\0" in head or not _is_text(head)):  # numbers, not their digits
+    count, width = map(int, head.split(b"\n")[0].split())
+    return Form(width, head.index(b"\n") + 1, count, binary=True)
   skipped = len(_BOM) if rows and rows[0].startswith(_BOM) else 0
   rows = [row[skipped if number == 0 else 0:] for number, row in enumerate(rows)]
   header = _header(rows[0]) if len(rows) > 1 else None
@@ -94,6 +95,27 @@ def word(row: bytes, width: int, path: pathlib.Path, number: int) -> bytes:
     raise ValueError(f"{path} line {number}: {_numbers(row)} numbers; expected {width}, separated "
                      f"by spaces, as in the lines before{_separator(row)}. Is the file whole?")
   return name
+
+
+def of_binary(content: mmap.mmap, its: Form, path: pathlib.Path) -> Iterator[tuple[bytes, int]]:
+  """Words of the binary form and where they begin.
+
+  Raises:
+    ValueError: if the file ends early, or goes on after its last word.
+  """
+  at = its.skipped
+  for number in range(1, its.words + 1):
+    at += content[at:at + 1] == b"\n"  # some writers end each vector so
+    end = content.find(b" ", at, at + _LONGEST)
+    after = end + 1 + 4 * its.width
+    if end < 0 or after > len(content):
+      raise ValueError(f"{path} ends in word {number:,} of the {its.words:,} of {its.width} "
+                       "numbers that its first line says. Is the file whole? Fetch it again")
+    yield content[at:end], at
+    at = after
+  if content[at:at + 2].strip():
+    raise ValueError(f"{path} goes on after the {its.words:,} words of {its.width} numbers that "
+                     "its first line says; fetch it again")
 
 
 def _header(row: bytes) -> tuple[int, int] | None:
