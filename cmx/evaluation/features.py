@@ -7,7 +7,6 @@ so that a split need not fit in memory.
 import hashlib
 import json
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,18 +64,16 @@ def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Seque
            folder: pathlib.Path, batch: int, card: Mapping[str, Any]) -> None:
   if folder.is_dir() and any(folder.iterdir()):
     raise ValueError(f"{folder} holds files but no features; expected a new folder")
-  temporary = folder.with_name(folder.name + ".incomplete")
-  shutil.rmtree(temporary, ignore_errors=True)
   params = devices.replicate(run.params)
   batch = devices.rounded_up(batch)
-  for modality in run.modalities:
-    source = dataset.splits[split][modality.name]
-    chosen = order(len(source), card["limit"])
-    _extract_modality(run, params, modality, source, chosen, layers, temporary / modality.name,
-                      batch)
-  (temporary / _CARD).write_text(json.dumps(card))
-  (temporary / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
-  temporary.rename(folder)
+  with writing.whole_folder(folder) as unfinished:
+    for modality in run.modalities:
+      source = dataset.splits[split][modality.name]
+      chosen = order(len(source), card["limit"])
+      _extract_modality(run, params, modality, source, chosen, layers, unfinished / modality.name,
+                        batch)
+    (unfinished / _CARD).write_text(json.dumps(card))
+    (unfinished / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
 
 
 def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:

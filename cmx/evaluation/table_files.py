@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from cmx.evaluation import results as results_lib
 from cmx.files import grids
+from cmx.files import writing
 
 
 class Column(NamedTuple):
@@ -48,21 +49,8 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
   for name, value in files.items():
-    _write_whole(folder / name, value)
+    writing.write_text(folder / name, value)
   return to_text({**content, "tables": content["tables"][:1]})
-
-
-def _write_whole(path: pathlib.Path, text: str) -> None:
-  """Replaces a file in one step: whoever reads it, or is killed, sees the old or the new text."""
-  temporary = path.with_name(f".{path.name}.{os.getpid()}")
-  try:
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-      file.write(text)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
 
 
 def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:

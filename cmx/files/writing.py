@@ -1,8 +1,9 @@
-"""Files written whole or not at all, and locks: who comes second waits, and finds the work done."""
+"""Files and folders whole or not at all, and locks: who comes second finds the work done."""
 
 import contextlib
 import os
 import pathlib
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,9 @@ try:
   import fcntl
 except ImportError:  # Linux and macOS have it
   fcntl = None
+
+TEMPORARY = ".tmp"  # how the names of unfinished files end, and of unfinished folders:
+INCOMPLETE = ".incomplete"
 
 
 @contextlib.contextmanager
@@ -51,19 +55,32 @@ def take(file: IO, wait: bool = True) -> None:
   fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
+@contextlib.contextmanager
+def whole(path: pathlib.Path) -> Iterator[IO[bytes]]:
+  """A file to write to, which takes the place of `path` once the block has ended well.
+
+  Whoever reads `path`, or is killed, sees all of the old file or all of the new one; after a loss
+  of power too, since the content is on the disk before the name is.
+  """
+  temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+  try:
+    with temporary.open("wb") as file:
+      yield file
+    settle(temporary, path)
+  finally:
+    temporary.unlink(missing_ok=True)
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a file whole or not at all."""
-  temporary = path.with_name(path.name + ".tmp")
-  temporary.write_text(text)
-  os.replace(temporary, path)
+  """Writes a file whole or not at all, in UTF-8 and with its line ends as they are."""
+  with whole(path) as file:
+    file.write(text.encode())
 
 
 def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
   """Writes arrays [any] by name as an .npz file, whole or not at all."""
-  temporary = path.with_name(path.name + ".tmp")
-  with temporary.open("wb") as file:
+  with whole(path) as file:
     np.savez(file, **arrays)
-  os.replace(temporary, path)
 
 
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -77,3 +94,32 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
       return dict(stored)
   except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
     raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+@contextlib.contextmanager
+def whole_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """An empty folder to fill, which takes the place of `path` once the block has ended well."""
+  temporary = path.with_name(f"{path.name}{INCOMPLETE}")
+  shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+  temporary.mkdir(parents=True)
+  yield temporary
+  shutil.rmtree(path, ignore_errors=True)
+  settle(temporary, path)
+
+
+def settle(temporary: pathlib.Path, path: pathlib.Path) -> None:
+  """Gives a finished file or folder its name, once it is on the disk with all that is in it."""
+  for part in (*temporary.rglob("*"), temporary):
+    _sync(part)
+  temporary.replace(path)
+  _sync(path.parent)
+
+
+def _sync(path: pathlib.Path) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    # Some network file systems cannot sync a folder; a file that cannot be is a full disk.
+    with contextlib.suppress(*[OSError] * path.is_dir()):
+      os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

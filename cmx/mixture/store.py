@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 import pathlib
 import time
 import zipfile
@@ -133,10 +132,8 @@ def _unpacked(arrays: Mapping[str, np.ndarray], prefix: str = "") -> em.Fit | No
 
 
 def _write(path: pathlib.Path, settings: Settings, arrays: Mapping[str, Any]) -> None:
-  """Writes a file whole or not at all."""
-  temporary = path.with_name(f"{path.name}.tmp.npz")
-  np.savez(temporary, settings=json.dumps(settings), **arrays)
-  os.replace(temporary, path)
+  with writing.whole(path) as file:
+    np.savez(file, settings=json.dumps(settings), **arrays)
 
 
 def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:

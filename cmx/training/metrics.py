@@ -4,6 +4,8 @@ import json
 import pathlib
 from collections.abc import Mapping
 
+from cmx.files import writing
+
 
 class Writer:
   """Appends to `workdir/metrics.jsonl`; on resume, lines after the resumed step are dropped."""
@@ -13,9 +15,7 @@ class Writer:
     path = workdir / "metrics.jsonl"
     if path.exists():
       lines = [line for line in path.read_text().splitlines() if _step(line, done + 1) <= done]
-      kept = path.with_name(path.name + ".tmp")
-      kept.write_text("".join(line + "\n" for line in lines))
-      kept.replace(path)
+      writing.write_text(path, "".join(line + "\n" for line in lines))
     self._file = path.open("a")
 
   def __enter__(self) -> "Writer":

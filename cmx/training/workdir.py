@@ -42,7 +42,7 @@ def check_workdir(workdir: str | os.PathLike, config: config_lib.Config) -> path
   path = pathlib.Path(workdir).absolute()
   if (path / _RECORD).exists():
     check_record(path / _RECORD, config, "run")
-  elif path.is_dir() and any(not member.name.endswith(".tmp") for member in path.iterdir()):
+  elif path.is_dir() and any(member.suffix != writing.TEMPORARY for member in path.iterdir()):
     raise ValueError(f"{path} holds files but no run; expected a work directory, or a new folder")
   return path
 

@@ -258,7 +258,7 @@ def test_the_same_annotations_give_the_same_bytes(tmp_path):
     writing.write(folder, tmp_path / name, writing.Options(variations=2, seed=seed))
     made.append((tmp_path / name).read_bytes())
   assert made[0] == made[1] != made[2]
-  assert not list(tmp_path.glob("*.writing"))
+  assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_photographs_of_coco_get_their_categories_from_a_list(tmp_path):

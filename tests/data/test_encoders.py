@@ -354,7 +354,7 @@ def test_interrupted_encoding_goes_on_where_it_stopped(monkeypatch, tmp_path):
   assert encoder.encoded == 2 + 1
   inputs = [dataset.splits["train"]["description"][i]["input"][0] for i in range(10)]
   assert inputs == list(range(10))
-  assert not list(tmp_path.rglob("*.parts")) and not list(tmp_path.rglob("*.writing"))
+  assert not list(tmp_path.rglob("*.parts")) and not list(tmp_path.rglob("*.tmp"))
 
 
 def test_damaged_file_is_computed_again(monkeypatch, tmp_path):

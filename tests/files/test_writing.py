@@ -1,6 +1,7 @@
-"""Locks between processes, and files that are whole."""
+"""Files and folders that are whole or absent, and locks between processes."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -65,3 +66,47 @@ def test_a_system_without_such_locks_is_refused_when_one_is_taken(tmp_path, monk
   spec.loader.exec_module(without)
   with pytest.raises(OSError, match="WSL"), without.held(tmp_path / "records"):
     pass
+
+
+def test_a_file_keeps_its_old_content_where_writing_fails(tmp_path):
+  path = tmp_path / "table.txt"
+  writing.write_text(path, "old")
+  with pytest.raises(RuntimeError), writing.whole(path) as file:
+    file.write(b"ne")
+    raise RuntimeError
+  assert [each.name for each in tmp_path.iterdir()] == ["table.txt"]
+  assert path.read_text() == "old"
+
+
+def test_no_file_has_its_name_before_it_is_whole(tmp_path):
+  with writing.whole(tmp_path / "a.npy") as file:
+    np.save(file, np.arange(3))
+    (name,) = [each.name for each in tmp_path.iterdir()]
+    assert name != "a.npy" and name.endswith(writing.TEMPORARY)
+  assert np.load(tmp_path / "a.npy").tolist() == [0, 1, 2]
+
+
+def test_text_is_utf_8_with_its_line_ends_as_they_are(tmp_path):
+  writing.write_text(tmp_path / "a.csv", "±1\r\n")
+  assert (tmp_path / "a.csv").read_bytes() == b"\xc2\xb11\r\n"
+
+
+def test_content_is_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+  done = []
+  monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(
+    os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}"))))
+  with writing.whole_folder(tmp_path / "features") as folder:
+    (folder / "part").mkdir()
+    (folder / "part" / "a.txt").write_text("a")
+  assert sorted(done[:-1]) == ["a.txt", "features.incomplete", "part"]
+  assert done[-1] == tmp_path.name and (tmp_path / "features" / "part" / "a.txt").exists()
+
+
+def test_a_folder_of_a_killed_process_is_begun_anew_and_replaces_the_old_one(tmp_path):
+  for folder in ("units", "units.incomplete"):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / f"left_in_{folder}").touch()
+  with writing.whole_folder(tmp_path / "units") as folder:
+    assert not list(folder.iterdir())
+    (folder / "new").touch()
+  assert [path.name for path in tmp_path.rglob("*")] == ["units", "new"]

@@ -45,9 +45,8 @@ def folders(workdir: pathlib.Path) -> list[pathlib.Path]:
 
 def write(folder: pathlib.Path, inverted: Inverted) -> None:
   """Writes result.json, pictures.npz and the tables, each whole or not at all."""
-  temporary = folder / "pictures.tmp.npz"
-  np.savez_compressed(temporary, **inverted.pictures)
-  temporary.rename(folder / "pictures.npz")
+  with writing.whole(folder / "pictures.npz") as file:
+    np.savez_compressed(file, **inverted.pictures)
   writing.write_text(folder / "table.txt", to_text(inverted.content))
   writing.write_text(folder / "table.csv", to_csv(inverted.content))
   writing.write_text(folder / "result.json", json.dumps(inverted.content, indent=1))

@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import pathlib
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,21 +116,17 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
   subject, problems = subject_lib.subject(run, dataset.encoded, options.split, options.layers,
                                           options.modalities, options.limit)
   found = findings_lib.find(subject, dataset.raw, options)
-  temporary = workdir / f"{FOLDER}.incomplete"
-  shutil.rmtree(temporary, ignore_errors=True)
-  temporary.mkdir()
-  writing.write_text(temporary / LINES, _csv(summary.lines(found)))
-  problems += found.problems
-  shown = _shown(found, dataset.raw, temporary, problems) if draw else []
-  result = {
-    "method": run.config.method, "name": methods.named(run.config.method).name,
-    "seed": run.config.seed, "data": dataset.encoded.name, "classes": len(run.classes),
-    "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
-    "layers": {layer: summary.layer(found, layer) for layer in subject.layers},
-    "shown": shown, "problems": list(dict.fromkeys(problems))}
-  writing.write_text(temporary / RESULT, json.dumps(result, indent=1))
-  shutil.rmtree(folder, ignore_errors=True)
-  temporary.rename(folder)
+  with writing.whole_folder(folder) as unfinished:
+    (unfinished / LINES).write_text(_csv(summary.lines(found)))
+    problems += found.problems
+    shown = _shown(found, dataset.raw, unfinished, problems) if draw else []
+    result = {
+      "method": run.config.method, "name": methods.named(run.config.method).name,
+      "seed": run.config.seed, "data": dataset.encoded.name, "classes": len(run.classes),
+      "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
+      "layers": {layer: summary.layer(found, layer) for layer in subject.layers},
+      "shown": shown, "problems": list(dict.fromkeys(problems))}
+    (unfinished / RESULT).write_text(json.dumps(result, indent=1))
   return result
 
 

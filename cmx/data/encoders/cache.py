@@ -8,7 +8,6 @@ chunks, each written whole or not at all, so that an interrupted encoding goes o
 
 import hashlib
 import json
-import os
 import pathlib
 import zipfile
 from collections.abc import Mapping
@@ -20,10 +19,10 @@ from absl import logging
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx.data import encoders
+from cmx.files import writing
 from cmx.runtime import progress
 
 CHUNK = 256  # examples encoded between two writes
-_TEMPORARY = ".writing"
 
 
 class Encoded:
@@ -180,15 +179,17 @@ def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
       part = parts / f"{start:08d}.npz"
       if (chunk := _part(part)) is None:
         chunk = _encode(source, range(start, min(start + CHUNK, count)), encoder)
-        _save(part, lambda stream, chunk=chunk: np.savez(stream, features=chunk[0], keys=chunk[1]))
+        with writing.whole(part) as file:
+          np.savez(file, features=chunk[0], keys=chunk[1])
       chunks.append(chunk)
       line.update(min(start + CHUNK, count))
   nothing = np.zeros((0, encoder.width), np.float32)
   features = np.concatenate([nothing, *(rows for rows, _ in chunks)])
   keys = [str(key) for _, keys in chunks for key in keys]
-  _save(path, lambda stream: np.save(stream, features))
+  with writing.whole(path) as file:
+    np.save(file, features)
   note = {**card, "shape": features.shape, "sha256": _sha256(path), "keys": keys}
-  _save(path.with_suffix(".json"), lambda stream: stream.write(json.dumps(note).encode()))
+  writing.write_text(path.with_suffix(".json"), json.dumps(note))
   if encoder.said:
     logging.info("%s %s: %s", card["modality"], card["split"], encoder.said())
   for part in parts.iterdir():
@@ -213,11 +214,3 @@ def _part(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
       return archive["features"], archive["keys"]
   except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
     return None
-
-
-def _save(path: pathlib.Path, write: Any) -> None:
-  """Writes a file beside its place and moves it there: whole or absent."""
-  temporary = path.with_name(f"{path.name}.{os.getpid()}{_TEMPORARY}")
-  with temporary.open("wb") as stream:
-    write(stream)
-  os.replace(temporary, path)

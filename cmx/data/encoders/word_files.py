@@ -12,7 +12,6 @@ import array
 import hashlib
 import json
 import mmap
-import os
 import pathlib
 import zipfile
 import zlib
@@ -22,6 +21,7 @@ import numpy as np
 from absl import logging
 
 from cmx.data.encoders import word_lines
+from cmx.files import writing
 from cmx.runtime import progress
 
 _SUFFIX = ".index.npz"
@@ -107,11 +107,9 @@ def index(path: pathlib.Path) -> Index:
   made = _made(path)
   card = {"state": state, "width": made.width, "fingerprint": made.fingerprint,
           "binary": made.binary, "version": _VERSION}
-  writing = kept.with_name(f"{kept.name}.{os.getpid()}.writing")
   try:
-    with writing.open("wb") as stream:
-      np.savez(stream, hashes=made.hashes, offsets=made.offsets, card=json.dumps(card))
-    writing.replace(kept)
+    with writing.whole(kept) as file:
+      np.savez(file, hashes=made.hashes, offsets=made.offsets, card=json.dumps(card))
   except OSError as error:
     logging.warning("%s cannot be kept (%s); it is made anew in every run. A copy of the file in a "
                     "folder of your own would keep it", kept, error.strerror or error)

@@ -22,6 +22,7 @@ from absl import logging
 
 from cmx.files import kinds
 from cmx.files import text as text_lib
+from cmx.files import writing
 
 _BOM = b"\xef\xbb\xbf"
 _LOOKED = 200  # lines from which the width is told
@@ -225,21 +226,18 @@ def unpacked(path: pathlib.Path) -> pathlib.Path:
 
 
 def _unpack(path: pathlib.Path, kind: str, made: pathlib.Path) -> pathlib.Path:
-  writing = made.with_name(f"{made.name}.{os.getpid()}.writing")
   logging.info("%s is unpacked to %s", path, made)
   try:
-    with writing.open("wb") as out:
+    with writing.whole(made) as out:
       for chunk in _chunks(path, kind):
         out.write(chunk)
         if out.tell() > _RATIO * max(path.stat().st_size, 1 << 16):
           raise ValueError(f"more than {_RATIO} times as large unpacked as packed; expected words "
                            "and numbers")
-    stat = path.stat()
-    os.utime(writing, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    writing.replace(made)
+      out.flush()  # or what is written later would be younger
+      os.utime(out.fileno(), ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
   except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, RuntimeError,
           NotImplementedError) as error:
-    writing.unlink(missing_ok=True)
     raise ValueError(f"{path} cannot be unpacked: {text_lib.shown(str(error), 300)}") from error
   return made
 

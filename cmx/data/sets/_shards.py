@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cmx.files import writing
 from cmx.runtime import progress
 
 _WATCHED_SECONDS = 1.0  # between two looks at what Beam's workers have done
@@ -25,9 +26,7 @@ def done(folder: pathlib.Path, name: str) -> dict[str, Any] | None:
 
 def finish(folder: pathlib.Path, name: str, result: dict[str, Any]) -> None:
   """Keeps the result of a piece, which makes it done."""
-  temporary = folder / f"{name}.done.writing"
-  temporary.write_text(json.dumps(result))
-  temporary.replace(folder / f"{name}.done.json")
+  writing.write_text(folder / f"{name}.done.json", json.dumps(result))
 
 
 def run(folder: pathlib.Path, sizes: dict[str, int],

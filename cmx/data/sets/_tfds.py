@@ -14,6 +14,7 @@ from cmx import data as data_lib
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _records
 from cmx.files import pictures
+from cmx.files import writing
 from cmx.runtime import progress
 
 _SPLITS = {data_lib.TRAIN: ("train",), data_lib.VALIDATION: ("validation", "test")}
@@ -135,9 +136,8 @@ def _labels(request: Request, builder: Any, split: str, raw: Sequence[bytes],
       labels[number] = _records.Record(raw[number]).integer(target)
       line.update(number + 1)
   path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_suffix(".writing.npy")
-  np.save(temporary, labels)
-  temporary.replace(path)
+  with writing.whole(path) as file:
+    np.save(file, labels)
   return labels
 
 

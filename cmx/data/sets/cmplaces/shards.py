@@ -28,6 +28,7 @@ from cmx.data.sets.cmplaces import layout
 from cmx.data.sets.cmplaces import planning
 from cmx.files import archives
 from cmx.files import reading
+from cmx.files import writing
 from cmx.runtime import cores
 
 PLAN, RECORDS, WORK = "plan.json", ".records", "parts."
@@ -80,9 +81,7 @@ def planned(home: pathlib.Path, manual: pathlib.Path, modality: str, version: st
       sizes[name] = len(part)
   card = {"archive": str(plan.archive.absolute()), "modality": modality, "shards": shards,
           "sizes": sizes, "remarks": remarks + plan.remarks, "file_format": file_format.value}
-  temporary = work / f"{PLAN}.writing"
-  temporary.write_text(json.dumps(card))
-  temporary.replace(work / PLAN)
+  writing.write_text(work / PLAN, json.dumps(card))
   return work
 
 
@@ -146,10 +145,10 @@ def write_shard(work: str, reader: archives.Reader | None, name: str,
       result["labels"].append(entry.label)
       yield number, encode(content, entry)
 
-  temporary = folder / f"{name}.{os.getpid()}.writing"
+  temporary = folder / f"{name}.{os.getpid()}{writing.TEMPORARY}"
   writer = tfds.core.ExampleWriter(tfds.core.FileFormat(plan["file_format"]))
   writer.write(temporary, records())
-  temporary.replace(folder / f"{name}{RECORDS}")
+  writing.settle(temporary, folder / f"{name}{RECORDS}")
   _shards.finish(folder, name, {**result, "digest": digest.hexdigest()})
 
 

@@ -6,7 +6,6 @@ out.
 """
 
 import json
-import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,6 +14,7 @@ from absl import logging
 from cmx.data.sets.everyday import formats
 from cmx.data.sets.everyday import pictures
 from cmx.data.sets.everyday import recipe as recipe_lib
+from cmx.files import writing
 from cmx.runtime import progress
 
 SPATIAL_TEXT = "spatial_text"  # needs no package: words and places stand in the recipe
@@ -82,19 +82,14 @@ def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.P
       for row, content in _group(package, group, packages):
         failed += content is None
         if content is not None:
-          _write(out / row.file, content)
+          (out / row.file).parent.mkdir(parents=True, exist_ok=True)
+          with writing.whole(out / row.file) as file:
+            file.write(content)
         done += 1
         line.update(done, package)
   if failed:
     logging.warning("everyday: %d of %d examples are not in the packages", failed, len(rows))
   return out
-
-
-def _write(path: pathlib.Path, content: bytes) -> None:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = path.with_name(f"{path.name}.{os.getpid()}.writing")
-  temporary.write_bytes(content)
-  temporary.replace(path)
 
 
 def _group(package: str, rows: Rows, folder: pathlib.Path

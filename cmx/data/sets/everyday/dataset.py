@@ -26,6 +26,7 @@ from cmx.data.sets import _records
 from cmx.data.sets.everyday import archive as archive_lib
 from cmx.data.sets.everyday import build
 from cmx.data.sets.everyday import recipe as recipe_lib
+from cmx.files import writing
 
 SIDE = 160  # pixels, height and width of the stored pictures
 MASK = "something"  # stands for a word of the category's own name
@@ -88,9 +89,8 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
     examples, skipped = _examples(rows, archive)
   _record(data, examples)
   report = _report(rows, examples, skipped)
-  temporary = _folder(data) / f"{REPORT}.writing"
-  temporary.write_text(json.dumps(report))
-  temporary.replace(_folder(data) / REPORT)  # the report comes last: it says that all is there
+  # The report comes last: it says that all is there.
+  writing.write_text(_folder(data) / REPORT, json.dumps(report))
   if built.is_dir():
     shutil.rmtree(built)
   logging.info("everyday: %s; skipped %s", report["counts"], report["skipped"] or "none")

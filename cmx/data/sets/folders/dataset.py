@@ -146,7 +146,7 @@ def _allow(data: config_lib.Data, listing: listing_lib.Listing,
 
 def _record(data: config_lib.Data, listing: listing_lib.Listing,
             rows: Sequence[modalities_lib.Modality], folder: pathlib.Path) -> None:
-  incomplete = folder.with_suffix(".incomplete")
+  incomplete = folder.with_name(f"{folder.name}{writing.INCOMPLETE}")
   classes, widths = judgement.classes(listing), {}
   bad: list[items_lib.Bad] = []
   for (modality, split), items in decoding.parts(listing).items():
@@ -163,7 +163,7 @@ def _record(data: config_lib.Data, listing: listing_lib.Listing,
           "modalities": [row._replace(shape=_shape(incomplete, row)) for row in rows],
           "fingerprint": hashlib.sha256("\n".join([*classes, *digests]).encode()).hexdigest()[:16]}
   (incomplete / _CARD).write_text(json.dumps(card, indent=1))
-  incomplete.rename(folder)
+  writing.settle(incomplete, folder)
 
 
 def _record_part(items: Sequence[items_lib.Item], size: int, classes: Sequence[str],

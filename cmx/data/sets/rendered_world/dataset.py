@@ -94,10 +94,8 @@ def prepare(data: config_lib.Data) -> None:
       for name in missing:
         _builder(folder, data.world, name, pool).download_and_prepare()
     shutil.rmtree(folder / "downloads", ignore_errors=True)  # TFDS makes it though it is empty
-    part = folder / f"{_CARD}.incomplete"
     card = {"version": examples.VERSION, "world": dataclasses.asdict(data.world)}
-    part.write_text(json.dumps(card))
-    part.rename(folder / _CARD)
+    writing.write_text(folder / _CARD, json.dumps(card))
 
 
 def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:

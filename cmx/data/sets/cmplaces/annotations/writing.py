@@ -19,6 +19,7 @@ from cmx.data.sets.cmplaces import categories
 from cmx.data.sets.cmplaces import lists
 from cmx.data.sets.cmplaces.annotations import reading
 from cmx.data.sets.cmplaces.annotations import rendering
+from cmx.files import writing
 from cmx.runtime import progress
 
 _SHOWN = 20  # bad files that a message names
@@ -142,10 +143,9 @@ def _tasks(label: int, photographs: Iterable[annotations.Photograph],
 
 
 def _write(out: pathlib.Path, splits: Mapping[str, list[_Task]], options: Options) -> None:
-  temporary = out.with_name(f"{out.name}.writing")
   total, done = sum(map(len, splits.values())), 0
-  with zipfile.ZipFile(temporary, "w") as archive, progress.Progress(
-      "spatial text", total, "pictures") as line:
+  with (writing.whole(out) as file, zipfile.ZipFile(file, "w") as archive,
+        progress.Progress("spatial text", total, "pictures") as line):
     for split, tasks in splits.items():
       for task in tasks:
         page = rendering.render(task.photograph, task.variation, options.seed, options.style)
@@ -153,7 +153,6 @@ def _write(out: pathlib.Path, splits: Mapping[str, list[_Task]], options: Option
         line.update(done := done + 1)
       names = "".join(f"{task.name}\n" for task in tasks)
       archive.writestr(zipfile.ZipInfo(f"spatial_text_{split}.txt"), names)
-  temporary.replace(out)
 
 
 def _png(page: np.ndarray) -> bytes:
