@@ -9,6 +9,7 @@ from PIL import ImageDraw
 from PIL import ImageFont
 
 from cmx.evaluation import examples
+from cmx.files import pictures
 
 _INK, _PAPER, _FRAME, _MUTED = (30, 30, 30), (255, 255, 255), (205, 205, 205), (120, 120, 120)
 _LETTERS = (0.11, 0.095, 0.08, 0.068, 0.058)  # heights of letters, shares of the tile's side
@@ -28,13 +29,7 @@ def tile(example: examples.Example, side: int) -> Image.Image:
   """The example as a square of `side` pixels: pictures fitted in, texts written out."""
   if example.input is None or isinstance(example.input, str) or example.input.ndim != 3:
     return _written(words(example, 4_000), side, example.input is None)
-  picture = Image.fromarray(example.input)
-  scale = side / max(picture.size)
-  size = tuple(max(1, round(length * scale)) for length in picture.size)
-  square = Image.new("RGB", (side, side), _PAPER)
-  square.paste(picture.resize(size, Image.Resampling.BICUBIC),
-               ((side - size[0]) // 2, (side - size[1]) // 2))
-  return _framed(square)
+  return _framed(pictures.square(Image.fromarray(example.input), side))
 
 
 def strip(examples: Sequence[examples.Example], side: int = 96) -> Image.Image:
@@ -51,7 +46,7 @@ def _written(text: str, side: int, missing: bool) -> Image.Image:
   margin = max(2, side // 20)
   width = side - 2 * margin
   for share in _LETTERS:
-    font = _font(max(_SMALLEST, share * side))
+    font = letters(max(_SMALLEST, share * side))
     height = 1.25 * font.size
     lines, room = _wrapped(text, font, width), max(1, int(width / height))
     if len(lines) <= room:
@@ -76,7 +71,8 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
 
 
 @functools.lru_cache(32)
-def _font(size: float) -> ImageFont.FreeTypeFont:
+def letters(size: float) -> ImageFont.FreeTypeFont:
+  """The font of that size in pixels."""
   return ImageFont.load_default(size)
 
 

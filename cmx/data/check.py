@@ -15,6 +15,7 @@ from cmx.data.sets.folders import doubts
 from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing as listing_lib
+from cmx.files import grids
 from cmx.files import text as text_lib
 from cmx.runtime import progress
 
@@ -208,10 +209,7 @@ def _table(report: Report) -> list[str]:
     rows.append([text_lib.shown(name), *counts])
   totals = [" / ".join(f"{sum(parts[split].values()):,}" for split in decoding.SPLITS)
             for parts in report.counts.values()]
-  rows = [header, *rows, ["total", *totals]]
-  widths = [max(map(len, column)) for column in zip(*rows)]
-  return ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
-          for row in rows]
+  return grids.columns([header, *rows, ["total", *totals]])
 
 
 def _section(title: str, entries: list[str], shown: int | None, count: int = 0) -> list[str]:

@@ -3,8 +3,6 @@
 JSON and CSV hold fractions in full precision, text and markdown percent with one decimal.
 """
 
-import csv
-import io
 import json
 import os
 import pathlib
@@ -138,7 +136,7 @@ def to_csv(content: Mapping[str, Any]) -> str:
         lines.append([*who, "paper", *[None] * len(pairs), *row["paper"].values()])
     for key, name in (("chance", "map"), ("balanced_chance", "balanced")):
       lines.append([*where, "chance", "chance", None, name, *_numbers(table[key], pairs, "mean")])
-  return _csv(lines)
+  return grids.to_csv(lines)
 
 
 def _numbers(summary: Mapping[str, Any], pairs: Sequence[str], key: str) -> list[float | None]:
@@ -154,10 +152,4 @@ def recognition_csv(content: Mapping[str, Any]) -> str:
       for suffix, part in (("", "mean"), (" std", "std")):
         lines.append([row["method"], row["name"], len(row["seeds"]), key + suffix,
                       *(value[part] for value in row[key].values())])
-  return _csv(lines)
-
-
-def _csv(lines: Sequence[Sequence[Any]]) -> str:
-  buffer = io.StringIO()
-  csv.writer(buffer, lineterminator="\n").writerows(lines)  # floats by repr: nothing is lost
-  return buffer.getvalue()
+  return grids.to_csv(lines)

@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 from cmx.experiment import cost
+from cmx.files import grids
 from cmx.runtime import devices
 from cmx.runtime import progress
 
@@ -61,7 +62,7 @@ def to_text(plan: Plan) -> str:
   compiled = any(phase.compiled for row in plan.rows for phase in row.phases)
   heads = ["row", "parameters", "trained", "state", "batch", "gradient", "kept", "memory GB",
            *(["compiler"] if compiled else []), "GFLOP a step", "steps", "checkpoint"]
-  lines += _columns([heads, *(_of_row(row, plan, compiled) for row in plan.rows)])
+  lines += grids.columns([heads, *(_of_row(row, plan, compiled) for row in plan.rows)])
   fed = "" if math.isinf(plan.fed) else f", fed {plan.fed:,.0f} examples/s"
   lines += ["kept: of the forward pass for the backward pass, or the gradient's mean if larger.",
             f"checkpoint: GB, and seconds at {plan.disk / 1e6:,.0f} MB/s.", "",
@@ -70,7 +71,7 @@ def to_text(plan: Plan) -> str:
             f"peak{fed}:", ""]
   heads = ["device", "peak TFLOP/s", "memory GB", "fits", "steps/s", "examples/s", "MB/s",
            "reference", "rows", "everything"]
-  lines += _columns([heads, *(_of_kind(kind, plan) for kind in KINDS)])
+  lines += grids.columns([heads, *(_of_kind(kind, plan) for kind in KINDS)])
   lines.append("peak: dense bfloat16. examples/s, MB/s: decoded input of the row that takes most.")
   return "\n".join(lines)
 
@@ -97,13 +98,6 @@ def _of_kind(kind: str, plan: Plan) -> list[str]:
           f"{max(rate * row.examples for rate, row in zip(rates, plan.rows)):,.0f}",
           f"{max(rate * row.input for rate, row in zip(rates, plan.rows)) / 1e6:,.0f}",
           *(progress.duration(spent) for spent in times)]
-
-
-def _columns(table: list[list[str]]) -> list[str]:
-  """Lines of columns, the first to the left, the others to the right."""
-  widths = [max(map(len, column)) for column in zip(*table)]
-  return ["  ".join(cell.rjust(width) if i else cell.ljust(width)
-                    for i, (cell, width) in enumerate(zip(line, widths))) for line in table]
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

@@ -5,8 +5,6 @@
 The fits are those that training uses: a K that is chosen here is not fitted again.
 """
 
-import csv
-import io
 import json
 import math
 import pathlib
@@ -18,6 +16,7 @@ from cmx import data
 from cmx.analysis import figures
 from cmx.evaluation import features
 from cmx.experiment import mixtures
+from cmx.files import grids
 from cmx.files import writing
 from cmx.mixture import em
 from cmx.mixture import gmm
@@ -98,13 +97,12 @@ def to_text(rungs: Sequence[Rung]) -> str:
   """The ladder as a table, and which rung is best."""
   lines = [[head for head, _ in _COLUMNS.values()]]
   lines += [[form.format(rung[key]) for key, (_, form) in _COLUMNS.items()] for rung in rungs]
-  widths = [max(map(len, column)) for column in zip(*lines)]
   first = rungs[0]
   text = [f"Log likelihood, nats per example and dimension: held out, {data.VALIDATION} split of "
           f"the reference modality; train, the {first['examples']:,} examples fitted on.",
           "BIC: of an example, in nats; less is better. reseeded: empty components that were put "
           "somewhere else. dead: units that never change.", ""]
-  text += ["  ".join(map(str.rjust, line, widths)) for line in lines]
+  text += grids.columns(lines, left=0)
   layers = dict.fromkeys(rung["layer"] for rung in rungs)
   text += ["", *(_verdict(rungs, layer) for layer in layers)]
   return "\n".join(text) + "\n"
@@ -119,12 +117,9 @@ def _verdict(rungs: Sequence[Rung], layer: str) -> str:
 
 def write(reference: pathlib.Path, rungs: Sequence[Rung]) -> str:
   """Writes table and plot below the reference network; returns the text."""
-  folder, text, buffer = reference / NAME, to_text(rungs), io.StringIO()
-  writer = csv.DictWriter(buffer, list(rungs[0]), lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(rungs)
+  folder, text = reference / NAME, to_text(rungs)
   writing.write_text(folder / f"{NAME}.json", json.dumps(list(rungs), indent=1))
-  writing.write_text(folder / f"{NAME}.csv", buffer.getvalue())
+  writing.write_text(folder / f"{NAME}.csv", grids.records_to_csv(rungs))
   writing.write_text(folder / f"{NAME}.txt", text)
   with figures.style():
     figures.write(figure(rungs), folder, NAME)

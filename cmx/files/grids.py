@@ -1,9 +1,11 @@
-"""Grids of words: a table with its caption as aligned text, markdown and LaTeX."""
+"""Grids of words: a table with its caption as aligned text, markdown and LaTeX; values as CSV."""
 
+import csv
+import io
 import re
 import textwrap
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 WIDTH = 180  # characters of a caption's line
 _TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -30,11 +32,20 @@ class Grid(NamedTuple):
 def to_text(grid: Grid) -> str:
   """Aligned text for a wide terminal: caption, heads, lines."""
   lines = [line for line in (*map(list, zip(*grid.heads)), *grid.lines) if any(line)]
-  widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
   caption = [textwrap.fill(grid.caption, WIDTH)] if grid.caption else []
-  return "\n".join([*caption, *(" ".join(
-    word.ljust(width) if i < grid.left else word.rjust(width)
-    for i, (word, width) in enumerate(zip(line, widths))).rstrip() for line in lines), ""])
+  return "\n".join([*caption, *columns(lines, grid.left, " "), ""])
+
+
+def columns(lines: Sequence[Sequence[str]], left: int = 1, gap: str = "  ") -> list[str]:
+  """Lines of words as lines of text in columns, the first `left` to the left, others to the right.
+
+  Raises:
+    ValueError: if lines differ in their number of words.
+  """
+  widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
+  return [gap.join(word.ljust(width) if i < left else word.rjust(width)
+                   for i, (word, width) in enumerate(zip(line, widths))).rstrip()
+          for line in lines]
 
 
 def to_markdown(grid: Grid) -> str:
@@ -45,6 +56,19 @@ def to_markdown(grid: Grid) -> str:
   lines = ["| " + " | ".join(word.replace("|", "\\|") for word in line) + " |"
            for line in (heads, rule, *grid.lines)]
   return "\n".join([*([grid.caption, ""] if grid.caption else []), *lines, ""])
+
+
+def to_csv(lines: Sequence[Sequence[Any]]) -> str:
+  """Values as CSV: numbers in full precision, nothing for None."""
+  text = io.StringIO()
+  csv.writer(text, lineterminator="\n").writerows(lines)  # floats by repr: nothing is lost
+  return text.getvalue()
+
+
+def records_to_csv(records: Sequence[Mapping[str, Any]]) -> str:
+  """Records {column: value} as CSV with a line of heads; nothing where a record has no value."""
+  heads = list(dict.fromkeys(key for record in records for key in record))
+  return to_csv([heads, *(list(map(record.get, heads)) for record in records)])
 
 
 def to_latex(grid: Grid) -> str:

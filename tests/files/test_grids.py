@@ -47,3 +47,15 @@ C: a$|$b &  & $-$0.1 \\
 \end{tabular}
 \end{table}
 """
+
+
+def test_columns_are_aligned_at_the_left_then_at_the_right():
+  lines = [["", "mAP", "N"], ["Cross", "9.5", "1,000"], ["chance", "10.0", ""]]
+  assert grids.columns(lines) == ["         mAP      N", "Cross    9.5  1,000", "chance  10.0"]
+  assert grids.columns([["a", "b"], ["ccc", "d"]], left=0, gap=" ") == ["  a b", "ccc d"]
+
+
+def test_csv_has_full_precision_and_nothing_where_there_is_no_value():
+  assert grids.to_csv([["a", "b"], [0.1 + 0.2, None]]) == "a,b\n0.30000000000000004,\n"
+  records = [{"layer": "fc7", "K": 1}, {"layer": "a, b", "dead": True}]
+  assert grids.records_to_csv(records) == 'layer,K,dead\nfc7,1,\n"a, b",,True\n'

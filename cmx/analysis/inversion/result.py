@@ -3,8 +3,6 @@
 result.json holds all that is said, fractions in full precision; pictures.npz all that is shown.
 """
 
-import csv
-import io
 import json
 import pathlib
 import textwrap
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cmx.files import grids
 from cmx.files import writing
 
 WIDTH = 110  # characters of a line of explanation
@@ -99,10 +98,7 @@ def to_text(content: Mapping[str, Any]) -> str:
   lines = [upper, ["", "N", *(column for _, column in shown)]]
   lines += [[row["code"], f"{row['examples']:,}", *(words(row, *column) for column in shown)]
             for row in content["rows"]]
-  widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-  parts = [textwrap.fill(title(content), WIDTH)]
-  parts += [" ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-            for line in lines]
+  parts = [textwrap.fill(title(content), WIDTH), *grids.columns(lines, gap=" ")]
   parts += [textwrap.fill(f"{measure}: {text}", WIDTH, subsequent_indent="  ")
             for measure, text in content["definitions"].items()]
   return "\n".join(parts) + "\n"
@@ -110,11 +106,9 @@ def to_text(content: Mapping[str, Any]) -> str:
 
 def to_csv(content: Mapping[str, Any]) -> str:
   """A line for each number; fractions are not percent here."""
-  buffer = io.StringIO()
-  writer = csv.writer(buffer, lineterminator="\n")
-  writer.writerow(["method", "seed", "layer", "modality", "examples", "measure", "column", "value"])
-  for row in content["rows"]:
-    for measure, part in row["measures"].items():
-      writer.writerows([content["method"], content["seed"], content["layer"], row["modality"],
-                        row["examples"], measure, column, value] for column, value in part.items())
-  return buffer.getvalue()
+  run = {name: content[name] for name in ("method", "seed", "layer")}
+  return grids.records_to_csv([
+    {**run, "modality": row["modality"], "examples": row["examples"], "measure": measure,
+     "column": column, "value": value}
+    for row in content["rows"] for measure, part in row["measures"].items()
+    for column, value in part.items()])

@@ -3,8 +3,6 @@
 JSON is the truth; text and CSV are rendered from it. Shares are fractions there, percent in text.
 """
 
-import csv
-import io
 import json
 import pathlib
 import textwrap
@@ -14,6 +12,7 @@ from typing import Any
 from cmx.analysis import figures
 from cmx.analysis.units import summary
 from cmx.evaluation import results as results_lib
+from cmx.files import grids
 from cmx.files import writing
 
 WIDTH = 120  # characters of a caption's line
@@ -113,10 +112,7 @@ def to_text(content: Mapping[str, Any]) -> str:
   """Aligned text, a block a layer."""
   lines = [line for part in content["caption"] for line in textwrap.wrap(part, WIDTH)]
   for layer in content["layers"]:
-    cells = grid(content, layer)
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    lines += ["", *("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-                    .rstrip() for row in cells)]
+    lines += ["", *grids.columns(grid(content, layer))]
   return "\n".join([*lines, "", dead(content), *content["problems"]]) + "\n"
 
 
@@ -158,11 +154,7 @@ def to_csv(content: Mapping[str, Any]) -> str:
       line |= {f"dead {code}": count for code, count in row["dead"].items()}
       line |= {pair: spread["mean"] for pair, spread in row["pairs"].items()}
       lines.append(line)
-  text = io.StringIO()
-  writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(lines)
-  return text.getvalue()
+  return grids.records_to_csv(lines)
 
 
 def figure(content: Mapping[str, Any]) -> Any:

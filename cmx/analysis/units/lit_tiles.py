@@ -1,6 +1,5 @@
 """Tiles: an example with what a unit answers to lit, the rest dimmed."""
 
-import functools
 import re
 from collections.abc import Mapping
 
@@ -44,7 +43,7 @@ def text(content: str, marks: Mapping[str, float], side: int) -> Image.Image:
   pen, margin = ImageDraw.Draw(tile), side // 20
   pieces = re.findall(r"\S+", content)
   for share in _HEIGHTS:
-    font = _font(round(share * side, 1))
+    font = tiles.letters(round(share * side, 1))
     places = _set(pieces, font, side - 2 * margin)
     height = 1.28 * font.size
     room = int((side - 2 * margin) / height)
@@ -79,8 +78,3 @@ def _write(pen: ImageDraw.ImageDraw, piece: str, marks: Mapping[str, float], x: 
       colour = tuple(round(255 + (mark - 255) * strength) for mark in _MARK)
       pen.rectangle((left - 1, y, left + font.getlength(found[0]) + 1, y + 1.2 * font.size), colour)
   pen.text((x, y), piece, _INK, font)
-
-
-@functools.lru_cache(32)
-def _font(size: float) -> ImageFont.FreeTypeFont:
-  return ImageFont.load_default(size)

@@ -5,11 +5,8 @@
   <workdir>/units/tiles/<layer>_<unit>_<code>.webp    its first examples of a modality, small
 """
 
-import csv
-import io
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +22,7 @@ from cmx.analysis.units import summary
 from cmx.analysis.units import tally as tally_lib
 from cmx.data import opening
 from cmx.evaluation import examples as examples_lib
+from cmx.files import grids
 from cmx.files import writing
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -117,7 +115,7 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
                                           options.modalities, options.limit)
   found = findings_lib.find(subject, dataset.raw, options)
   with writing.whole_folder(folder) as unfinished:
-    (unfinished / LINES).write_text(_csv(summary.lines(found)))
+    (unfinished / LINES).write_text(grids.records_to_csv(summary.lines(found)))
     problems += found.problems
     shown = _shown(found, dataset.raw, unfinished, problems) if draw else []
     result = {
@@ -151,11 +149,3 @@ def _shown(found: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path
         line.update(len(shown))
   problems += [*looker.problems, *examples.problems]
   return shown
-
-
-def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
-  text = io.StringIO()
-  writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(lines)
-  return text.getvalue()
