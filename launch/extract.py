@@ -32,7 +32,8 @@ def main(argv: Sequence[str]) -> None:
   run = checkpoint.load_run(workdir)  # the run's own config says which data it belongs to
   default = workdir / "features" / f"{SPLIT.value}_{'_'.join(LAYERS.value)}"
   folder = pathlib.Path(OUT.value) if OUT.value else default
-  found = features.extract(run, opening.open_data(run.config).encoded, SPLIT.value, LAYERS.value, folder,
+  encoded = opening.open_data(run.config).encoded
+  found = features.extract(run, encoded, SPLIT.value, LAYERS.value, folder,
                            batch=run.config.evaluation.batch)
   for name, part in found.items():
     print(name, ", ".join(f"{layer} {list(array.shape)}" for layer, array in part.items()))

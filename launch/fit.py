@@ -13,6 +13,7 @@ from absl import logging
 from cmx import methods
 from cmx.data import opening
 from cmx.experiment import mixtures
+from cmx.experiment import preflight
 from cmx.mixture import store
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -29,6 +30,7 @@ def main(argv: Sequence[str]) -> None:
     needing = [key for key, row in methods.METHODS.items() if row.statistics]
     raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "
                      f"{', '.join(needing)}")
+  preflight.check(config)
   run = checkpoint.load_run(folder)
   found = mixtures.needed(config, run, opening.open_data(config).encoded, folder)
   for layer, (fit, _) in found.items():

@@ -38,7 +38,8 @@ def main(argv: Sequence[str]) -> None:
   started, workdir = time.monotonic(), pathlib.Path(WORKDIR.value)
   folder, run = features.holding(workdir, SPLIT.value, LAYER.value), checkpoint.load_run(workdir)
   if not folder.exists():
-    features.extract(run, opening_lib.open_data(run.config).encoded, SPLIT.value, [LAYER.value], folder,
+    encoded = opening_lib.open_data(run.config).encoded
+    features.extract(run, encoded, SPLIT.value, [LAYER.value], folder,
                      batch=run.config.evaluation.batch)
   out = pathlib.Path(OUT.value or workdir / "maps" / f"{SPLIT.value}_{LAYER.value}")
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,

@@ -12,7 +12,6 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import methods
 from cmx.data import splits
 from cmx.evaluation import features
 from cmx.evaluation import results
@@ -61,7 +60,7 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
   """The result; read where it is on disk."""
   if finished(workdir):
     return load(workdir)[0]
-  config, method = run.config, methods.named(run.config.method)
+  config, method = run.config, run.method
   settings = config.evaluation
   wanted = dict.fromkeys((*settings.layers, settings.layer, "fc8"))
   found = features.extract(run, dataset, data.VALIDATION, list(wanted),

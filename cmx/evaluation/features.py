@@ -14,7 +14,6 @@ import jax
 import numpy as np
 
 from cmx import data
-from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
 from cmx.files import writing
 from cmx.network import model
@@ -183,7 +182,7 @@ def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Seque
   Raises:
     ValueError: when called, if a layer does not exist.
   """
-  method = methods_lib.named(run.config.method)
+  method = run.method
 
   def forward(params, x):
     outputs = model.apply(params, x, modality, method, run.config.network)

@@ -5,10 +5,10 @@
   <reference>/mixtures/<layer>_k<K>_each_class.npz            fitted class by class, with shares
 """
 
+import functools
 import json
 import pathlib
 import zlib
-from collections.abc import Callable
 from typing import NamedTuple
 
 from absl import logging
@@ -62,7 +62,6 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
   kind = methods.named(config.method).statistics
   if not kind:
     return {}
-  check(config)
   found = {}
   for layer in config.mixture.layers:
     if kind == methods.CLASSES:
@@ -85,11 +84,11 @@ def _class_by_class(config, run, dataset, reference, layer) -> tuple[em.Fit, np.
     "covariance": em.TIED, "classes": len(dataset.classes)}
 
   def make():
-    chunks, names = source(config, run, dataset, reference, layer)()
-    x = np.concatenate(list(chunks()))
+    activations = activations_of(config, run, dataset, reference, layer)
+    x = np.concatenate(list(activations.chunks()))
     fit, share = classes.fit(
       x, _labels(config, run, dataset), settings.per_class, layer_key(run, layer),
-      name=names, **{name: told[name] for name in (
+      name=activations.name, **{name: told[name] for name in (
         "restarts", "iterations", "tolerance", "variance_floor")})
     logging.info("mixture of %s, class by class: %s. Written: %s", layer, store.describe(fit), path)
     return fit, np.pad(share, ((0, len(dataset.classes) - len(share)), (0, 0)))
@@ -104,7 +103,7 @@ def _shares(config, run, dataset, reference, layer, fit: em.Fit) -> np.ndarray:
   told = settings_of(config, run, dataset, components) | {"classes": len(dataset.classes)}
 
   def make():
-    chunks, _ = source(config, run, dataset, reference, layer)()
+    chunks = activations_of(config, run, dataset, reference, layer).chunks
     return {"share": classes.shares(chunks, _labels(config, run, dataset), fit.mixture,
                                     len(dataset.classes))}
 
@@ -126,7 +125,7 @@ def _owned(share: np.ndarray, mixture: gmm.Mixture, config: config_lib.Config,
 
 
 def _labels(config, run, dataset) -> np.ndarray:
-  """Labels [N] of the examples that `source` passes over, in its order."""
+  """Labels [N] of the examples that `activations_of` passes over, in its order."""
   labels = np.asarray(dataset.splits[data.TRAIN][run.modalities[0].name].labels)
   return labels[features.order(len(labels), config.mixture.examples)]
 
@@ -136,7 +135,7 @@ def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
   """The fit of one layer with so many components: read, or made and kept; see `needed`."""
   path = reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
   return store.kept(path, settings_of(config, run, dataset, components), layer_key(run, layer),
-                    source(config, run, dataset, reference, layer), f"mixture of {layer}")
+                    activations_of(config, run, dataset, reference, layer), f"mixture of {layer}")
 
 
 def settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
@@ -152,41 +151,48 @@ def layer_key(run: checkpoint.Run, layer: str) -> jax.Array:
   return jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(layer.encode()))
 
 
-def source(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-           reference: pathlib.Path, layer: str
-           ) -> Callable[[], tuple[passes_lib.Chunks, store.Names]]:
-  """Opens passes over a layer's training activations [n, D] of the reference modality, and names.
+def activations_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
+                   reference: pathlib.Path, layer: str) -> passes_lib.Activations:
+  """A layer's training activations [n, D] of the reference modality, to fit on.
 
   They are stored beside the network, or come out of it anew in every pass where
   `config.mixture.stored` is off: the same examples in the same order.
   """
   function = _stored if config.mixture.stored else _streamed
-  return lambda: function(config, run, dataset, reference, layer)
+  return function(config, run, dataset, reference, layer)
 
 
 def _stored(config, run, dataset, reference, layer):
   limit, modality = config.mixture.examples, run.modalities[0].name
   folder = reference / "features" / f"{data.TRAIN}_{layer}_{limit}"
-  found = features.extract(run, dataset, data.TRAIN, [layer], folder,
-                           batch=config.evaluation.batch, limit=limit)
+
+  @functools.cache
+  def found():
+    return features.extract(run, dataset, data.TRAIN, [layer], folder,
+                            batch=config.evaluation.batch, limit=limit)[modality][layer]
+
   keys = folder / modality / "key.json"
-  return (passes_lib.of_array(found[modality][layer]),
-          lambda index: f"{index} ({json.loads(keys.read_text())[index]})")
+  return passes_lib.Activations(lambda: passes_lib.of_array(found())(),
+                                lambda index: f"{index} ({json.loads(keys.read_text())[index]})")
 
 
 def _streamed(config, run, dataset, reference, layer):
   del reference  # nothing is written
-  features.check(run, dataset, data.TRAIN)
   modality = run.modalities[0]
   examples = dataset.splits[data.TRAIN][modality.name]
   chosen = features.order(len(examples), config.mixture.examples)
   batch = devices.rounded_up(config.evaluation.batch)
-  read = features.reader(run, modality, [layer], batch)
-  params = devices.replicate(run.params)
 
-  def passes():
+  @functools.cache
+  def network():
+    features.check(run, dataset, data.TRAIN)
+    return devices.replicate(run.params), features.reader(run, modality, [layer], batch)
+
+  def chunks():
+    params, read = network()
     for _, _, found in features.stream(run, params, modality, examples, chosen, [layer], batch,
                                        read):
       yield found[layer]
 
-  return passes, lambda index: f"{index} ({examples[int(chosen[index])]['key']})"
+  return passes_lib.Activations(
+    chunks, lambda index: f"{index} ({examples[int(chosen[index])]['key']})")

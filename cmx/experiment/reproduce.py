@@ -82,7 +82,6 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
              reference: checkpoint.Run | None = None,
              constants: given.Constants = given.Constants()) -> checkpoint.Run:
   """A run's network; read where training is over."""
-  workdir_lib.check_workdir(workdir, config)
   if checkpoint.latest_step(workdir) == step.steps(config):
     return checkpoint.load_run(workdir)
   return train.train(config, dataset, workdir, reference, constants)

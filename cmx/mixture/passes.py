@@ -6,7 +6,7 @@ a block's part in float32; parts are added in float64 in the order of the blocks
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,6 +14,18 @@ import numpy as np
 from cmx.runtime import devices
 
 Chunks = Callable[[], Iterable[np.ndarray]]  # a call starts a pass over the same examples [n, D]
+
+
+class Activations(NamedTuple):
+  """A layer's activations to fit on; nothing is read before the first pass.
+
+  Attributes:
+    chunks: a call starts a pass over them.
+    name: what an example is called, by its index in a pass.
+  """
+
+  chunks: Chunks
+  name: Callable[[int], str] = str
 
 
 def of_array(array: np.ndarray, size: int = 8_192) -> Chunks:

@@ -22,7 +22,6 @@ from cmx.mixture import passes
 from cmx.runtime import progress
 
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
-Names = Callable[[int], str]  # what an example is called, by its index in a pass
 
 _OF_EM = ("covariance", "restarts", "iterations", "tolerance", "variance_floor")
 
@@ -35,14 +34,14 @@ class Kept(NamedTuple):
 
 
 def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
-         source: Callable[[], tuple[passes.Chunks, Names]], what: str) -> Kept:
+         activations: passes.Activations, what: str) -> Kept:
   """The fit of a file: read, or made, kept there and described in the log.
 
   Args:
     path: ends in .npz.
     settings: "components" and em.fit's arguments by name, and more that the examples depend on.
     key: see `em.fit`.
-    source: called where there is something to fit; passes over the examples, and their names.
+    activations: to fit on; passed over where the file is not there.
     what: is fitted, e.g. "mixture of fc7".
 
   Raises:
@@ -52,9 +51,8 @@ def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
     if path.exists():
       arrays = _read(path, settings)
       return Kept(_unpacked(arrays), float(arrays["seconds"]))
-    chunks, names = source()
     unfinished = path.with_suffix(".state.npz")
-    found = _resumed(unfinished, settings, key, chunks, names, what)
+    found = _resumed(unfinished, settings, key, activations, what)
     _write(path, settings, {**_packed(found.fit), "seconds": found.seconds})
     unfinished.unlink(missing_ok=True)
   logging.info("%s: %s, %s. Written: %s", what, describe(found.fit),
@@ -86,8 +84,8 @@ def kept_with_shares(path: pathlib.Path, settings: Settings,
   return _unpacked(found), found["share"]
 
 
-def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array, chunks: passes.Chunks,
-             names: Names, what: str) -> Kept:
+def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array,
+             activations: passes.Activations, what: str) -> Kept:
   """`em.fit` with a line of progress and its state on disk after each iteration."""
   state, before, started = None, 0.0, time.monotonic()
   if unfinished.exists():
@@ -105,8 +103,9 @@ def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array, chunk
         **_packed(state.current, "current_"), **_packed(state.best, "best_"),
         "seconds": before + time.monotonic() - started})
 
-    found = em.fit(chunks, settings["components"], key, state=state, on_iteration=on_iteration,
-                   name=names, **{name: settings[name] for name in _OF_EM})
+    found = em.fit(activations.chunks, settings["components"], key, state=state,
+                   on_iteration=on_iteration, name=activations.name,
+                   **{name: settings[name] for name in _OF_EM})
   return Kept(found, before + time.monotonic() - started)
 
 

@@ -129,7 +129,7 @@ def _tried(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
 def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
           problems: list[str]) -> Opened:
   run = checkpoint.load_run(folder, params=False)
-  method = methods.named(run.config.method)
+  method = run.method
   result, metrics = folder / "result.json", folder / "metrics.jsonl"
   found = folder / "features" / data.VALIDATION
   features, examples = {}, None

@@ -16,6 +16,7 @@ import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
 from cmx import fields
+from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx.runtime import hosts
 from cmx.runtime import provenance
@@ -40,6 +41,11 @@ class Run(NamedTuple):
   params: dict[str, dict[str, Any]]
   step: int
   provenance: Mapping[str, Any] = {}
+
+  @property
+  def method(self) -> methods.Method:
+    """The row of the table that it is."""
+    return methods.named(self.config.method)
 
 
 class Checkpoints:

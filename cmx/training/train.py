@@ -33,29 +33,27 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     constants: what the row's terms need beside their batch.
 
   Raises:
-    ValueError: for a method, batch or work directory that does not fit, or a work directory that
-      another process trains in; before anything is trained.
+    ValueError: for a work directory of another config or that another process trains in, or where
+      the method lacks what it needs; before anything is trained.
     FloatingPointError: if the loss is not finite (see `loop.run`).
     SystemExit: after SIGTERM, with the state saved.
   """
   method = methods_lib.named(config.method)
   modalities = dataset.modalities[:1] if method.reference else dataset.modalities
   settings = step.settings_of(config)
-  devices.check_batch(settings.batch, settings.accumulate)
   if method.statistics and not constants.statistics:
     raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
                      "first")
   if method.codes and constants.prototypes is None:
     raise ValueError(f"method {config.method!r} needs a code of each class; expected "
                      f"constants.prototypes, {method.codes}")
-  workdir = workdir_lib.check_workdir(workdir, config)
   key = jax.random.key(config.seed)
   params = jax.jit(lambda key: step.parameters(key, config, modalities,
                                                len(dataset.classes)))(key)
   if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
     params = start.from_file(params, config, method, modalities[0], dataset.classes)
   with hosts.first_alone("claim"):
-    workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
+    workdir = workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
   warm: dict[str, set[str]] = {}
   if reference is not None:
     params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,

@@ -25,15 +25,15 @@ def examples():
   return (rng.integers(3, size=(200, 1)) + 0.3 * rng.normal(size=(200, 4))).astype(np.float32)
 
 
-def source(passes=None):
-  """Opens passes over the examples, each counted in `passes`."""
+def activations(passes=None):
+  """The examples, each pass over them counted in `passes`."""
   def chunks():
     (passes if passes is not None else []).append(0)
     return iter([examples()])
-  return lambda: (chunks, str)
+  return passes_lib.Activations(chunks)
 
 
-def kept(path, settings=SETTINGS, opened=source()):
+def kept(path, settings=SETTINGS, opened=activations()):
   return store.kept(path, settings, KEY, opened, "mixture of fc7")
 
 
@@ -48,7 +48,7 @@ def test_a_kept_fit_is_read_again_without_a_pass(tmp_path, covariance, component
   settings = SETTINGS | {"covariance": covariance, "components": components}
   first = kept(tmp_path / "a.npz", settings)
   passes = []
-  again = kept(tmp_path / "a.npz", settings, source(passes))
+  again = kept(tmp_path / "a.npz", settings, activations(passes))
   assert not passes and again.seconds == first.seconds > 0
   same(again.fit, first.fit)
   assert not (tmp_path / "a.state.npz").exists()
@@ -60,13 +60,10 @@ sys.path[:0] = ["tests", "tests/mixture"]
 import test_store
 
 def slowly():
-  opened, names = test_store.source()()
-  def chunks():
-    time.sleep(0.1)
-    return opened()
-  return chunks, names
+  time.sleep(0.1)
+  return test_store.activations().chunks()
 
-test_store.kept(pathlib.Path(sys.argv[1]), opened=slowly)
+test_store.kept(pathlib.Path(sys.argv[1]), opened=test_store.passes_lib.Activations(slowly))
 """
 
 
@@ -88,7 +85,7 @@ def test_a_killed_fit_goes_on_from_its_last_iteration_to_the_same_bits(tmp_path)
   stopped = iterations()
   done = 6 * int(stopped["current_restart"]) + len(stopped["current_history"])
   passes = []
-  found = kept(path, opened=source(passes))
+  found = kept(path, opened=activations(passes))
   assert len(passes) == 1 + 2 * 7 - done - int(stopped["current_restart"])  # the survey, the rest
   assert found.seconds > float(stopped["seconds"]) > 0.2
   same(found.fit, whole.fit)

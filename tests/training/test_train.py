@@ -269,14 +269,6 @@ def test_the_reference_network_sees_its_own_modality_alone(reference):
   assert set(reference.params["tower"]) == {"natural"}
 
 
-def test_a_batch_that_does_not_split_is_refused(root, dataset, tmp_path):
-  with pytest.raises(ValueError, match="batch size 12 is not divisible by 8 devices"):
-    train.train(tiny.config(root, "a_tune", optimizer__batch=12), dataset, tmp_path / "run")
-  with pytest.raises(ValueError, match="batch size 16 is not divisible by 8 devices times 4 parts"):
-    train.train(tiny.config(root, "a_tune", optimizer__accumulate=4), dataset, tmp_path / "run")
-  assert not (tmp_path / "run").exists()
-
-
 def test_a_method_without_its_mixtures_is_refused(root, dataset, tmp_path):
   with pytest.raises(ValueError, match="method 'c' needs mixtures; run launch.fit on the ref"):
     train.train(tiny.config(root, "c"), dataset, tmp_path / "run")

@@ -9,7 +9,6 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import methods
 from cmx.analysis import figures
 from cmx.analysis.inversion import feature_pictures
 from cmx.analysis.inversion import fidelity
@@ -87,7 +86,7 @@ def _about(plan: plan_lib.Plan, params: Mapping[str, Any],
   run, settings = plan.run, plan.settings
   count = sum(np.size(leaf) for leaf in jax.tree.leaves(params["generator"]))
   return {
-    "method": run.config.method, "name": methods.named(run.config.method).name,
+    "method": run.config.method, "name": run.method.name,
     "seed": run.config.seed, "layer": settings.layer, "reference": plan.reference.name,
     "size": plan.size,
     "generator": {"layout": settings.layout, "steps": settings.steps, "parameters": count,

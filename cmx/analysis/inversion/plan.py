@@ -10,7 +10,6 @@ from PIL import Image
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx.analysis.inversion import generator
 from cmx.data import opening
@@ -99,7 +98,7 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
 
 def _reader(run: checkpoint.Run) -> checkpoint.Run:
   """The run for its reference modality alone, with no other's parameters."""
-  modality, method = run.modalities[0], methods.named(run.config.method)
+  modality, method = run.modalities[0], run.method
   owners = {layer: model.owner(layer, modality, method) for layer in model.LAYERS}
   params = {layer: {owner: run.params[layer][owner]} for layer, owner in owners.items()}
   return run._replace(modalities=(modality,), params=params)
@@ -107,7 +106,7 @@ def _reader(run: checkpoint.Run) -> checkpoint.Run:
 
 def _activations(reader: checkpoint.Run) -> Mapping[str, int]:
   """Width of every layer of activations."""
-  modality, method = reader.modalities[0], methods.named(reader.config.method)
+  modality, method = reader.modalities[0], reader.method
   found = jax.eval_shape(
     lambda params, x: model.apply(params, x, modality, method, reader.config.network),
     reader.params, jax.ShapeDtypeStruct((1, *modality.shape), jnp.float32))

@@ -17,7 +17,6 @@ import optax
 
 from cmx import config as config_lib
 from cmx import data
-from cmx import methods
 from cmx.analysis.inversion import generator
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.data import batches
@@ -90,7 +89,7 @@ def optimizer(settings: config_lib.Inversion) -> optax.GradientTransformation:
 def make_step(plan: plan_lib.Plan, transform: optax.GradientTransformation) -> Callable:
   """The pmapped step: (state, batch, params of the reader) -> (state, metrics)."""
   settings, modality = plan.settings, plan.reference
-  method, network = methods.named(plan.run.config.method), plan.run.config.network
+  method, network = plan.run.method, plan.run.config.network
 
   def read(params, x):
     return model.apply(params, x, modality, method, network)

@@ -6,7 +6,6 @@ from typing import Any
 
 from PIL import Image
 
-from cmx import methods
 from cmx.analysis import figures
 from cmx.analysis.units import figure
 from cmx.analysis.units import findings as findings_lib
@@ -32,7 +31,7 @@ def write(found: findings_lib.Findings, shown: looks_lib.Shown,
   own = summary.of_unit(found, shown.layer, shown.unit)
   rows = [figure.Row(row.name.replace("_", " "), _notes(about[row.name]), shown.looks[row.name])
           for row in found.subject.modalities]
-  method = methods.named(found.subject.run.config.method).name
+  method = found.subject.run.method.name
   page = figure.page(f"{method}: {shown.layer}, unit {shown.unit}", rows,
                      caption(found, shown, own))
   figures.write(page, folder, name)

@@ -79,7 +79,7 @@ def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
     raise FileNotFoundError(f"no trained run in {workdir}; expected a work directory of "
                             "launch.train or launch.reproduce")
   others = [(folder, run) for folder, run in runs
-            if not methods.named(run.config.method).reference] or runs
+            if not run.method.reference] or runs
   return sorted(others, key=lambda each: (order.index(each[1].config.method),
                                           each[1].config.seed))
 
@@ -119,7 +119,7 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
     problems += found.problems
     shown = _shown(found, dataset.raw, unfinished, problems) if draw else []
     result = {
-      "method": run.config.method, "name": methods.named(run.config.method).name,
+      "method": run.config.method, "name": run.method.name,
       "seed": run.config.seed, "data": dataset.encoded.name, "classes": len(run.classes),
       "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
       "layers": {layer: summary.layer(found, layer) for layer in subject.layers},

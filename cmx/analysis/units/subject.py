@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from cmx import data
-from cmx import methods
 from cmx import modalities as modalities_lib
 from cmx.analysis.units import tally as tally_lib
 from cmx.evaluation import features
@@ -92,7 +91,7 @@ def subject(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
 
 def widths(run: checkpoint.Run) -> dict[str, int]:
   """Width of every activation of a run."""
-  row, method = run.modalities[0], methods.named(run.config.method)
+  row, method = run.modalities[0], run.method
   shapes = jax.eval_shape(
     lambda params, x: model.apply(params, x, row, method, run.config.network), run.params,
     jax.ShapeDtypeStruct((1, *row.shape), jnp.float32))

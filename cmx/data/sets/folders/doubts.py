@@ -54,8 +54,8 @@ def _of_text(x: str, path: pathlib.Path | None) -> list[str]:
 def _of_picture(x: np.ndarray, path: pathlib.Path) -> list[str]:
   blank = ["pictures of plain white or black"] if x.min() == x.max() and x.max() in (0, 255) else []
   dark = pictures.doubt(path)
-  said = [f"pictures of {dark}, which come out dark: scale them, unless it is meant"] if dark else []
-  return [*blank, *said]
+  return [*blank, *([f"pictures of {dark}, which come out dark: scale them, unless it is meant"]
+                    if dark else [])]
 
 
 def _of_vector(x: np.ndarray, path: pathlib.Path | None) -> list[str]:
