@@ -136,7 +136,7 @@ def _pairs(kept: Arrays, kind: tuple[str, str], pairs: Sequence[str], asked: np.
     items = items[np.isin(items, asked)] if alone else items
     same = int(query == gallery)
     count = np.bincount(items, minlength=int(labels.max(initial=0)) + 1)[labels] - same
-    there = np.isin(labels, asked) & (count > 0)
+    there = np.isin(labels, asked) & (count > 0) & ~np.isnan(values)
     chance = np.full(len(labels), np.nan)
     chance[there] = ranking.chance(count[there], len(items) - same)
     if there.any():
