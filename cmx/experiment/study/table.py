@@ -3,8 +3,6 @@
 JSON and CSV hold fractions in full precision; text, markdown and LaTeX percent and points.
 """
 
-import csv
-import io
 import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -114,20 +112,18 @@ def to_csv(content: Content) -> str:
   """CSV: a line for each measure, value and row; fractions, nothing where there is none."""
   keys = ("difference", "interval", "smallest", "wilcoxon", "wilcoxon corrected", "fisher",
           "fisher corrected", "verdict")
-  buffer = io.StringIO()
-  writer = csv.writer(buffer, lineterminator="\n")
-  writer.writerow(["measure", "value", "row", "seeds", "mean", "std", "low", "high", "against",
-                   *(part for key in keys for part in (("difference low", "difference high")
-                                                       if key == "interval" else (key,)))])
+  lines = [["measure", "value", "row", "seeds", "mean", "std", "low", "high", "against",
+            *(part for key in keys for part in (("difference low", "difference high")
+                                                if key == "interval" else (key,)))]]
   for name, found in content["measures"].items():
     for row in found["rows"]:
       other = row["against"] or dict.fromkeys(keys)
-      writer.writerow([name, row["value"], row["row"], len(row["by_seed"]), row["mean"], row["std"],
-                       *(row["interval"] or (None, None)),
-                       content["against"] if row["against"] else None,
-                       *(part for key in keys for part in (
-                         (other[key] or (None, None)) if key == "interval" else (other[key],)))])
-  return buffer.getvalue()
+      lines.append([name, row["value"], row["row"], len(row["by_seed"]), row["mean"], row["std"],
+                    *(row["interval"] or (None, None)),
+                    content["against"] if row["against"] else None,
+                    *(part for key in keys for part in (
+                      (other[key] or (None, None)) if key == "interval" else (other[key],)))])
+  return grids.to_csv(lines)
 
 
 def _first_heads(content: Content) -> list[tuple[str, str]]:
