@@ -61,6 +61,11 @@ def named(name: str, kind: str) -> Modality:
   return Modality(name, name[:3].upper(), kind, mirror=kind == "pixels")
 
 
+def of_name(modalities: Iterable[Modality], name: str) -> Modality:
+  """The modality of that name or code. Raises ValueError if there is none."""
+  return select(modalities, [name])[0]
+
+
 def select(modalities: Iterable[Modality], names: Iterable[str]) -> tuple[Modality, ...]:
   """The modalities of those names or codes, in the order of `modalities`; all where none is named.
 

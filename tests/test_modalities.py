@@ -57,3 +57,9 @@ def test_a_selection_keeps_the_order_of_the_data_set():
 def test_a_name_that_the_data_set_lacks_is_refused():
   with pytest.raises(ValueError, match="modality 'sound'; this data set has natural, clipart"):
     modalities.select(modalities.CMPLACES, ["natural", "sound"])
+
+
+def test_one_is_found_by_its_name_or_code():
+  assert modalities.of_name(modalities.CMPLACES, "LDR") == modalities.DRAWING
+  with pytest.raises(ValueError, match="'smell'"):
+    modalities.of_name(modalities.CMPLACES, "smell")

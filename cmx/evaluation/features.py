@@ -86,6 +86,15 @@ def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
                        "on")
 
 
+def widths(run: checkpoint.Run) -> dict[str, int]:
+  """The width of each layer's activations, {layer: D}, found without computing any."""
+  row, method = run.modalities[0], methods_lib.named(run.config.method)
+  shapes = jax.eval_shape(
+    lambda params, x: model.apply(params, x, row, method, run.config.network), run.params,
+    jax.ShapeDtypeStruct((1, *row.shape), np.float32))
+  return {layer: shape.shape[1] for layer, shape in shapes.items()}
+
+
 def order(count: int, limit: int | None = None) -> np.ndarray:
   """Which example of a source of `count` stands in each row of its features, int [N].
 

@@ -5,17 +5,13 @@ left out where the gallery is the queries, ties broken by gallery order. A query
 item has no AP: it is NaN here, for callers to leave out of means, never a zero.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 
 BLOCK = 256  # queries ranked at once: 256 x 20,500 similarities are 21 MB, held twice
 
 
-def average_precision(similarity: np.ndarray | Iterable[np.ndarray],
-                      relevant: np.ndarray | Iterable[np.ndarray], *,
-                      excluded: np.ndarray | None = None) -> np.ndarray:
-  """Average precision of each query over its full ranking, exact.
+def _block_precision(similarity, relevant, excluded, first: int) -> np.ndarray:
+  """AP of each query of a block over its full ranking, exact; NaN without a relevant item.
 
   AP = 1/R sum_i i / rank_i, with rank_1 < ... < rank_R the ranks of the relevant items. Equal
   similarities rank in gallery order. Others differ there: scikit-learn's average_precision_score
@@ -23,39 +19,11 @@ def average_precision(similarity: np.ndarray | Iterable[np.ndarray],
   agree. Gallery order must therefore not follow the classes, or constant features beat chance.
 
   Args:
-    similarity: [Q, G], or an iterable of its row blocks [b, G]; finite, larger is nearer.
-    relevant: bool [Q, G], or an iterable of the same row blocks.
-    excluded: gallery index left out of each query's ranking [Q], e.g. the query itself.
-
-  Returns:
-    AP [Q], float64 in (0, 1]; NaN for queries without a relevant item.
-
-  Raises:
-    ValueError: if shapes differ or a similarity is not finite.
+    similarity: [b, G], larger is nearer; overwritten.
+    relevant: gallery indices of the relevant items [R] of each query.
+    excluded: gallery index left out of each query's ranking [b], e.g. the query itself; or None.
+    first: number of the block's first query, for errors.
   """
-  values, start = [], 0
-  for scores, truth in zip(_row_blocks(similarity), _row_blocks(relevant), strict=True):
-    scores, truth = np.asarray(scores), np.asarray(truth, bool)
-    if scores.ndim != 2 or scores.shape != truth.shape:
-      raise ValueError(f"similarity {list(scores.shape)} and relevant {list(truth.shape)}; "
-                       "expected two blocks of one shape [rows, G]")
-    stop = start + len(scores)
-    left_out = None if excluded is None else np.asarray(excluded)[start:stop]
-    items = [np.flatnonzero(row) for row in truth]
-    copy = scores.astype(np.result_type(scores.dtype, np.float32))
-    values.append(_block_precision(copy, items, left_out, start))
-    start = stop
-  return np.concatenate(values) if values else np.zeros(0)
-
-
-def _row_blocks(rows: np.ndarray | Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-  if not hasattr(rows, "shape"):
-    return rows
-  return (rows[start:start + BLOCK] for start in range(0, len(rows), BLOCK))
-
-
-def _block_precision(similarity, relevant, excluded, first: int) -> np.ndarray:
-  """AP of a block [b, G] (overwritten) with `relevant` gallery indices, `first` its first query."""
   finite = np.isfinite(similarity).all(axis=1)
   if not finite.all():
     raise ValueError(f"similarity of query {first + int(np.argmin(finite))} is not finite; "

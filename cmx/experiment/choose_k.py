@@ -71,7 +71,7 @@ def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
 
 def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> Rung:
   fit, width = kept.fit, held_out.shape[1]
-  size, count = min(_BLOCK, len(held_out)), parameters(fit.mixture)
+  size, count = min(_BLOCK, len(held_out)), gmm.free_parameters(fit.mixture)
   likelihood = em.mean_log_prob(passes.of_array(held_out), size, fit.mixture)
   return {
     "layer": layer, "components": components, "width": width, "examples": fit.examples,
@@ -79,13 +79,6 @@ def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> Rung:
     "bic": count * math.log(fit.examples) / fit.examples - 2 * fit.history[-1],
     "parameters": count, "iterations": len(fit.history) - 1, "converged": fit.converged,
     "reseeded": sum(fit.reseeded), "dead": len(fit.dead_units), "seconds": kept.seconds}
-
-
-def parameters(mixture: gmm.Mixture) -> int:
-  """Free numbers of a mixture: weights, means, variances, and the axes of a full Gaussian."""
-  components, width = mixture.mean.shape
-  axes = 0 if mixture.basis is None else width * (width - 1) // 2
-  return components - 1 + mixture.mean.size + mixture.variance.size + axes
 
 
 def best(rungs: Sequence[Rung], layer: str) -> Rung:

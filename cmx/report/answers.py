@@ -5,6 +5,7 @@ from typing import Any
 
 from PIL import Image
 
+from cmx import modalities as modalities_lib
 from cmx.analysis import figures
 from cmx.analysis import tiles as tiles_lib
 from cmx.evaluation import boards
@@ -78,7 +79,7 @@ def _score(opened: opening.Opened, found: Sequence[boards.Board]) -> str:
 
 
 def _code(opened: opening.Opened, name: str) -> str:
-  return next(row.code for row in opened.run.modalities if row.name == name)
+  return modalities_lib.of_name(opened.run.modalities, name).code
 
 
 def _words(answer: boards.Answer) -> str:

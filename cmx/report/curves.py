@@ -9,6 +9,7 @@ from cmx import methods
 from cmx.analysis import figures
 from cmx.report import opening
 from cmx.report import section as section_lib
+from cmx.training import step
 
 _SMOOTH = 25  # a curve is the mean over this part of its points around each
 _WIDTH, _HEIGHT = 2.25, 1.75  # inches of a panel
@@ -26,7 +27,8 @@ def section(report: opening.Report) -> section_lib.Section | None:
   if not runs:
     return section_lib.Section("Learning curves", "", problems=problems)
   rows = _series(runs)
-  changes = {change for opened in runs if (change := _change(opened)) is not None}
+  changes = {phase.first for opened in runs for phase in step.phases(
+    methods.named(opened.method), opened.run.config.optimizer)[1:]}
   caption = (f"Learning curves against steps: cross entropy (nats) and accuracy of each modality, "
              f"then the terms. One line a seed, means over a {_SMOOTH}th of the run."
              + (" Dotted: where methods with two phases change to the second." if changes else ""))
@@ -44,13 +46,6 @@ def _series(runs: Sequence[opening.Opened]) -> list[list[str]]:
            and key.split("/")[0] in ("loss", "gradient_norm", "gradient_share")]
   rows = [[key for key in row if key in found] for row in (*rows, terms)]
   return [row for row in rows if row]
-
-
-def _change(opened: opening.Opened) -> int | None:
-  """The step at which a run's second phase begins; None where it has one."""
-  settings = opened.run.config.optimizer
-  phases = methods.named(opened.method).phases
-  return round(settings.tune_share * settings.steps) if len(phases) > 1 else None
 
 
 def _draw(runs: Sequence[opening.Opened], rows: Sequence[Sequence[str]],

@@ -22,8 +22,6 @@ from cmx.runtime import progress
 # In the order of the page; a module's `section` is called with the opened runs.
 SECTIONS = (card, table, recognition, curves, maps, answers, dissected, inversions)
 
-LIMIT = 15_000_000  # bytes of a page: what mail and phones take
-
 
 def build(workdir: pathlib.Path, options: opening.Options = opening.Options()) -> pathlib.Path:
   """Writes `<workdir>/report.html` and its figures; returns the page's path.

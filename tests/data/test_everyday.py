@@ -96,9 +96,10 @@ def test_examples_come_out_by_modality_split_and_class(root):
 
 
 def test_source_and_licence_are_kept_per_example(root):
-  assert everyday.origin(_load(root).splits["train"]["clipart"], 0) == {
-    "kind": "clipart", "source": "tuxpaint", "package": TUX, "path": "p.png",
-    "licence": "GPL-2.0-or-later"}
+  record = _load(root).splits["train"]["clipart"].record(0)
+  expected = {"kind": "clipart", "source": "tuxpaint", "package": TUX, "path": "p.png",
+              "licence": "GPL-2.0-or-later"}
+  assert {name: record.text(name) for name in expected} == expected
 
 
 def test_missing_examples_are_counted_by_package(root):

@@ -28,11 +28,17 @@ def by_ranx(similarity, relevant):
   return ranx.metrics.average_precision(qrels.astype(np.float64), run)
 
 
+def precision(similarity, relevant, excluded=None):
+  """Of each query of one block, by similarities instead of features."""
+  items = [np.flatnonzero(row) for row in relevant]
+  return ranking._block_precision(similarity.copy(), items, excluded, 0)
+
+
 def test_average_precision_of_a_ranking_by_hand():
   similarity = np.array([[0.9, 0.1, 0.8, 0.3], [0.1, 0.2, 0.3, 0.4]])
   relevant = np.array([[1, 1, 0, 0], [1, 0, 0, 0]], bool)
   # ranks 1 and 4: (1/1 + 2/4) / 2; rank 4: 1/4
-  ours = ranking.average_precision(similarity, relevant)
+  ours = precision(similarity, relevant)
   np.testing.assert_allclose(ours, [0.75, 0.25], rtol=1e-15)
 
 
@@ -40,11 +46,11 @@ def test_ties_rank_in_gallery_order():
   similarity = np.array([[1.0, 2.0, 1.0, 1.0]])
   for item, rank in enumerate((2, 1, 3, 4)):
     relevant = np.arange(4)[None] == item
-    assert ranking.average_precision(similarity, relevant)[0] == 1 / rank
+    assert precision(similarity, relevant)[0] == 1 / rank
 
 
 def test_minus_zero_ties_with_zero():
-  assert ranking.average_precision(np.array([[-0.0, 0.0]]), np.array([[True, False]]))[0] == 1.0
+  assert precision(np.array([[-0.0, 0.0]]), np.array([[True, False]]))[0] == 1.0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -53,7 +59,7 @@ def test_equals_scikit_learn_without_ties(dtype):
   similarity = np.stack([rng.permutation(300) for _ in range(40)]).astype(dtype)
   relevant = rng.random((40, 300)) < 0.1
   expected = [metrics.average_precision_score(r, s) for r, s in zip(relevant, similarity)]
-  ours = ranking.average_precision(similarity, relevant)
+  ours = precision(similarity, relevant)
   np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
 
 
@@ -61,7 +67,7 @@ def test_equals_ranx_and_the_slow_loop_with_ties():
   rng = np.random.default_rng(1)
   similarity = rng.integers(0, 12, size=(30, 200)).astype(np.float32)
   relevant = rng.random((30, 200)) < 0.1
-  ours = ranking.average_precision(similarity, relevant)
+  ours = precision(similarity, relevant)
   expected = [slow_precision(s, r) for s, r in zip(similarity, relevant)]
   np.testing.assert_allclose(ours, expected, rtol=1e-14)
   np.testing.assert_allclose(ours, by_ranx(similarity, relevant), rtol=1e-14)
@@ -71,26 +77,16 @@ def test_equals_ranx_and_the_slow_loop_with_ties():
 
 def test_a_query_without_a_relevant_item_is_nan_not_zero():
   similarity, relevant = np.array([[1.0, 2.0], [1.0, 2.0]]), np.array([[0, 0], [0, 1]], bool)
-  value = ranking.average_precision(similarity, relevant)
+  value = precision(similarity, relevant)
   assert np.isnan(value[0]) and value[1] == 1.0
 
 
-def test_blocks_of_rows_give_the_same_as_the_matrix():
+def test_one_item_is_left_out_of_each_ranking():
   rng = np.random.default_rng(2)
   similarity, relevant = rng.normal(size=(23, 50)), rng.random((23, 50)) < 0.2
-  own = np.arange(23)
-  whole = ranking.average_precision(similarity, relevant, excluded=own)
-  parts = ranking.average_precision((similarity[i:i + 7] for i in range(0, 23, 7)),
-                                      (relevant[i:i + 7] for i in range(0, 23, 7)), excluded=own)
-  np.testing.assert_array_equal(parts, whole)
+  ours = precision(similarity, relevant, np.arange(23))
   expected = [slow_precision(similarity[i], relevant[i], i) for i in range(23)]
-  np.testing.assert_allclose(whole, expected, rtol=1e-14)
-
-
-def test_average_precision_leaves_its_input_alone():
-  similarity = np.array([[3.0, 2.0], [1.0, 4.0]])
-  ranking.average_precision(similarity, np.ones((2, 2), bool), excluded=np.array([0, 1]))
-  np.testing.assert_array_equal(similarity, [[3.0, 2.0], [1.0, 4.0]])
+  np.testing.assert_allclose(ours, expected, rtol=1e-14)
 
 
 def test_self_is_excluded_where_the_gallery_is_the_queries():
@@ -164,7 +160,5 @@ def test_errors_say_expected_and_given():
     ranking.retrieval(x, labels, x[:2], labels[:2], exclude_self=True)
   with pytest.raises(ValueError, match=r"gallery have shape \[0, 4\]; expected \[N, D\] with N"):
     ranking.retrieval(x, labels, x[:0], labels[:0])
-  with pytest.raises(ValueError, match=r"similarity \[1, 2\] and relevant \[1, 3\]; expected two"):
-    ranking.average_precision(np.ones((1, 2)), np.ones((1, 3), bool))
   with pytest.raises(ValueError, match="similarity of query 1 is not finite"):
-    ranking.average_precision(np.array([[1.0, 2.0], [np.nan, 0.0]]), np.ones((2, 2), bool))
+    precision(np.array([[1.0, 2.0], [np.nan, 0.0]]), np.ones((2, 2), bool))

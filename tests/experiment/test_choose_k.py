@@ -14,7 +14,6 @@ from cmx.data import opening
 from cmx.evaluation import features
 from cmx.experiment import choose_k
 from cmx.experiment import mixtures
-from cmx.mixture import gmm
 import untrained
 
 
@@ -48,13 +47,6 @@ def test_a_gaussian_s_numbers_are_scikit_learn_s(climbed):
   assert rung["train"] == pytest.approx(model.score(x) / 16, rel=1e-4)
   assert rung["held_out"] == pytest.approx(model.score(np.float64(held_out)) / 16, rel=1e-4)
   assert rung["bic"] == pytest.approx(model.bic(x) / 48, rel=1e-4)
-
-
-@pytest.mark.parametrize("rows, basis, expected", [
-  (3, None, 2 + 12 + 12), (1, None, 2 + 12 + 4), (1, np.eye(4), 2 + 12 + 4 + 6)])
-def test_free_numbers_are_counted(rows, basis, expected):
-  mixture = gmm.Mixture(np.ones(3) / 3, np.zeros((3, 4)), np.ones((rows, 4)), basis)
-  assert choose_k.parameters(mixture) == expected
 
 
 def test_rungs_that_are_there_are_read(climbed, monkeypatch):

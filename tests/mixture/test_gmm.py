@@ -194,7 +194,8 @@ def test_another_width_is_refused():
     gmm.log_prob(x[:, :5], mixture)
 
 
-@pytest.mark.parametrize("rows, basis, expected", [(4, None, 3 + 20 + 20), (1, None, 3 + 20 + 5)])
+@pytest.mark.parametrize("rows, basis, expected", [
+  (4, None, 3 + 20 + 20), (1, None, 3 + 20 + 5), (1, np.eye(5), 3 + 20 + 5 + 10)])
 def test_free_parameters(rows, basis, expected):
   mixture = gmm.Mixture(np.full(4, 0.25), np.zeros((4, 5)), np.ones((rows, 5)), basis)
   assert gmm.free_parameters(mixture) == expected

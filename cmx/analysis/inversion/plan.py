@@ -1,10 +1,7 @@
 """What a generator is for: a layer of a run, the pictures it is to make, the sources of both."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -13,6 +10,7 @@ from cmx import data
 from cmx import modalities as modalities_lib
 from cmx.analysis.inversion import generator
 from cmx.data import opening
+from cmx.evaluation import features as features_lib
 from cmx.network import model
 from cmx.network import towers
 from cmx.training import checkpoint
@@ -76,7 +74,7 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
     raise ValueError(
       f"the reference modality {reference.name!r} has no pictures: it is "
       f"{'not in the data set' if row is None else row.kind}; expected one of kind pixels")
-  shapes = _activations(reader)
+  shapes = features_lib.widths(reader)
   layers = [settings.layer] + [settings.perceptual_layer] * (settings.perceptual_weight > 0)
   for layer in layers:
     if layer not in shapes:
@@ -102,15 +100,6 @@ def _reader(run: checkpoint.Run) -> checkpoint.Run:
   owners = {layer: model.owner(layer, modality, method) for layer in model.LAYERS}
   params = {layer: {owner: run.params[layer][owner]} for layer, owner in owners.items()}
   return run._replace(modalities=(modality,), params=params)
-
-
-def _activations(reader: checkpoint.Run) -> Mapping[str, int]:
-  """Width of every layer of activations."""
-  modality, method = reader.modalities[0], reader.method
-  found = jax.eval_shape(
-    lambda params, x: model.apply(params, x, modality, method, reader.config.network),
-    reader.params, jax.ShapeDtypeStruct((1, *modality.shape), jnp.float32))
-  return {layer: value.shape[1] for layer, value in found.items()}
 
 
 def _with_places(reader: checkpoint.Run, layer: str, width: int) -> tuple[int, ...]:

@@ -6,8 +6,6 @@ No activations outlive their batch, so that memory does not grow with the split.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from cmx import data
@@ -63,7 +61,7 @@ def subject(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     raise ValueError(f"data set {dataset.name!r} has {len(dataset.classes)} classes, "
                      f"{', '.join(dataset.classes[:3])} ...; the run was trained on "
                      f"{len(run.classes)}, {', '.join(run.classes[:3])} ...")
-  known, sources = widths(run), dataset.splits[split]
+  known, sources = features.widths(run), dataset.splits[split]
   missing = [f"There is no layer {layer!r}; expected one of {', '.join(known)}"
              for layer in layers if layer not in known]
   names = {name for row in run.modalities for name in (row.name, row.code)}
@@ -87,15 +85,6 @@ def subject(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
                  {row.name: sources[row.name] for row in rows},
                  {row.name: features.order(len(sources[row.name]), limit) for row in rows},
                  towers.layout(run.modalities, run.config.network), batch), missing
-
-
-def widths(run: checkpoint.Run) -> dict[str, int]:
-  """Width of every activation of a run."""
-  row, method = run.modalities[0], run.method
-  shapes = jax.eval_shape(
-    lambda params, x: model.apply(params, x, row, method, run.config.network), run.params,
-    jax.ShapeDtypeStruct((1, *row.shape), jnp.float32))
-  return {layer: shape.shape[1] for layer, shape in shapes.items()}
 
 
 def laid_out(x: np.ndarray, layer: str, modality: modalities_lib.Modality,

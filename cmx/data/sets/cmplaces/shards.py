@@ -48,7 +48,7 @@ def features(modality: str) -> tfds.features.FeaturesDict:
 
 
 def _kind(modality: str) -> str:
-  return modalities_lib.select(modalities_lib.CMPLACES, [modality])[0].kind
+  return modalities_lib.of_name(modalities_lib.CMPLACES, modality).kind
 
 
 def planned(home: pathlib.Path, manual: pathlib.Path, modality: str, version: str,

@@ -23,15 +23,16 @@ from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _records
-from cmx.data.sets.everyday import archive as archive_lib
 from cmx.data.sets.everyday import build
 from cmx.data.sets.everyday import recipe as recipe_lib
+from cmx.files import archives
 from cmx.files import writing
 
 SIDE = 160  # pixels, height and width of the stored pictures
 MASK = "something"  # stands for a word of the category's own name
 REPORT = "report.json"  # beside the records: counts, what was skipped, labels, fingerprints
 _VERSION = "1.0.0"
+_BUILT = "everyday.zip"  # an already built set, where somebody has one: <modality>/<split>/...
 _TEXTS = ("text", "kind", "source", "package", "path", "licence", "key")
 
 
@@ -81,12 +82,11 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   if (_folder(data) / REPORT).exists():
     return
   rows = list(recipe) or recipe_lib.rows()
-  built = packages(data) / archive_lib.NAME
+  built = packages(data) / _BUILT
   if not built.exists():
     # A plain folder first, so that an interrupted rendering goes on; the records replace it.
     built = build.build(rows, packages(data), pathlib.Path(data.root) / "everyday" / "pictures")
-  with archive_lib.Archive(built) as archive:
-    examples, skipped = _examples(rows, archive)
+  examples, skipped = _examples(rows, built)
   _record(data, examples)
   report = _report(rows, examples, skipped)
   # The report comes last: it says that all is there.
@@ -105,24 +105,25 @@ def _record(data: config_lib.Data, examples: dict[str, list[dict[str, Any]]]) ->
   EverydayRecords(examples, pathlib.Path(data.root)).download_and_prepare()
 
 
-def _examples(rows: Sequence[recipe_lib.Row], archive: archive_lib.Archive
+def _examples(rows: Sequence[recipe_lib.Row], built: pathlib.Path
               ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
   """Examples by "<modality>_<split>", and the number of missing ones by package."""
-  classes = sorted({row.category for row in rows})
+  classes, members = sorted({row.category for row in rows}), {
+    member.name: member for member in archives.members(built)}
   examples: dict[str, list[dict[str, Any]]] = {}
   skipped: dict[str, int] = {}
-  for row in rows:
-    content = archive.read(row.file)
-    if content is None:
-      skipped[row.package] = skipped.get(row.package, 0) + 1
-      continue
-    text = row.kind == "text"
-    examples.setdefault(f"{row.modality}_{row.split}", []).append({
-      "image": b"" if text else _checked(row.file, content),
-      "text": content.decode().strip() if text else ", ".join(word.text for word in row.words),
-      "label": classes.index(row.category), "key": row.file, "kind": row.kind,
-      "source": row.source, "package": row.package, "path": row.path,
-      "licence": recipe_lib.licences().get(row.source, "unknown")})
+  with archives.Reader(built) as reader:
+    for row in rows:
+      if row.file not in members:
+        skipped[row.package] = skipped.get(row.package, 0) + 1
+        continue
+      content, text = reader.read(members[row.file]), row.kind == "text"
+      examples.setdefault(f"{row.modality}_{row.split}", []).append({
+        "image": b"" if text else _checked(row.file, content),
+        "text": content.decode().strip() if text else ", ".join(word.text for word in row.words),
+        "label": classes.index(row.category), "key": row.file, "kind": row.kind,
+        "source": row.source, "package": row.package, "path": row.path,
+        "licence": recipe_lib.licences().get(row.source, "unknown")})
   return examples, skipped
 
 
@@ -154,12 +155,6 @@ def _fingerprint(examples: list[dict[str, Any]]) -> str:
   return total.hexdigest()[:16]
 
 
-def origin(source: _records.Records, index: int) -> dict[str, str]:
-  """Kind, source, package, path and licence of an example of this data set."""
-  record = source.record(index)
-  return {name: record.text(name) for name in ("kind", "source", "package", "path", "licence")}
-
-
 def load(data: config_lib.Data) -> data_lib.Dataset:
   """Opens the records.
 
@@ -171,7 +166,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   if options.spatial_text not in ("pixels", "words"):
     raise ValueError(f"spatial_text {options.spatial_text!r}; expected 'pixels' or 'words'")
   if not (_folder(data) / REPORT).exists():
-    built = (packages(data) / archive_lib.NAME).exists()
+    built = (packages(data) / _BUILT).exists()
     raise FileNotFoundError(
       f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
       f"--config.data.name=everyday --config.data.root={data.root}\n"

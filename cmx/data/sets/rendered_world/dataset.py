@@ -41,7 +41,8 @@ class RenderedWorld(tfds.core.GeneratorBasedBuilder):
     super().__init__(**kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    size, kind = self._world.image_size, _row(self.builder_config.name).kind
+    size = self._world.image_size
+    kind = modalities_lib.of_name(modalities_lib.CMPLACES, self.builder_config.name).kind
     pixels = tfds.features.Tensor(shape=(size, size, 3), dtype=np.uint8, encoding="bytes")
     features = {"input": tfds.features.Text() if kind == "text" else pixels,
                 "label": tfds.features.Scalar(np.int32), "truth": tfds.features.Text()}
@@ -147,10 +148,6 @@ def _check(world: config_lib.World) -> None:
     if getattr(world, field) < 1:
       raise ValueError(f"data.world.{field} {getattr(world, field)}; expected 1 or more examples a "
                        "category: leave a modality out with data.modalities")
-
-
-def _row(name: str) -> modalities_lib.Modality:
-  return modalities_lib.select(modalities_lib.CMPLACES, [name])[0]
 
 
 def _sized(row: modalities_lib.Modality, size: int) -> modalities_lib.Modality:
