@@ -88,7 +88,7 @@ def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
 
 def widths(run: checkpoint.Run) -> dict[str, int]:
   """The width of each layer's activations, {layer: D}, found without computing any."""
-  row, method = run.modalities[0], methods_lib.named(run.config.method)
+  row, method = run.modalities[0], run.method
   shapes = jax.eval_shape(
     lambda params, x: model.apply(params, x, row, method, run.config.network), run.params,
     jax.ShapeDtypeStruct((1, *row.shape), np.float32))

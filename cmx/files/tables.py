@@ -30,11 +30,13 @@ class Row(NamedTuple):
     line: of its beginning, from 1.
     values: by column; None where the row cannot be read, or is empty.
     why: why it cannot be read; "" where it can, or is empty.
+    empty: whether there is nothing in it.
   """
 
   line: int
   values: Any
   why: str = ""
+  empty: bool = False
 
 
 def rows(path: pathlib.Path, columns: Sequence[str], required: Sequence[Sequence[str]],
@@ -100,12 +102,12 @@ def _delimited(path: pathlib.Path, separator: str, columns: Sequence[str],
     if cells is None:
       break
     if not any(cell.strip() for cell in cells):
-      yield Row(start, None)
+      yield Row(start, None, empty=True)
     elif header is None:
       if not (len(cells) <= 2 and lines[0].lower().startswith("sep=")):  # Excel's own first line
         header = _header(path, cells, lines[0], separator, columns, required)
     else:
-      yield _row(start, cells, header, lines, is_row)
+      yield _row(start, cells, header, lines, separator, is_row)
   if header is None:
     raise ValueError(_missing(path, [], required))
 
@@ -154,18 +156,19 @@ def _known(cell: str, columns: Sequence[str]) -> str:
   return name.casefold() if name.casefold() in columns else name
 
 
-def _row(start: int, cells: list[str], header: list[str], lines: list[str],
+def _row(start: int, cells: list[str], header: list[str], lines: list[str], separator: str,
          is_row: Callable) -> Row:
   more = cells[len(header):]
   if any(cell.strip() for cell in more):
     return Row(start, None, f"{len(cells)} cells; expected {len(header)}, as in the header. Does a "
                "text hold the separator? Put it in quotes")
-  if len(lines) > 1:
-    for offset, line in enumerate(lines[1:], 1):
-      inner = next(csv.reader([line]), [])
-      if len(inner) >= len(header) and is_row(dict(zip(header, inner))):
-        return Row(start, None, f"a cell goes on to line {start + len(lines) - 1} and holds whole "
-                   f"rows, as that of line {start + offset}; is a quote left open there?")
+  for offset, line in enumerate(lines[:-1]):  # of a row over several; its end is not to be told
+    inner = line.rstrip("\r\n").split(separator)
+    opens = next((place for place, cell in enumerate(inner) if cell.count('"') % 2), 0)
+    if (len(inner) >= len(header) and is_row(dict(zip(header, inner)))
+        and (offset or opens < len(header) - 1)):  # its own last cell may go on
+      return Row(start, None, f"a cell goes on to line {start + len(lines) - 1} and holds whole "
+                 f"rows, as that of line {start + offset}; is a quote left open there?")
   values = dict(zip(header, cells))
   short = [name for name in header[len(cells):] if name]
   return Row(start, {**values, **dict.fromkeys(short)},
@@ -203,9 +206,10 @@ def _why_no_json(line: str, error: Exception, path: pathlib.Path) -> str:
     return "brackets nested too deep; expected one flat object"
   if not isinstance(error, json.JSONDecodeError):
     return f"{error}"
-  if line.startswith("[") and error.pos >= len(line) - 1:
+  on = error.msg != "Extra data" and error.pos >= len(line) - 1
+  if line.startswith("[") and on:
     return f"an array begins here; expected one object a line: jq -c '.[]' {file} > {new}"
-  if line.startswith("{") and error.pos >= len(line) - 1:
+  if line.startswith("{") and on:
     return (f"an object goes on in the next line; expected one object a line: jq -c . {file} "
             f"> {new}")
   what = {"Extra data": "more follows after the object; expected one object a line"}.get(

@@ -90,7 +90,10 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
       "python -m launch.prepare --config=configs/folders.py "
       f"--config.data.folders.path={shlex.quote(data.folders.path)} "
       f"--config.data.root={shlex.quote(data.root)}")
+  left_out = [*listing.bad, *_left_out(folder)]
   _allow(data, listing, _left_out(folder))
+  if left_out:
+    logging.warning("%d files are left out, the first %s: %s", len(left_out), *left_out[0])
   card = json.loads((folder / _CARD).read_text())
   rows = _rows(card["modalities"], data.folders.written)
   splits = {split: {row.name: _opened(_part(folder, row.name, split)) for row in rows}
@@ -124,7 +127,7 @@ def _left_out(folder: pathlib.Path) -> list[items_lib.Bad]:
 
 def _allow(data: config_lib.Data, listing: listing_lib.Listing,
            undecoded: Sequence[items_lib.Bad]) -> None:
-  """Says which files are left out.
+  """Allows files to be left out.
 
   Raises:
     ValueError: if they are more than the config allows, or training cannot do without them.
@@ -141,7 +144,6 @@ def _allow(data: config_lib.Data, listing: listing_lib.Listing,
   if found:
     raise ValueError(f"{data.folders.path} cannot be trained on without the {len(bad)} bad files:"
                      f"\n  " + "\n  ".join([*found, *items_lib.lines(bad)]))
-  logging.warning("%s files left out:\n  %s", len(bad), lines)
 
 
 def _record(data: config_lib.Data, listing: listing_lib.Listing,
@@ -157,6 +159,9 @@ def _record(data: config_lib.Data, listing: listing_lib.Listing,
   except ValueError:
     shutil.rmtree(incomplete, ignore_errors=True)
     raise
+  if listing.bad or bad:
+    logging.warning("%d files left out:\n  %s", len(listing.bad) + len(bad),
+                    "\n  ".join(items_lib.lines([*listing.bad, *bad])))
   digests = [(_part(incomplete, row.name, split) / _DIGEST).read_text()
              for row in rows for split in decoding.SPLITS]
   card = {"classes": classes, "left_out": bad,

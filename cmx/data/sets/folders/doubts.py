@@ -52,10 +52,10 @@ def _of_text(x: str, path: pathlib.Path | None) -> list[str]:
 
 
 def _of_picture(x: np.ndarray, path: pathlib.Path) -> list[str]:
-  blank = ["pictures of plain white or black"] if x.min() == x.max() and x.max() in (0, 255) else []
-  dark = pictures.doubt(path)
-  return [*blank, *([f"pictures of {dark}, which come out dark: scale them, unless it is meant"]
-                    if dark else [])]
+  found = ["pictures of plain white or black"] if x.min() == x.max() in (0, 255) else []
+  if dark := pictures.doubt(path):
+    found.append(f"pictures of {dark}, which come out dark: scale them, unless it is meant")
+  return found
 
 
 def _of_vector(x: np.ndarray, path: pathlib.Path | None) -> list[str]:

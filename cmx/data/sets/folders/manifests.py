@@ -20,7 +20,7 @@ from cmx.files import text as text_lib
 
 _COLUMNS = ("path", "text", "modality", "split", "class")
 _NEEDED = ("modality", "split", "class")
-_SHOWN = 60  # characters of a value that a message quotes
+_SHOWN, _LONG = 60, 300  # characters of a value that a message quotes, and of a path
 
 
 def of_file(manifest: pathlib.Path, notes: items_lib.Notes) -> Iterator[items_lib.Item]:
@@ -38,11 +38,11 @@ def of_file(manifest: pathlib.Path, notes: items_lib.Notes) -> Iterator[items_li
   empty, names = 0, functools.cache(_names)
   for row in tables.rows(manifest, _COLUMNS, (("path", "text"), *zip(_NEEDED)), _is_row):
     where = f"{manifest.name}:{row.line}"
-    if row.values is None and not row.why:
+    if row.empty:
       empty += 1
       continue
     try:
-      if row.values is None:
+      if row.values is None and row.why:
         raise reading.Unusable(row.why)
       yield _of_row(manifest, row, names)
     except reading.Unusable as error:
@@ -103,7 +103,7 @@ def _values(manifest: pathlib.Path, row: tables.Row) -> dict[str, str]:
 
 def _relative(manifest: pathlib.Path, given: str, names: Any) -> pathlib.PurePath:
   """The path of a file below the manifest's folder, as it is on disk. Raises `Unusable`."""
-  shown, base = text_lib.shown(given, 200), manifest.parent
+  shown, base = text_lib.shown(given, _LONG), manifest.parent
   if re.match(r"\w\w+://", given):
     raise reading.Unusable(f"path {shown!r} is an address; expected a file beside the manifest")
   if "\0" in given:
@@ -120,11 +120,10 @@ def _relative(manifest: pathlib.Path, given: str, names: Any) -> pathlib.PurePat
       return found
   if first.is_absolute() or first.parts[:1] == ("..",):
     raise reading.Unusable(f"path {shown!r} leaves the manifest's folder; expected one below it")
-  kind = reading.kind(first)
-  if kind is None and not (base / first).exists():
-    raise reading.Unusable(f"{text_lib.shown(str(first))}: {walking.unknown(first, base / first)}")
-  raise reading.Unusable(f"{text_lib.shown(str(first))} does not exist or is not a file"
-                         + _near(base, first, names))
+  named = text_lib.shown(str(first), _LONG)
+  if reading.kind(first) is None:
+    raise reading.Unusable(f"{named}: {walking.unknown(first, base / first)}")
+  raise reading.Unusable(f"{named} does not exist or is not a file{_near(base, first, names)}")
 
 
 def _below(path: pathlib.PurePath, base: pathlib.Path) -> pathlib.PurePath | None:
