@@ -6,8 +6,9 @@ carries the remark "open in the paper".
 """
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
+Path = Annotated[str, "file or folder of this machine; ~ is the user's home"]
 
 
 @dataclasses.dataclass
@@ -29,7 +30,7 @@ class World:
 class Everyday:
   """Everyday things from published packages."""
 
-  packages: str = ""  # folder with the package files; "" is <data.root>/packages
+  packages: Path = ""  # folder with the package files; "" is <data.root>/packages
   photographs_only: bool = False  # natural images: photographs alone, no 3-D renders
   spatial_text: str = "pixels"  # "pixels" or "words": how spatial text is read
   mask_names: bool = False  # replace words of the category's own name in descriptions
@@ -39,7 +40,7 @@ class Everyday:
 class Folders:
   """A user's own folders or manifest."""
 
-  path: str = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .tsv / .jsonl manifest
+  path: Path = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .tsv / .jsonl manifest
   damaged: int = 0  # files or rows that cannot be used and are left out, at most
   image_size: int = 64  # pixels; images are padded to a white square and resized
   reference: str = ""  # modality the others start from; "": natural, else the most numerous images
@@ -50,7 +51,7 @@ class Folders:
 class Cmplaces:
   """CMPlaces from its archives. A modality's field names a TFDS set that stands in for it."""
 
-  archives: str = ""  # folder of archives and lists; "" is <data.root>/downloads/manual
+  archives: Path = ""  # folder of archives and lists; "" is <data.root>/downloads/manual
   image_size: int = 256  # pixels that images are read at; they are kept at 256
   damaged: int = 0  # files of a modality that do not decode and are left out, at most
   beam: tuple[str, ...] = ()  # flags of Beam's pipeline, e.g. --runner=DirectRunner; () is no Beam
@@ -67,7 +68,7 @@ class Data:
   """Which data set, and how it is read."""
 
   name: str = "rendered_world"  # in cmx/data/sets/
-  root: str = "data"  # folder for prepared records and cached features
+  root: Path = "data"  # folder for prepared records and cached features
   modalities: tuple[str, ...] = ()  # names to use; () is all the data set has
   holdout: float = 0.0  # share of each training cell evaluated on instead of validation, to tune on
   unseen_classes: int = 0  # classes that no training example shows; the run's seed chooses them
@@ -94,7 +95,7 @@ class Encoders:
 
   pixels: str = ""  # "" feeds pixels to a tower of convolutions, "efficientnet_lite0" its features
   text: str = "hashing"  # bag of words; "minilm", "words" (their mean), "vectors" (skip-thoughts)
-  file: str = ""  # of "words": GloVe's text form, .npz or .npy; of "vectors": .npz or .npy
+  file: Path = ""  # of "words": GloVe's text form, .npz or .npy; of "vectors": .npz or .npy
   sentences: bool = False  # a text's vector is the mean of those of its sentences
 
 
@@ -115,9 +116,9 @@ class Network:
 class Weights:
   """Weights from outside that the reference network starts from; reference.steps=0 keeps them."""
 
-  file: str = ""  # .caffemodel, .safetensors, .npz, torch state dict (.pth, .pt, .tar); "" for none
-  mean: str = ""  # of Caffe's: mean image (.binaryproto, .npy) or blue,green,red as in 104,117,123
-  classes: str = ""  # list of the classes they were trained on: lines of "name" or "name label"
+  file: Path = ""  # .caffemodel, .safetensors, .npz, torch state dict (.pth, .pt, .tar); "": none
+  mean: Path = ""  # of Caffe's: mean image (.binaryproto, .npy) or blue,green,red as in 104,117,123
+  classes: Path = ""  # list of the classes they were trained on: lines of "name" or "name label"
   classifier: str = "same"  # fc8: "same" classes and order, "named" rows by name, or "fresh"
 
 

@@ -1,12 +1,16 @@
 """A config by dotted name, and as JSON: every value checked against its field's type."""
 
+import ast
 import dataclasses
 import json
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 from cmx import config as config_lib
+
+_YES_OR_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
 def from_dict(tree: dict[str, Any], cls: type) -> Any:
@@ -78,6 +82,67 @@ def field(config: config_lib.Config, name: str) -> Any:
     raise ValueError(f"config.{name} is a section; expected one of its fields "
                      f"{', '.join(f.name for f in dataclasses.fields(node))}")
   return node
+
+
+def parsed(config: config_lib.Config, name: str, words: Sequence[str]) -> Any:
+  """The value of a dotted field from the words of a command line.
+
+  A field of several values takes "a,b", "('a', 'b')" and several words; another takes the last one.
+
+  Raises:
+    ValueError: if the field does not exist or a word is not of its type; with field and word.
+  """
+  field(config, name)
+  hint = _hint(name)
+  if typing.get_origin(hint) is tuple:
+    kind = typing.get_args(hint)[0]
+    return tuple(_of_word(name, member, kind)
+                 for word in words for member in members(f"config.{name}", word))
+  return _of_word(name, words[-1], hint)
+
+
+def _hint(name: str, extras: bool = False) -> Any:
+  """The type of a dotted field, which exists; with what is said beside it where `extras`."""
+  hint: Any = config_lib.Config
+  for part in name.split("."):
+    hint = typing.get_type_hints(hint, include_extras=extras)[part]
+  return hint
+
+
+def members(name: str, word: str) -> list[str]:
+  """The members of "a,b", or of the same as Python writes it; none of an empty word.
+
+  Raises:
+    ValueError: if one is empty, or brackets and quotes are not in pairs; `name` is whose they are.
+  """
+  if word.strip().startswith(("(", "[", "'", '"')):
+    try:
+      found = ast.literal_eval(word.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+      raise ValueError(f"{name} {word!r}; expected values as in a,b or ('a', 'b')"
+                       ) from error
+    return [str(member) for member in (found if isinstance(found, (tuple, list)) else (found,))]
+  members = [part.strip() for part in word.split(",")] if word.strip() else []
+  if "" in members:
+    raise ValueError(f"{name} {word!r} has an empty member; expected values as in a,b")
+  return members
+
+
+def _of_word(name: str, word: str, kind: Any) -> Any:
+  if kind not in (bool, int, float, str):
+    raise ValueError(f"config.{name} is no single value; expected it in a config file")
+  try:
+    return _YES_OR_NO[word.strip().lower()] if kind is bool else kind(word)
+  except (KeyError, ValueError):
+    choices = f", one of {', '.join(_YES_OR_NO)}" if kind is bool else ""
+    raise ValueError(f"config.{name} {word!r}; expected a value of type {kind.__name__}"
+                     f"{choices}") from None
+
+
+def paths(config: config_lib.Config) -> dict[str, str]:
+  """Fields that hold a file or folder, with their values."""
+  return {name: value for name, value in flat(dataclasses.replace(config, rows={})).items()
+          if _hint(name, extras=True) is config_lib.Path}
 
 
 def for_method(config: config_lib.Config, method: str) -> config_lib.Config:

@@ -8,18 +8,17 @@ Ends with exit code 1 if training would fail.
 
 import dataclasses
 import json
-import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
 
-from absl import flags
 
 from cmx.data import check
 from launch import common
+from launch import typed
 
-PATH = flags.DEFINE_string("path", "", "Root of your own folders, or a .csv or .jsonl manifest.")
-JSON = flags.DEFINE_string("json", "", "File that the whole report is written to.")
+PATH = typed.path("path", None, "Root of your own folders, or a .csv or .jsonl manifest.")
+JSON = typed.path("json", None, "File that the whole report is written to.", written="file")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,14 +26,14 @@ def main(argv: Sequence[str]) -> None:
   data = common.CONFIG.value.data
   if PATH.value:
     data = dataclasses.replace(data, name="folders",
-                               folders=dataclasses.replace(data.folders, path=PATH.value))
+                               folders=dataclasses.replace(data.folders, path=str(PATH.value)))
   report = check.check(data)
   print(check.text(report))
   if not report.problems and data.name == "folders":
     print(f"  python -m launch.reproduce --config=configs/folders.py "
           f"--config.data.folders.path={shlex.quote(data.folders.path)} --workdir=runs/mine")
   if JSON.value:
-    pathlib.Path(JSON.value).write_text(json.dumps(dataclasses.asdict(report), indent=1))
+    JSON.value.write_text(json.dumps(dataclasses.asdict(report), indent=1))
   if report.problems:
     sys.exit(1)
 

@@ -1,7 +1,5 @@
 """What every entry point shares: flags, logging, the compilation cache and errors that teach."""
 
-import os
-import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -10,6 +8,7 @@ from absl import flags
 from absl import logging
 
 from cmx import fields
+from cmx.files import paths
 from cmx.runtime import progress
 from launch import config_flag
 from launch import hosts
@@ -32,8 +31,7 @@ def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> Non
   for shared in shown:  # so that --help of the entry point shows them, too
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[shared.name])
   try:
-    app.run(_guarded(main, together), argv=config_flag.with_default(sys.argv),
-            flags_parser=config_flag.parse)
+    app.run(_guarded(main, together), flags_parser=config_flag.parse)
   except KeyboardInterrupt:
     sys.exit("Stopped. Run the same command again to go on.")
 
@@ -46,7 +44,12 @@ def _guarded(main: Callable[[Sequence[str]], None],
     try:
       _set_up(hosts.join() if together else 1)
       main(argv)
-    except (ValueError, OSError, FloatingPointError) as error:
+    except OSError as error:
+      if logging.level_debug():
+        raise
+      where = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+      sys.exit(f"{type(error).__name__}: {where}")
+    except (ValueError, FloatingPointError) as error:
       if logging.level_debug():
         raise
       sys.exit(f"{type(error).__name__}: {error}")
@@ -61,6 +64,6 @@ def _set_up(processes: int) -> None:
   devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
                      for row in rows for settings in (row.reference, row.optimizer)])
   if COMPILATION_CACHE.value:
-    folder = pathlib.Path(COMPILATION_CACHE.value).expanduser()
-    jax.config.update("jax_compilation_cache_dir", os.fspath(folder))
+    folder = paths.own(f"--{COMPILATION_CACHE.name}", COMPILATION_CACHE.value)
+    jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -1,40 +1,60 @@
-"""The flag that names a config and sets its fields; mistakes are answered with what exists."""
+"""The flag that names a config, and those that set its fields; a mistake is answered in words."""
 
-import pathlib
-import re
 import sys
 from collections.abc import Sequence
 
 from absl import flags
-from ml_collections import config_flags
 
 from cmx import config as config_lib
 from cmx import fields
-import configs
+from cmx.files import paths
+from launch import config_file
 
-CONFIG = config_flags.DEFINE_config_file(
-  "config", None,  # `with_default` fills it in: a default would be parsed before errors are caught
-  "File whose get_config() returns a cmx.config.Config; configs/world.py where none is given. "
-  "--config.optimizer.steps=100 changes a field; cmx/config.py says what each is.",
-  lock_config=True)
+_PREFIX = "config."  # of flags that set a field
 
-
-def with_default(argv: Sequence[str]) -> list[str]:
-  """Names the default config where the command line names none, so that its fields can be set."""
-  if any(argument.split("=")[0] in ("--config", "-config") for argument in argv):
-    return list(argv)
-  return [argv[0], f"--config={pathlib.Path(configs.__file__).with_name('world.py')}", *argv[1:]]
+CONFIG = flags.DEFINE_string(
+  "config", None, "File whose get_config() returns a cmx.config.Config; configs/world.py where "
+  "none is given. --config.optimizer.steps=100 changes a field, --config.mixture.layers=fc6,fc7 "
+  "one of several values; cmx/config.py says what each is.")  # once parsed, its value is the config
 
 
 def parse(argv: Sequence[str]) -> list[str]:
-  """Parses flags; an unknown config field is answered with the fields that exist."""
+  """Parses flags, and makes of the one that names a file the config, with its fields as asked for.
+
+  Returns:
+    What is no flag; a mistake ends the process, with what was expected.
+  """
   try:
-    return flags.FLAGS(argv)
-  except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-    message = str(error)
-  for name in re.findall(r"--config\.([\w.]+)", " ".join(argv)):
-    try:
-      fields.field(config_lib.Config(), name)
-    except ValueError as unknown:
-      message = str(unknown)
-  sys.exit(f"Flags: {message}\nSee --helpshort for the flags of this command.")
+    others, changes = _divided(argv)
+    left = flags.FLAGS(others)
+    config = fields.replace(config_file.read(CONFIG.value), {})
+    for name, words in changes.items():
+      config = fields.replace(config, {name: fields.parsed(config, name, words)})
+    flags.FLAGS[CONFIG.name].value = fields.replace(config, {
+      name: paths.own(f"config.{name}", value)
+      for name, value in fields.paths(config).items() if value})
+    return left
+  except (flags.Error, ValueError) as error:
+    sys.exit(f"Flags: {error}\nSee --helpshort for the flags of this command.")
+
+
+def _divided(argv: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+  """The command line without the flags of fields, and {field: the values given, in turn}."""
+  others: list[str] = []
+  changes: dict[str, list[str]] = {}
+  words = iter(argv)
+  for word in words:
+    flag, equals, value = word.lstrip("-").partition("=")
+    if word == "--":
+      others += [word, *words]
+    elif not (word.startswith("-") and flag.startswith(_PREFIX)):
+      others.append(word)
+    else:
+      name = flag.removeprefix(_PREFIX)
+      if not equals:  # --name value, as absl has it; yes or no needs none
+        known = fields.field(config_lib.Config(), name)
+        value = "true" if isinstance(known, bool) else next(words, None)
+        if value is None:
+          raise ValueError(f"--{flag} has no value; expected --{flag}=value")
+      changes.setdefault(name, []).append(value)
+  return others, changes

@@ -8,7 +8,6 @@ Everything is computed from shapes: no data are read, nothing is trained.
 
 import json
 import math
-import pathlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -20,9 +19,10 @@ from cmx.experiment import cost
 from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
-ROWS = flags.DEFINE_list("rows", list(methods.PAPER),
-                         f"Methods, among {', '.join(methods.METHODS)}.")
+ROWS = typed.words("rows", list(methods.PAPER),
+                   f"Methods, among {', '.join(methods.METHODS)}.")
 DEVICES = flags.DEFINE_integer("devices", 1, "Number of devices that divide a batch.",
                                lower_bound=1)
 UTILISATION = flags.DEFINE_float("utilisation", 0.3, "Share of the devices' peak that is reached.",
@@ -33,7 +33,8 @@ DISK = flags.DEFINE_float("disk", 200.0, "MB/s that a checkpoint is written with
                           lower_bound=1e-6)
 COMPILE = flags.DEFINE_bool("compile", False, "Also ask this machine's compiler for its figure of "
                             "memory: some minutes at full size.")
-JSON = flags.DEFINE_string("json", "", "File that all numbers are written to.")
+JSON = typed.path("json", None, "File that all numbers are written to.",
+                  written="file")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
                      INPUT.value, tuple(assumed))
   print(budget.to_text(plan))
   if JSON.value:
-    pathlib.Path(JSON.value).write_text(json.dumps(budget.to_json(plan), indent=1))
+    JSON.value.write_text(json.dumps(budget.to_json(plan), indent=1))
     print(f"Written: {JSON.value}")
 
 

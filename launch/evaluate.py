@@ -13,23 +13,25 @@ from absl import logging
 from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import table_files
+from cmx.files import paths
 from cmx.training import checkpoint
 from launch import common
+from launch import typed
 
-RUNS = flags.DEFINE_list("runs", None, "Folders of trained runs; seeds of one method are averaged.",
-                         required=True)
-WORKDIR = flags.DEFINE_string("workdir", None,
-                              "Folder for the table; the first run's where none is given.")
+RUNS = typed.words("runs", None, "Folders of trained runs; seeds of one method are averaged.",
+                   required=True)
+WORKDIR = typed.path("workdir", None, "Folder for the table; the first run's where none is given.",
+                     written="folder")
 PAPER = flags.DEFINE_bool("paper", False, "Put the paper's means beside ours.")
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  found = []
-  for folder in map(pathlib.Path, RUNS.value):
+  found, folders = [], [pathlib.Path(paths.own("--runs", run)) for run in RUNS.value]
+  for folder in folders:
     run = checkpoint.load_run(folder)
     found.append(evaluate.evaluate(run, opening.open_data(run.config).encoded, folder))
-  out = pathlib.Path(WORKDIR.value or RUNS.value[0])
+  out = WORKDIR.value or folders[0]
   print(table_files.write(out, found, paper=PAPER.value))
   logging.info("%d runs. Written: %s/table.{txt,md,csv,json}", len(found), out)
 

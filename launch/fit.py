@@ -3,11 +3,9 @@
   python -m launch.fit --config.method=c --reference=runs/world/seed_0/reference
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
-from absl import flags
 from absl import logging
 
 from cmx import methods
@@ -18,14 +16,15 @@ from cmx.mixture import store
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common
+from launch import typed
 
-REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",
-                                required=True)
+REFERENCE = typed.path("reference", None, "Folder of the reference network.",
+                       required=True)
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  started, config, folder = time.monotonic(), common.CONFIG.value, pathlib.Path(REFERENCE.value)
+  started, config, folder = time.monotonic(), common.CONFIG.value, REFERENCE.value
   if not methods.named(config.method).statistics:
     needing = [key for key, row in methods.METHODS.items() if row.statistics]
     raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "

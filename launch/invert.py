@@ -7,11 +7,9 @@ Trains the generator of the layer where it is not there; running the same comman
 Only the inversion's fields of the config are read: the rest is the run's own.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
-from absl import flags
 from absl import logging
 
 from cmx.analysis.inversion import invert
@@ -19,15 +17,16 @@ from cmx.analysis.inversion import result as result_lib
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common
+from launch import typed
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+WORKDIR = typed.path("workdir", None, "Folder of the run.", written="folder", required=True)
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
   started, settings = time.monotonic(), common.CONFIG.value.inversion
   run = checkpoint.load_run(WORKDIR.value)
-  result, folder = invert.invert(run, pathlib.Path(WORKDIR.value), settings)
+  result, folder = invert.invert(run, WORKDIR.value, settings)
   print(result_lib.to_text(result.content))
   logging.info("Inversion of %s in %s. Written: %s/{sheet.{png,pdf},table.{txt,csv},result.json}",
                settings.layer, progress.duration(time.monotonic() - started), folder)

@@ -7,11 +7,9 @@ the penalty is another question, of how rows train: launch.study --tune=alignmen
 Running the same command again reads the fits that are there.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
-from absl import flags
 from absl import logging
 
 from cmx.data import opening
@@ -19,16 +17,17 @@ from cmx.experiment import choose_k
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common
+from launch import typed
 
-REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network.",
-                                required=True)
-COMPONENTS = flags.DEFINE_list("components", ["1", "2", "4", "8", "16", "32", "64", "128"],
-                               "Numbers of components, K.")
+REFERENCE = typed.path("reference", None, "Folder of the reference network.",
+                       required=True)
+COMPONENTS = typed.words("components", ["1", "2", "4", "8", "16", "32", "64", "128"],
+                         "Numbers of components, K.")
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  started, folder = time.monotonic(), pathlib.Path(REFERENCE.value)
+  started, folder = time.monotonic(), REFERENCE.value
   if wrong := [word for word in COMPONENTS.value if not word.strip().isdigit()]:
     raise ValueError(f"--components has {wrong[0]!r}; expected whole numbers, e.g. 1,4,16")
   run = checkpoint.load_run(folder)

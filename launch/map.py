@@ -3,7 +3,6 @@
   python -m launch.map --workdir=runs/world/seed_0/c --layer=fc7 --points=2000
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -13,35 +12,39 @@ from absl import logging
 from cmx import data
 from cmx.data import opening as opening_lib
 from cmx.evaluation import features
+from cmx.files import paths
 from cmx.report import map_alone
 from cmx.report import opening
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from launch import common
+from launch import typed
 
 DEFAULT = opening.Options()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+WORKDIR = typed.path("workdir", None, "Folder of the run.", required=True)
 SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION],
                           "Which examples.")
 LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer to draw.")
-MODALITIES = flags.DEFINE_list("modalities", [], "Names or codes; all where none is given.")
+MODALITIES = typed.words("modalities", [], "Names or codes; all where none is given.")
 POINTS = flags.DEFINE_integer("points", 2_000, "Points, all modalities together.", lower_bound=2)
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
                                 "Neighbours that t-SNE keeps together.")
-SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of sample and t-SNE.", lower_bound=0)
-OUT = flags.DEFINE_string("out", None, "Files <out>.{html,png,pdf,svg}; "
-                          "<workdir>/maps/<split>_<layer> where none is given.")
+SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of sample and t-SNE.", lower_bound=0,
+                            upper_bound=opening.SEEDS)
+OUT = typed.path("out", None, "Files <out>.{html,png,pdf,svg}; "
+                 "<workdir>/maps/<split>_<layer> where none is given.")
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  started, workdir = time.monotonic(), pathlib.Path(WORKDIR.value)
+  started, workdir = time.monotonic(), WORKDIR.value
+  out = OUT.value or workdir / "maps" / f"{SPLIT.value}_{LAYER.value}"
+  paths.check_folder("--out", out.parent)
   folder, run = features.holding(workdir, SPLIT.value, LAYER.value), checkpoint.load_run(workdir)
   if not folder.exists():
     encoded = opening_lib.open_data(run.config).encoded
     features.extract(run, encoded, SPLIT.value, [LAYER.value], folder,
                      batch=run.config.evaluation.batch)
-  out = pathlib.Path(OUT.value or workdir / "maps" / f"{SPLIT.value}_{LAYER.value}")
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,
                              seed=SEED.value)
   said = map_alone.write(run, folder, SPLIT.value, MODALITIES.value, options, out)

@@ -4,11 +4,9 @@
   python -m launch.prepare --config=configs/everyday.py    says which packages to get, then builds
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
-from absl import flags
 from absl import logging
 
 from cmx import data
@@ -17,9 +15,11 @@ from cmx.data import opening
 from cmx.runtime import hosts
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
-PICTURE = flags.DEFINE_string("picture", None,
-                              "Also draw examples of every modality into this file, e.g. x.png.")
+PICTURE = typed.path("picture", None,
+                     "Also draw examples of every modality into this file, e.g. x.png.",
+                     written="file")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
   data.prepare(config.data)
   raw, dataset = opening.open_data(config)
   if PICTURE.value and hosts.is_first():
-    contact_sheet.contact_sheet(raw, pathlib.Path(PICTURE.value))
+    contact_sheet.contact_sheet(raw, PICTURE.value)
   for modality in dataset.modalities:
     counts = {split: len(sources[modality.name]) for split, sources in dataset.splits.items()}
     print(f"{modality.code}  {modality.name:14} {modality.kind:7} {str(modality.shape):14} "

@@ -4,7 +4,6 @@
   python -m launch.report --workdir=runs/world/seed_0/c   one run
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -15,18 +14,21 @@ from cmx.report import opening
 from cmx.report import page
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
 DEFAULT = opening.Options()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run or experiment.", required=True)
+WORKDIR = typed.path("workdir", None, "Folder of the run or experiment.", written="folder",
+                     required=True)
 LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer that maps and boards show.")
 POINTS = flags.DEFINE_integer("points", DEFAULT.points, "Points of a map.", lower_bound=2)
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
                                 "Neighbours that t-SNE keeps together.")
 QUERIES = flags.DEFINE_integer("queries", DEFAULT.queries, "Queries of a board, each modality.",
                                lower_bound=1)
-ASK = flags.DEFINE_list("ask", [], "Queries of boards: keys of examples, or categories; random "
-                        "ones where none is given.")
-SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of what is drawn by lot.", lower_bound=0)
+ASK = typed.words("ask", [], "Queries of boards: keys of examples, or categories; random "
+                  "ones where none is given.")
+SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of what is drawn by lot.", lower_bound=0,
+                            upper_bound=opening.SEEDS)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -35,7 +37,7 @@ def main(argv: Sequence[str]) -> None:
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,
                              queries=QUERIES.value, ask=tuple(ASK.value),
                              seed=SEED.value)
-  path = page.build(pathlib.Path(WORKDIR.value), options)
+  path = page.build(WORKDIR.value, options)
   logging.info("Report of %.1f MB in %s. Written: %s", path.stat().st_size / 1e6,
                progress.duration(time.monotonic() - started), path)
 

@@ -6,7 +6,6 @@
 Running the same command again resumes it; what is finished is not done again.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -18,11 +17,12 @@ from cmx import methods
 from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/world",
-                              "Folder of the experiment: table and one folder a run.")
-ROWS = flags.DEFINE_list("rows", list(methods.PAPER),
-                         f"Methods, among {', '.join(methods.METHODS)}.")
+WORKDIR = typed.path("workdir", "runs/world",
+                     "Folder of the experiment: table and one folder a run.", written="folder")
+ROWS = typed.words("rows", list(methods.PAPER),
+                   f"Methods, among {', '.join(methods.METHODS)}.")
 SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.",
                              lower_bound=1)
 PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours.")
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
   started = time.monotonic()
   config = common.CONFIG.value
   data.prepare(config.data)
-  text = reproduce.reproduce(config, pathlib.Path(WORKDIR.value), ROWS.value, SEEDS.value,
+  text = reproduce.reproduce(config, WORKDIR.value, ROWS.value, SEEDS.value,
                              PAPER.value)
   print(text)
   logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}", len(ROWS.value),

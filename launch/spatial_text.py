@@ -7,7 +7,6 @@ photographs' folders or scenes name their categories; COCO has none, so its phot
 --labels, a list with a path and a label a line.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -17,13 +16,14 @@ from absl import logging
 from cmx.data.sets.cmplaces.annotations import writing
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
 DEFAULT = writing.Options()
-ANNOTATIONS = flags.DEFINE_string("annotations", None, "Folder, archive or .json file.",
-                                  required=True)
-OUT = flags.DEFINE_string("out", None, "The archive to write, spatial_text.zip in the folder of "
-                          "CMPlaces' archives.", required=True)
-LABELS = flags.DEFINE_string("labels", None, "List of the photographs' labels.")
+ANNOTATIONS = typed.path("annotations", None, "Folder, archive or .json file.",
+                         required=True)
+OUT = typed.path("out", None, "The archive to write, spatial_text.zip in the folder of "
+                 "CMPlaces' archives.", written="file", required=True)
+LABELS = typed.path("labels", None, "List of the photographs' labels.")
 VARIATIONS = flags.DEFINE_integer("variations", DEFAULT.variations,
                                   "Pictures of a photograph of the training split.")
 VALIDATION = flags.DEFINE_integer("validation", DEFAULT.validation,
@@ -39,8 +39,7 @@ def main(argv: Sequence[str]) -> None:
   started = time.monotonic()
   options = writing.Options(VARIATIONS.value, VALIDATION.value, SEED.value, DAMAGED.value,
                             DEFAULT.style._replace(size=SIZE.value))
-  said = writing.write(pathlib.Path(ANNOTATIONS.value), pathlib.Path(OUT.value), options,
-                       pathlib.Path(LABELS.value) if LABELS.value else None)
+  said = writing.write(ANNOTATIONS.value, OUT.value, options, LABELS.value)
   logging.info("%s, in %s. Written: %s", said, progress.duration(time.monotonic() - started),
                OUT.value)
 

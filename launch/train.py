@@ -6,11 +6,9 @@
 Running the same command again resumes it from its newest checkpoint.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
-from absl import flags
 from absl import logging
 
 from cmx import data
@@ -19,18 +17,19 @@ from cmx.data import opening
 from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-REFERENCE = flags.DEFINE_string("reference", None, "Folder of the reference network; "
-                                "<workdir>/../reference where none is given.")
+WORKDIR = typed.path("workdir", None, "Folder of the run.", written="folder", required=True)
+REFERENCE = typed.path("reference", None, "Folder of the reference network; "
+                       "<workdir>/../reference where none is given.")
 
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  started, config, workdir = time.monotonic(), common.CONFIG.value, pathlib.Path(WORKDIR.value)
+  started, config, workdir = time.monotonic(), common.CONFIG.value, WORKDIR.value
   method = methods.named(config.method)
   beside = workdir.parent / reproduce.REFERENCE
-  reference = pathlib.Path(REFERENCE.value) if REFERENCE.value else beside
+  reference = REFERENCE.value or beside
   data.prepare(config.data)
   dataset = opening.open_data(config).encoded
   run = reproduce.train_row(config, dataset, workdir, workdir if method.reference else reference)

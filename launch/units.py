@@ -7,7 +7,6 @@ Writes <run>/units/ and the table <workdir>/units.{txt,csv,json,png,pdf}. Of sev
 method, pages are drawn for the first. Running the same command again does what is missing.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -20,13 +19,14 @@ from cmx.analysis.units import findings
 from cmx.analysis.units import study
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
 DEFAULT = findings.Options()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a run, or of an experiment.",
-                              required=True)
+WORKDIR = typed.path("workdir", None, "Folder of a run, or of an experiment.",
+                     required=True, written="folder")
 SPLIT = flags.DEFINE_enum("split", DEFAULT.split, [data.TRAIN, data.VALIDATION], "Which examples.")
-LAYERS = flags.DEFINE_list("layers", list(DEFAULT.layers), "Activations to look at.")
-MODALITIES = flags.DEFINE_list("modalities", [], "Names or codes; all of the run where none.")
+LAYERS = typed.words("layers", list(DEFAULT.layers), "Activations to look at.")
+MODALITIES = typed.words("modalities", [], "Names or codes; all of the run where none.")
 TOP = flags.DEFINE_integer("top", DEFAULT.top, "Examples of each unit and modality.", lower_bound=1)
 SHOW = flags.DEFINE_integer("show", DEFAULT.show, "Units with a page, of each layer: so many of "
                             "the most consistent, as many by lot; 0 for numbers alone.",
@@ -46,7 +46,7 @@ SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of permutations and lots.", l
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  started, workdir = time.monotonic(), pathlib.Path(WORKDIR.value)
+  started, workdir = time.monotonic(), WORKDIR.value
   options = findings.Options(SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value,
                              SHOW.value, PLACES.value, EXAMPLES.value, PERMUTATIONS.value,
                              SQUARES.value, LIMIT.value, SEED.value)

@@ -31,12 +31,12 @@ PURE_FILES = {
   "cmx/analysis/inversion/fidelity.py", "cmx/analysis/inversion/generator.py",
   "cmx/analysis/inversion/optimise.py", "cmx/analysis/maps/tsne.py",
   "cmx/analysis/units/consistency.py", "cmx/analysis/units/tally.py"}
-PURE = {"collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json",
+PURE = {"ast", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json",
         "math", "operator", "statistics", "types", "typing", "warnings", "zlib", "flax", "jax",
         "numpy", "optax", "scipy", "sklearn", "threadpoolctl"}
 
 # One home each: module imported -> file or folder that may.
-HOMES = {"absl.flags": "launch/", "absl.app": "launch/", "ml_collections": "launch/",
+HOMES = {"absl.flags": "launch/", "absl.app": "launch/",
          "orbax": "cmx/training/checkpoint.py", "tensorflow_datasets": "cmx/data/",
          "pickle": "cmx/files/state_dict.py", "fcntl": "cmx/files/writing.py"}
 FOREIGN = {"tensorflow", "torch", "joblib", "dill", "cloudpickle", "shelve", "marshal"}

@@ -2,8 +2,10 @@
 
 import importlib
 import json
+import os
 import pathlib
 import runpy
+import subprocess
 import sys
 
 from absl import app
@@ -15,9 +17,6 @@ from PIL import Image
 
 import made_folders
 from cmx.training import train
-
-# ml_collections reads a config file so.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = {
@@ -159,6 +158,21 @@ def refuse_to_train(monkeypatch):
   ("--config=configs/nowhere.py", ["nowhere.py"]),
   ("--seeds=0", ["seeds"]),
   ("--sedes=1", ["sedes"]),
+  ("--rows=c,,bl_ind", ["--rows", "'c,,bl_ind'", "empty"]),
+  ("--rows=('c'", ["--rows", "('c'"]),
+  ("--config.network.channels=4,4,4,4,4", ["network.channels", "5 numbers", "expected 4"]),
+  ("--config.network.channels=4,4,4", ["network.channels", "3 numbers", "expected 4"]),
+  ("--config.seed=18446744073709551616", ["seed", "18446744073709551616", "below"]),
+  ("--config.seed=9223372036854775808", ["seed", "9223372036854775808", "below"]),
+  ("--config.seed=-1", ["seed", "-1"]),
+  ("--config.optimizer.learning_rate=inf", ["optimizer.learning_rate", "inf"]),
+  ("--config.optimizer.learning_rate=nan", ["optimizer.learning_rate", "nan"]),
+  ("--config.data.modalities=photo,nothing", ["'nothing'", "photo", "drawing"]),
+  ("--config.evaluation.layers=fc7,fc9", ["'fc9'", "fc7"]),
+  ("--workdir=gs://bucket/run", ["--workdir", "gs://bucket/run", "address"]),
+  ("--workdir=/proc/x", ["--workdir", "/proc/x", "written"]),
+  ("--workdir=README.md/x", ["--workdir", "README.md", "written"]),
+  ("--workdir=", ["--workdir", "empty"]),
   ("extra", ["unexpected argument 'extra'"])])
 def test_mistakes_on_the_command_line_are_answered(launch, mine, tmp_path, monkeypatch, flag,
                                                    words):
@@ -166,6 +180,24 @@ def test_mistakes_on_the_command_line_are_answered(launch, mine, tmp_path, monke
   code, text = launch("reproduce", *own(mine, tmp_path), f"--workdir={tmp_path / 'run'}", flag)
   assert code == 1 and all(word in text for word in words), text
   assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("platform", ["cuda", "rocm", "nothing"])
+def test_a_platform_that_is_not_there_is_answered_before_training(tmp_path, platform):
+  environment = {**os.environ, "JAX_PLATFORMS": platform}
+  done = subprocess.run([sys.executable, "-m", "launch.reproduce", f"--workdir={tmp_path / 'run'}"],
+                        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
+  assert done.returncode == 1 and f"JAX_PLATFORMS={platform}" in done.stderr
+  assert "Traceback" not in done.stderr and not (tmp_path / "run").exists()
+
+
+def test_modalities_may_be_written_with_a_comma_and_a_text_may_be_the_reference(
+    launch, mine, tmp_path):
+  code, text = launch(
+    "reproduce", *own(mine, tmp_path, **{"data.folders.reference": "note"}),
+    "--config.data.modalities=photo,note", "--config.evaluation.layers=fc7,fc6",
+    f"--workdir={tmp_path / 'run'}", "--rows=b_gmm")
+  assert code == 0, text
 
 
 def test_a_method_without_mixtures_is_not_fitted(launch, mine, tmp_path):

@@ -37,7 +37,9 @@ LIMITS = (
     "holdout", "word_dropout", "vector_dropout", "dropout", "memory")),
   Limit(lambda x: x > 0, "more than 0", ("clip", "contrast", "spread", "bandwidths")),
   Limit(lambda x: abs(x) < math.inf, "a finite number", ("bias",)),
-  Limit(lambda x: x >= 0, "0 or more", ()),  # every other number
+  Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}", ("seed",)),
+  Limit(lambda x: x >= 0, "0 or more", ("checkpoint_seconds", "peak_flops")),  # also without end
+  Limit(lambda x: 0 <= x < math.inf, "0 or more", ()),  # every other number
 )
 
 
@@ -79,6 +81,7 @@ def check(config: config_lib.Config) -> None:
   for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
     devices.check_batch(settings.batch, settings.accumulate)
   towers.precision(config.network)
+  towers.check_channels(config.network)
   mixtures.check(config)
   on = [layer for term in method.terms for layer in terms.layers_of(term, config)]
   for layer in (config.evaluation.layer, *config.evaluation.layers, *on):

@@ -16,12 +16,25 @@ from cmx.network import residual
 # Of photographs' channels red, green, blue, from 0 to 1, as torchvision normalises by.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
+_SMALL = 4  # convolutions of the small tower
 _HE = nn.initializers.he_normal()  # keeps the variance through layers that are followed by a ReLU
 
 
 def scale_pixels(x: jax.Array) -> jax.Array:
   """uint8 [B, H, W, 3] to float32 in [-1, 1]; float input passes unchanged."""
   return x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x
+
+
+def check_channels(network: config_lib.Network) -> None:
+  """Checks that the small tower has a number of channels for each of its convolutions.
+
+  Raises:
+    ValueError: if there are too many or too few.
+  """
+  if network.tower == "small" and len(network.channels) != _SMALL:
+    raise ValueError(f"network.channels {','.join(map(str, network.channels))} are "
+                     f"{len(network.channels)} numbers; expected {_SMALL}, one for each "
+                     "convolution of the small tower")
 
 
 def precision(network: config_lib.Network) -> jnp.dtype:

@@ -15,6 +15,9 @@ from cmx.training import workdir as workdir_lib
 FOLDER = "report"  # below the work directory
 
 
+SEEDS = 2**32 - 1  # the largest seed that t-SNE takes
+
+
 class Options(NamedTuple):
   """What may be asked of a report.
 

@@ -168,6 +168,21 @@ def check_batch(size: int, parts: int = 1, devices: int | None = None) -> None:
     raise ValueError(f"batch size {size} is not divisible by {devices} devices{several}")
 
 
+def check_platform() -> None:
+  """Checks that there is a device of the platforms that JAX_PLATFORMS asks for, if it does.
+
+  Raises:
+    ValueError: if there is none.
+  """
+  if asked := jax.config.jax_platforms:
+    try:
+      jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the second where jaxlib was built without it
+      raise ValueError(f"JAX_PLATFORMS={asked}: there is no such device here"
+                       f"{f' ({error})' if str(error) else ''}; expected cpu, or a platform that "
+                       "this machine and its jaxlib have") from error
+
+
 def use_cores(batches: Sequence[int]) -> None:
   """Makes the cores of a host several devices, before any of them is used.
 

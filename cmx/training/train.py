@@ -1,5 +1,6 @@
 """Training: one pmapped step for every method, phases, checkpoints and resume."""
 
+import dataclasses
 import pathlib
 
 import jax
@@ -10,6 +11,7 @@ from cmx import methods as methods_lib
 from cmx.alignment import given
 from cmx.data import batches
 from cmx.network import model
+from cmx.network import towers
 from cmx.network.pretrained import start
 from cmx.runtime import devices
 from cmx.runtime import hosts
@@ -48,8 +50,12 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     raise ValueError(f"method {config.method!r} needs a code of each class; expected "
                      f"constants.prototypes, {method.codes}")
   key = jax.random.key(config.seed)
-  params = jax.jit(lambda key: step.parameters(key, config, modalities,
-                                               len(dataset.classes)))(key)
+  # The reference network's pool5 is as wide as the rows' that start from it, also where it reads no
+  # pixels and theirs is what convolutions give.
+  network = dataclasses.replace(
+    config.network, pool5=towers.pool5_width(dataset.modalities, config.network))
+  params = jax.jit(lambda key: step.parameters(
+    key, dataclasses.replace(config, network=network), modalities, len(dataset.classes)))(key)
   if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
     params = start.from_file(params, config, method, modalities[0], dataset.classes)
   with hosts.first_alone("claim"):

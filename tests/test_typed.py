@@ -1,0 +1,158 @@
+"""Flags as people write them: lists, repeated flags, homes and addresses, places to write."""
+
+import sys
+
+from absl import flags
+import pytest
+
+from cmx import config as config_lib
+from launch import config_file
+from launch import config_flag
+from launch import typed
+
+
+@pytest.fixture
+def read():
+  """The config and the other flags that a command line gives, in a set of flags of its own."""
+  kept = flags.FLAGS["config"].value
+
+  def read(*words):
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS["config"].unparse()
+    try:
+      config_flag.parse(["launch.test", *words])
+    except SystemExit as end:
+      raise ValueError(end.code) from end
+    return config_flag.CONFIG.value
+
+  yield read
+  flags.FLAGS["config"].value = kept
+
+
+@pytest.mark.parametrize("words, value", [
+  (["photo,note"], ("photo", "note")),
+  (["photo, note "], ("photo", "note")),
+  (["('photo','note')"], ("photo", "note")),
+  (["['photo', 'note']"], ("photo", "note")),
+  (["'photo','note'"], ("photo", "note")),
+  (["('photo',)"], ("photo",)),
+  (["photo", "note"], ("photo", "note")),
+  (["photo,note", "('sketch',)"], ("photo", "note", "sketch")),
+  (["('a,b','c')"], ("a,b", "c")),
+  (["1,2"], ("1", "2")),
+  (["(1)"], ("1",)),
+  (["Übung,标题"], ("Übung", "标题")),
+  ([""], ()),
+  (["()"], ())])
+def test_a_field_of_several_values_is_written_in_any_usual_way(read, words, value):
+  config = read(*(f"--config.data.modalities={word}" for word in words))
+  assert config.data.modalities == value
+
+
+@pytest.mark.parametrize("word, value", [
+  ("4,5,6,7", (4, 5, 6, 7)), ("(4,5,6,7)", (4, 5, 6, 7)), ("[8]", (8,)), ("007", (7,))])
+def test_numbers_of_a_field_are_numbers(read, word, value):
+  assert read(f"--config.network.channels={word}").network.channels == value
+
+
+@pytest.mark.parametrize("words, name, value", [
+  (["--config.optimizer.clip=2"], "clip", 2.0), (["--config.optimizer.clip", "2"], "clip", 2.0),
+  (["-config.optimizer.clip=1e-3"], "clip", 1e-3),
+  (["--config.optimizer.recompute"], "recompute", True),
+  (["--config.optimizer.recompute=False"], "recompute", False),
+  (["--config.optimizer.steps=1", "--config.optimizer.steps=2"], "steps", 2)])
+def test_one_value_is_read_by_its_type_and_the_last_one_holds(read, words, name, value):
+  assert getattr(read(*words).optimizer, name) == value
+
+
+def test_what_comes_after_two_dashes_is_no_flag():
+  others, changes = config_flag._divided(["x", "--config.seed=1", "--", "--config.seed=2"])
+  assert others == ["x", "--", "--config.seed=2"] and changes == {"seed": ["1"]}
+
+
+@pytest.mark.parametrize("flag, words", [
+  ("--config.optimizer.steps=1e3", ["optimizer.steps", "'1e3'", "int"]),
+  ("--config.optimizer.steps=", ["optimizer.steps", "''", "int"]),
+  ("--config.optimizer.clip=a", ["optimizer.clip", "'a'", "float"]),
+  ("--config.optimizer.clip=1,5", ["optimizer.clip", "'1,5'"]),
+  ("--config.log.tensorboard=maybe", ["log.tensorboard", "maybe", "true"]),
+  ("--config.network.channels=4,,4", ["network.channels", "'4,,4'", "empty"]),
+  ("--config.network.channels=4,", ["network.channels", "'4,'", "empty"]),
+  ("--config.network.channels=4;4", ["network.channels", "4;4"]),
+  ("--config.network.channels=4 4 4 4", ["network.channels", "4 4 4 4"]),
+  ("--config.network.channels=(4,4", ["network.channels", "(4,4"]),
+  ("--config.network.channels=((4,4),4)", ["network.channels", "(4, 4)"]),
+  ("--config.network.channels=4.5", ["network.channels", "4.5"]),
+  ("--config.mixture.layers=('fc6,'fc7')", ["mixture.layers", "('fc6,'fc7')"]),
+  ("--config.mixture.layers=" + "(" * 5000, ["mixture.layers"]),
+  ("--config.network=3", ["network", "section", "tower"]),
+  ("--config.rows=c", ["rows", "config file"]),
+  ("--config.rows.c=1", ["rows.c"]),
+  ("--config.optimiser.steps=3", ["optimiser", "optimizer"]),
+  ("--config.=3", ["config"]),
+  ("--config..steps=3", [".steps"]),
+  ("--config.seed", ["config.seed", "no value"]),
+  ("--config.data.root=gs://bucket/x", ["data.root", "gs://bucket/x", "address"]),
+  ("--config.data.folders.path=s3://bucket", ["data.folders.path", "s3://bucket", "address"]),
+  ("--config.weights.file=https://a.org/w.pth", ["weights.file", "https://a.org/w.pth", "address"]),
+  ("--config.weights.mean=gs://b/mean.npy", ["weights.mean", "address"]),
+  ("--config.weights.classes=file:///c.txt", ["weights.classes", "address"]),
+  ("--config.encoders.file=hdfs://h/glove.txt", ["encoders.file", "address"]),
+  ("--config.data.cmplaces.archives=gs:/one", ["cmplaces.archives", "address"]),
+  ("--config.data.everyday.packages=az://b", ["everyday.packages", "address"]),
+  ("--config.data.root=~nobody_of_this_name/x", ["data.root", "~nobody_of_this_name", "./"]),
+  ("--config.data.root=a\0b", ["data.root"]),
+  ("--config=", ["--config"]),
+  ("--config=gs://b/c.py", ["--config", "address"]),
+  ("--config=configs", ["configs", "no such file", "world.py"]),
+  ("--config=nowhere/c.py", ["nowhere/c.py", "no such file", "get_config"])])
+def test_a_mistake_in_a_field_is_named_with_what_was_expected(read, flag, words):
+  with pytest.raises(ValueError) as refused:
+    read(flag)
+  assert str(refused.value).startswith("Flags: ")
+  for word in words:
+    assert word in str(refused.value)
+
+
+@pytest.mark.parametrize("program, words", [
+  ("", ["KeyError", "get_config"]), ("x = ", ["SyntaxError", "line 1"]),
+  ("def get_config():\n  return 1 / 0", ["line 2", "ZeroDivisionError"]),
+  ("import nothing_of_this_name", ["line 1", "nothing_of_this_name"]),
+  ("get_config = dict", ["dict", "cmx.config.Config"]),
+  ("def get_config(name):\n  return name", ["TypeError", "name"]),
+  ("raise SystemError('x')", ["line 1", "SystemError"]),
+  ("from cmx import config\ndef get_config():\n  c = config.Config()\n  c.optimizer.steps = 1e3\n"
+   "  return c", ["Optimizer.steps", "1000.0", "int"]),
+  ("from cmx import config\ndef get_config():\n  c = config.Config()\n  c.seed = '1'\n  return c",
+   ["Config.seed", "'1'", "int"]),
+  ("from cmx import config\ndef get_config():\n  c = config.Config()\n  c.data.root = 'gs://b'\n"
+   "  return c", ["data.root", "gs://b", "address"])])
+def test_a_config_file_that_does_not_hold_is_named_with_its_line(read, tmp_path, program, words):
+  path = tmp_path / "mine.py"
+  path.write_text(program)
+  with pytest.raises(ValueError) as refused:
+    read(f"--config={path}")
+  for word in words:
+    assert word in str(refused.value), str(refused.value)
+
+
+def test_home_is_written_out_in_flags_fields_and_config_files(read, tmp_path, monkeypatch):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  (tmp_path / "mine.py").write_text(
+    "from cmx import config\ndef get_config():\n  c = config.Config()\n"
+    "  c.encoders.file = '~/glove.txt'\n  return c\n")
+  config = read("--config=~/mine.py", "--config.data.root=~/x")
+  assert config.data.root == f"{tmp_path}/x" and config.encoders.file == f"{tmp_path}/glove.txt"
+  assert str(typed._Path("workdir").parse("~/runs")) == f"{tmp_path}/runs"
+
+
+def test_a_list_flag_given_twice_is_the_sum_of_its_lists():
+  values = flags.FlagValues()
+  flags.DEFINE_flag(typed._Added(typed._Words("rows"), None, "rows", ["c"], ""), values)
+  values(["x", "--rows=a,b", "--rows=('d','e')"])
+  assert values.rows == ["a", "b", "d", "e"]
+
+
+def test_without_a_file_the_rendered_world_is_meant():
+  assert config_file.read(None).data.name == config_lib.Config().data.name == "rendered_world"
+  assert sys.modules["configs"]
