@@ -63,6 +63,7 @@ def _set_up(processes: int) -> None:
   rows = [config, *(fields.for_method(config, row) for row in config.rows)]
   devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
                      for row in rows for settings in (row.reference, row.optimizer)])
+  devices.check_platform()
   if COMPILATION_CACHE.value:
     folder = paths.own(f"--{COMPILATION_CACHE.name}", COMPILATION_CACHE.value)
     jax.config.update("jax_compilation_cache_dir", folder)

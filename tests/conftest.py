@@ -3,7 +3,12 @@
 import importlib.metadata
 import os
 import pathlib
+import sys
 import tempfile
+
+from absl import app
+from absl import flags
+import pytest
 
 JAXLIB = tuple(map(int, importlib.metadata.version("jaxlib").split(".")[:3]))
 
@@ -24,3 +29,19 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
   SETTINGS = pathlib.Path(FOLDER.name) / "matplotlibrc"
   SETTINGS.write_text("pdf.use14corefonts: True\n")
   os.environ["MATPLOTLIBRC"] = str(SETTINGS)
+
+
+@pytest.fixture
+def forget():
+  """Makes the next import of an entry point the first, as in a process of its own."""
+  app.define_help_flags()
+  defined = set(flags.FLAGS)
+
+  def forget():
+    for module in [name for name in sys.modules if name.split(".")[0] == "launch"]:
+      del sys.modules[module]
+    for flag in set(flags.FLAGS) - defined:
+      delattr(flags.FLAGS, flag)
+
+  yield forget
+  forget()

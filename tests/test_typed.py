@@ -1,32 +1,30 @@
 """Flags as people write them: lists, repeated flags, homes and addresses, places to write."""
 
-import sys
+import importlib
 
 from absl import flags
 import pytest
 
-from cmx import config as config_lib
-from launch import config_file
-from launch import config_flag
-from launch import typed
-
 
 @pytest.fixture
-def read():
-  """The config and the other flags that a command line gives, in a set of flags of its own."""
-  kept = flags.FLAGS["config"].value
-
+def read(forget):
+  """The config that a command line gives."""
   def read(*words):
-    flags.FLAGS.unparse_flags()
-    flags.FLAGS["config"].unparse()
+    forget()
+    config_flag = importlib.import_module("launch.config_flag")
     try:
       config_flag.parse(["launch.test", *words])
     except SystemExit as end:
       raise ValueError(end.code) from end
     return config_flag.CONFIG.value
 
-  yield read
-  flags.FLAGS["config"].value = kept
+  return read
+
+
+@pytest.fixture
+def typed(forget):
+  forget()
+  return importlib.import_module("launch.typed")
 
 
 @pytest.mark.parametrize("words, value", [
@@ -65,9 +63,8 @@ def test_one_value_is_read_by_its_type_and_the_last_one_holds(read, words, name,
   assert getattr(read(*words).optimizer, name) == value
 
 
-def test_what_comes_after_two_dashes_is_no_flag():
-  others, changes = config_flag._divided(["x", "--config.seed=1", "--", "--config.seed=2"])
-  assert others == ["x", "--", "--config.seed=2"] and changes == {"seed": ["1"]}
+def test_what_comes_after_two_dashes_is_no_flag(read):
+  assert read("--config.seed=1", "--", "--config.seed=2").seed == 1
 
 
 @pytest.mark.parametrize("flag, words", [
@@ -136,23 +133,31 @@ def test_a_config_file_that_does_not_hold_is_named_with_its_line(read, tmp_path,
     assert word in str(refused.value), str(refused.value)
 
 
-def test_home_is_written_out_in_flags_fields_and_config_files(read, tmp_path, monkeypatch):
+def test_home_is_written_out_in_fields_and_config_files(read, tmp_path, monkeypatch):
   monkeypatch.setenv("HOME", str(tmp_path))
   (tmp_path / "mine.py").write_text(
     "from cmx import config\ndef get_config():\n  c = config.Config()\n"
     "  c.encoders.file = '~/glove.txt'\n  return c\n")
   config = read("--config=~/mine.py", "--config.data.root=~/x")
   assert config.data.root == f"{tmp_path}/x" and config.encoders.file == f"{tmp_path}/glove.txt"
-  assert str(typed._Path("workdir").parse("~/runs")) == f"{tmp_path}/runs"
 
 
-def test_a_list_flag_given_twice_is_the_sum_of_its_lists():
-  values = flags.FlagValues()
-  flags.DEFINE_flag(typed._Added(typed._Words("rows"), None, "rows", ["c"], ""), values)
-  values(["x", "--rows=a,b", "--rows=('d','e')"])
-  assert values.rows == ["a", "b", "d", "e"]
+def test_home_is_written_out_in_flags(typed, tmp_path, monkeypatch):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  holder = typed.path("workdir", None, "")
+  flags.FLAGS(["x", "--workdir=~/runs"])
+  assert holder.value == tmp_path / "runs"
 
 
-def test_without_a_file_the_rendered_world_is_meant():
-  assert config_file.read(None).data.name == config_lib.Config().data.name == "rendered_world"
-  assert sys.modules["configs"]
+@pytest.mark.parametrize("words, value", [
+  ([], ["c"]), (["--rows=a"], ["a"]), (["--rows=a,b", "--rows=('d','e')"], ["a", "b", "d", "e"]),
+  (["--rows="], [])])
+def test_a_list_flag_given_twice_is_the_sum_of_its_lists(typed, words, value):
+  holder = typed.words("rows", ["c"], "")
+  flags.FLAGS(["x", *words])
+  assert holder.value == value
+
+
+def test_without_a_file_the_rendered_world_is_meant(read):
+  assert read().rows == {"b_gaussian": {"alignment.weight": 0.3},
+                         "b_gaussian_shared": {"alignment.weight": 0.3}}

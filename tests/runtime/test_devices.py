@@ -108,3 +108,13 @@ def test_the_peak_is_the_given_one_or_the_known_device_s(monkeypatch, kind, give
   (8, [15], 1), (2, [], 2), (0, [32], 1)])
 def test_cores_become_devices_as_far_as_batches_divide(cores, batches, expected):
   assert devices_lib.devices_of(cores, batches) == expected
+
+
+@pytest.mark.parametrize("error", [AssertionError(), RuntimeError("no such backend")])
+def test_a_platform_without_a_device_is_named(monkeypatch, error):
+  def refuse():
+    raise error
+  devices.check_platform()  # the tests' own
+  monkeypatch.setattr(jax, "devices", refuse)
+  with pytest.raises(ValueError, match="JAX_PLATFORMS=cpu: there is no such device"):
+    devices.check_platform()
