@@ -49,7 +49,7 @@ def read(data: bytes) -> dict[str, np.ndarray]:
       part = _PARTS[index] if index < len(_PARTS) else f"blob{index}"
       if f"{name}.{part}" in arrays:
         raise ValueError(f"{name}.{part} comes twice")
-      arrays[f"{name}.{part}"] = _blob(f"{name}.{part}", blob)
+      arrays[f"{name}.{part}"] = _blob(f"{name}.{part}", blob, 1 if part == "bias" else 2)
   if not arrays:
     raise ValueError("no layer with weights in it; expected a trained Caffe network")
   return arrays
@@ -57,13 +57,14 @@ def read(data: bytes) -> dict[str, np.ndarray]:
 
 def mean_image(data: bytes) -> np.ndarray:
   """Mean image of a .binaryproto, [3, H, W]: blue, green, red, from 0 to 255. Raises ValueError."""
-  image = _blob("mean image", memoryview(data))
+  image = _blob("mean image", memoryview(data), 3)
   if image.ndim != 3 or len(image) != 3:
     raise ValueError(f"mean image of shape {list(image.shape)}; expected [3, H, W]")
   return image
 
 
-def _blob(name: str, message: memoryview) -> np.ndarray:
+def _blob(name: str, message: memoryview, axes: int) -> np.ndarray:
+  """A blob's array; of the old form, whose sizes are always four, the last `axes` or all four."""
   old, shape, floats, doubles = {}, None, [], []
   try:
     for number, value in protobuf.fields(message):
@@ -79,10 +80,10 @@ def _blob(name: str, message: memoryview) -> np.ndarray:
     array = protobuf.numbers(doubles, "<f8") if doubles else protobuf.numbers(floats, "<f4")
   except (ValueError, TypeError, AttributeError) as error:
     raise ValueError(f"{name} is damaged: {error}") from error
-  if shape is None:  # always four sizes, of which those that a layer has not are 1
+  if shape is None:  # sizes that a layer has not are 1, but so is the first where it has one output
     shape = [old.get(number, 1) for number in _OLD_SHAPE]
-    while len(shape) > 1 and shape[0] == 1:
-      shape = shape[1:]
+    if math.prod(shape[:-axes]) == 1:
+      shape = shape[-axes:]
   if math.prod(shape) != len(array):
     raise ValueError(f"{name} of shape {shape} has {len(array):,} numbers; expected "
                      f"{math.prod(shape):,}")

@@ -26,6 +26,10 @@ class Kind(NamedTuple):
   advice: str
 
 
+class OtherKind(ValueError):
+  """A file that is whole, but not what its reader reads; the message says what to do with it."""
+
+
 _PAGE = ("a server answered with a page instead of the file: open the address in a browser, see "
          "what it says, and fetch the file itself")
 _UNPACK = "unpack it and give the file that is in it"

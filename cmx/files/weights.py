@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cmx.files import caffemodel
+from cmx.files import kinds
 from cmx.files import safetensors
 from cmx.files import state_dict
 
@@ -38,6 +39,11 @@ READERS: dict[str, Callable[[bytes], Arrays]] = {
   ".pth": state_dict.read, ".pt": state_dict.read, ".tar": state_dict.read}
 
 
+# What files of an ending are by their first bytes; what is not listed has none that are known.
+_KINDS = {".caffemodel": (), ".safetensors": ("safetensors",), ".npz": ("npz", "zip"),
+          **dict.fromkeys((".pth", ".pt", ".tar"), ("torch", "zip", "pickle", "torchscript"))}
+
+
 def read(path: pathlib.Path) -> Arrays:
   """Arrays {name: [...]} of a file of weights, as it names and lays them out; nothing in it is run.
 
@@ -45,9 +51,12 @@ def read(path: pathlib.Path) -> Arrays:
     FileNotFoundError: if there is none.
     ValueError: if the ending is not known, or the file is damaged; file and array are named.
   """
-  if path.suffix not in READERS:
-    raise ValueError(f"{path}: ending {path.suffix!r}; expected one of {', '.join(READERS)}")
-  return _whole(path, READERS[path.suffix])
+  suffix = path.suffix.lower()
+  if suffix not in READERS:
+    said = kinds.sentence_at(path)
+    raise ValueError(f"{path}: ending {path.suffix!r}; expected one of {', '.join(READERS)}"
+                     + (f". It {said}" if said else ""))
+  return _whole(path, READERS[suffix], *_KINDS[suffix])
 
 
 def means(text: str) -> np.ndarray:
@@ -62,28 +71,42 @@ def means(text: str) -> np.ndarray:
     ValueError: if it is none of these, or a mean is not from 0 to 255.
   """
   path = pathlib.Path(text)
-  if path.suffix == ".binaryproto":
+  if path.suffix.lower() == ".binaryproto":
     found = _whole(path, caffemodel.mean_image)
-  elif path.suffix == ".npy":
-    found = _whole(path, lambda data: np.load(io.BytesIO(data), allow_pickle=False))
+  elif path.suffix.lower() == ".npy":
+    found = _whole(path, lambda data: np.load(io.BytesIO(data), allow_pickle=False), "npy")
   else:
     try:
       found = np.array([float(part) for part in text.split(",")])
     except ValueError as error:
       raise ValueError(f"weights.mean {text!r}; expected a .binaryproto, an .npy, or three numbers "
                        "such as 104,117,123") from error
-  found = np.asarray(found, np.float64)
+  found = np.asarray(found)
+  if found.dtype.kind not in "fiu" or not found.size:
+    raise ValueError(f"weights.mean {text!r} holds {found.size} values of {found.dtype}; expected "
+                     "numbers [3] or [3, H, W]")
+  found = found.astype(np.float64)
   if found.ndim == 3 and len(found) == 3:
     found = found.mean((1, 2))
   if found.shape != (3,) or not ((found >= 0) & (found <= 255)).all():
     raise ValueError(f"weights.mean {text!r} is of shape {list(found.shape)}, from {found.min():g} "
                      f"to {found.max():g}; expected [3] or [3, H, W] from 0 to 255")
+  if 0 < found.max() <= 1:
+    raise ValueError(f"weights.mean {text!r} is {', '.join(f'{x:.3g}' for x in found)}, from 0 to "
+                     "1; expected blue, green and red from 0 to 255, as Caffe has them: multiply "
+                     "by 255, and reverse them where red comes first")
   return found
 
 
-def _whole(path: pathlib.Path, reader: Callable[[bytes], Any]) -> Any:
+def _whole(path: pathlib.Path, reader: Callable[[bytes], Any], *expected: str) -> Any:
+  """What a reader makes of a file whose kind by its first bytes is expected, or not known."""
+  data = path.read_bytes()
+  if said := kinds.sentence(data[:kinds.HEAD], *expected):
+    raise ValueError(f"{path} {said}")
   try:
-    return reader(path.read_bytes())
+    return reader(data)
+  except kinds.OtherKind as error:
+    raise ValueError(f"{path}: {error}") from error
   except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
     raise ValueError(f"{path}: {error}. Fetch the file again, or compare its size and checksum "
                      "with its source's") from error

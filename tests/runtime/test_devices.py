@@ -114,7 +114,7 @@ def test_cores_become_devices_as_far_as_batches_divide(cores, batches, expected)
 def test_a_platform_without_a_device_is_named(monkeypatch, error):
   def refuse():
     raise error
-  devices.check_platform()  # the tests' own
+  devices_lib.check_platform()  # the tests' own
   monkeypatch.setattr(jax, "devices", refuse)
   with pytest.raises(ValueError, match="JAX_PLATFORMS=cpu: there is no such device"):
-    devices.check_platform()
+    devices_lib.check_platform()

@@ -1,39 +1,63 @@
 """Lists of the classes that weights were trained on, and which of their rows are whose."""
 
 import pathlib
+import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
+from cmx.files import kinds
+
 CHOICES = ("same", "named", "fresh")
+_LABELLED = re.compile(r"(?P<name>.*[^\s,;])[\s,;]+(?P<label>[0-9]+)")
 
 
 def read(path: pathlib.Path) -> tuple[str, ...]:
-  """Class names in label order, of a list with a line each: "name", or "name label".
+  """Class names in label order, of a list with a line each: "name", or "name label" in all lines.
+
+  A number behind a name is a label where most lines have the one that is due; else it belongs to
+  the name, as in "route 66".
 
   Raises:
-    ValueError: if a label is not the next one, or a name comes twice; with the line.
+    ValueError: if the file is no text, a label is not the next one, or a name comes twice; with the
+      line.
   """
   names: list[str] = []
-  for number, line in enumerate(path.read_text(encoding="utf-8").rstrip().splitlines(), 1):
-    *words, label = line.split() or [""]
-    if not words or not label.isdecimal():
-      words, label = line.split(), str(len(names))
-    if not words:
+  lines = _text(path).rstrip().splitlines()
+  found = [_LABELLED.fullmatch(line.strip()) for line in lines]
+  due = sum(line is not None and int(line["label"]) == i for i, line in enumerate(found))
+  labelled = bool(lines) and (all(found) or 2 * due >= len(lines))
+  for number, (line, parts) in enumerate(zip(lines, found), 1):
+    if not line.strip():
       raise ValueError(f"{path}:{number}: empty line; expected a class")
-    name = " ".join(words)
-    if int(label) != len(names):
-      raise ValueError(f"{path}:{number}: label {label} of {name!r}; expected {len(names)}: lines "
-                       "in the order of labels, counted from 0")
+    if labelled and parts is None:
+      raise ValueError(f"{path}:{number}: {line.strip()!r} has no label; expected one, as in the "
+                       "other lines")
+    name = " ".join((parts["name"] if labelled else line).split())
+    if labelled and int(parts["label"]) != len(names):
+      raise ValueError(f"{path}:{number}: label {parts['label']} of {name!r}; expected "
+                       f"{len(names)}: lines in the order of labels, counted from 0")
     if plain(name) in map(plain, names):
       raise ValueError(f"{path}:{number}: class {name!r} comes twice")
     names.append(name)
   return tuple(names)
 
 
+def _text(path: pathlib.Path) -> str:
+  data = path.read_bytes()
+  if said := kinds.sentence(data[:kinds.HEAD]):
+    raise ValueError(f"{path} {said}")
+  try:
+    return data.decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); expected a "
+                     "class a line: save it in UTF-8") from error
+
+
 def plain(name: str) -> str:
   """A class name as it is compared: "/b/bakery/shop", "bakery-shop" and "Bakery shop" are one."""
-  parts = name.lower().replace("-", " ").replace("_", " ").replace("/", " ").split()
+  parts = unicodedata.normalize("NFC", name).lower().replace("-", " ").replace("_", " ").replace("/", " ").split()
   return "_".join(parts[1:] if len(parts) > 1 and len(parts[0]) == 1 else parts)
 
 

@@ -47,8 +47,24 @@ NETWORKS = (
 
 
 def without_wrapper(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """The arrays [...] by the names that they have without torch's DataParallel around them."""
-  return {name.replace("module.", ""): array for name, array in arrays.items()}
+  """The arrays [...] by the names that they have without what torch has wrapped them in.
+
+  That is DataParallel or torch.compile anywhere, and whatever all names begin with where no network
+  is recognised so: "model.", "backbone.".
+
+  Raises:
+    ValueError: if two arrays then have one name.
+  """
+  names = {name: name.replace("module.", "").replace("_orig_mod.", "") for name in arrays}
+  known = {part for network in NETWORKS for part in _names(network)}
+  while (len({name.partition(".")[0] for name in names.values()}) == 1
+         and not known & set(names.values()) and all("." in name for name in names.values())):
+    names = {name: inner.partition(".")[2] for name, inner in names.items()}
+  for name, inner in names.items():
+    if list(names.values()).count(inner) > 1:
+      raise ValueError(f"array {name!r} is {inner!r} without its wrapper, and so is another one; "
+                       "expected each once")
+  return {names[name]: array for name, array in arrays.items()}
 
 
 def recognised(arrays: Mapping[str, np.ndarray]) -> Network:

@@ -32,8 +32,9 @@ def from_file(params: model.Params, config: config_lib.Config, method: methods.M
       other shapes, or its classes are not ours; the message names file and arrays, all of them.
   """
   settings, path = config.weights, pathlib.Path(config.weights.file)
-  arrays = networks.without_wrapper(weights.read(path))
+  arrays = weights.read(path)
   try:
+    arrays = networks.without_wrapper(arrays)
     network = networks.recognised(arrays)
   except ValueError as error:
     raise ValueError(f"{path}: {error}") from error

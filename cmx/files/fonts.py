@@ -1,0 +1,104 @@
+"""Fonts that have the letters of what is to be written, known before anything is drawn.
+
+A font draws each character that it lacks as one and the same box, without a word. Pillow's own font
+has Latin letters alone; what it lacks is looked for in matplotlib's and in those of the machine.
+"""
+
+import functools
+import importlib.util
+import os
+import pathlib
+import sys
+import unicodedata
+
+from PIL import ImageFont
+
+_PROBE = 24  # points at which glyphs are compared
+_NOWHERE = "\uffff"  # no font has it: what is drawn for it is the box
+_FOLDERS = {"darwin": ("/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"),
+            "win32": ("C:/Windows/Fonts",)}
+_ELSEWHERE = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
+
+
+def plain(text: str) -> str:
+  """Text as fonts have it: letters and their accents in one character where there is one."""
+  return unicodedata.normalize("NFC", text)
+
+
+def missing(text: str) -> str:
+  """The characters of a text that no font of this machine has together with the others.
+
+  Where some font has them all, none is missing; else those that the best one lacks.
+  """
+  lacking = [_lacking(font, plain(text)) for font in _fonts_for(text)]
+  return min(lacking, key=len)
+
+
+def of(text: str, points: float) -> ImageFont.FreeTypeFont:
+  """The first font that has all letters of a text, or the one that lacks fewest."""
+  return _opened(_best("".join(sorted(set(plain(text))))), points)
+
+
+def path_of(text: str) -> str | None:
+  """File of the font of `of`; None where it is Pillow's own, which has none."""
+  return _best("".join(sorted(set(plain(text)))))
+
+
+@functools.lru_cache(4096)
+def _best(letters: str) -> str | None:
+  return min(_fonts_for(letters), key=lambda font: len(_lacking(font, letters)))
+
+
+def _fonts_for(text: str) -> tuple[str | None, ...]:
+  """Pillow's own font where it has a text's letters, else all, in order."""
+  return (None,) if not _lacking(None, plain(text)) else (None, *_files())
+
+
+def _lacking(font: str | None, text: str) -> str:
+  return "".join(sorted(letter for letter in set(text) if not _has(font, letter)))
+
+
+@functools.lru_cache(65_536)
+def _has(font: str | None, letter: str) -> bool:
+  """Whether a font has a glyph of its own for a character; blanks need none."""
+  if letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf"):
+    return True
+  glyph = _opened(font, _PROBE).getmask(letter)
+  return (glyph.size, bytes(glyph)) != _box(font)
+
+
+@functools.lru_cache(1024)
+def _box(font: str | None) -> tuple[tuple[int, int], bytes]:
+  glyph = _opened(font, _PROBE).getmask(_NOWHERE)
+  return glyph.size, bytes(glyph)
+
+
+@functools.lru_cache(1024)
+def _opened(font: str | None, points: float) -> ImageFont.FreeTypeFont:
+  return ImageFont.load_default(points) if font is None else ImageFont.truetype(font, points)
+
+
+@functools.cache
+def _files() -> tuple[str, ...]:
+  """Files of fonts: matplotlib's where it is installed, then the machine's, that open."""
+  found: list[pathlib.Path] = []
+  if spec := importlib.util.find_spec("matplotlib"):
+    found.append(pathlib.Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")
+  for folder in (*_FOLDERS.get(sys.platform, ()), *_ELSEWHERE):
+    for at, folders, names in os.walk(os.path.expanduser(folder)):
+      folders.sort()
+      found += [pathlib.Path(at, name) for name in sorted(names)
+                if name.lower().endswith((".ttf", ".otf", ".ttc")) and _is_upright(name)]
+  return tuple(str(path) for path in found if path.is_file() and _opens(path))
+
+
+def _is_upright(name: str) -> bool:
+  return not any(style in name.lower() for style in ("bold", "italic", "oblique", "mono", "serif"))
+
+
+def _opens(path: pathlib.Path) -> bool:
+  try:
+    _opened(str(path), _PROBE)
+  except (OSError, ValueError):
+    return False
+  return True
