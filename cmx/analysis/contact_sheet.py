@@ -6,16 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 from PIL import ImageDraw
-from PIL import ImageFont
 
 from cmx import data
+from cmx.analysis import figures
 from cmx.analysis import tiles
 from cmx.evaluation import examples
+from cmx.files import fonts
 
 CELL = 160  # pixels, side of a cell
 GAP = 6  # pixels between cells
 HEAD = 26  # pixels for the names of the classes
 SIDE = 96  # pixels for the names of the modalities
+_LETTERS = 22  # of a class's name that fit over a cell
 _INK, _PAPER = (30, 30, 30), (255, 255, 255)
 
 
@@ -39,7 +41,7 @@ def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
   sheet = Image.new("RGB", size, _PAPER)
   draw = ImageDraw.Draw(sheet)
   for j, label in enumerate(classes):
-    name = dataset.classes[label].replace("_", " ")
+    name = figures.short(dataset.classes[label], _LETTERS)
     _centred(draw, SIDE + j * (CELL + GAP) + CELL / 2, HEAD / 2, name, 15)
   for i, modality in enumerate(rows):
     y = HEAD + i * (CELL + GAP)
@@ -55,4 +57,4 @@ def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
 
 
 def _centred(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: int) -> None:
-  draw.multiline_text((x, y), text, _INK, ImageFont.load_default(size), anchor="mm", align="center")
+  draw.multiline_text((x, y), text, _INK, fonts.of(text, size), anchor="mm", align="center")

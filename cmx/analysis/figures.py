@@ -9,8 +9,11 @@ import contextlib
 import io
 import pathlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+from cmx.files import fonts
 
 INK, MUTED, LINE, PAPER = "#1f2329", "#68707a", "#d4d8dd", "#fefefe"
 _ON_PAGE = {INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)", PAPER: "var(--paper)"}
@@ -26,8 +29,10 @@ _STYLE = {
   "xtick.color": MUTED, "ytick.color": MUTED, "grid.color": LINE, "axes.facecolor": "none",
   "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
   "legend.frameon": False, "figure.facecolor": PAPER, "savefig.facecolor": PAPER,
+  "text.parse_math": False,  # names may hold dollars
   "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "cmx"}
 DPI = 200
+_MISSING = re.compile(r"Glyph (\d+) .* missing from")  # how matplotlib says so
 
 
 def new(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple:
@@ -72,9 +77,48 @@ def write(figure: Any, folder: pathlib.Path, name: str) -> None:
     if figure.get_layout_engine() is not None:  # once is enough: it costs more than drawing
       figure.draw_without_rendering()
       figure.set_layout_engine("none")
-    figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
-    figure.savefig(folder / f"{name}.pdf", dpi=DPI,
-                   metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    save(figure, folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
+    save(figure, folder / f"{name}.pdf", dpi=DPI,
+         metadata={"CreationDate": None, "Creator": None, "Producer": None})
+
+
+def save(figure: Any, to: pathlib.Path | io.StringIO, **options: Any) -> None:
+  """Writes a figure, letters that its font lacks in one that has them; says which none has.
+
+  Args:
+    figure: of `new`.
+    to: file or stream.
+    **options: of matplotlib's `Figure.savefig`.
+  """
+  with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    figure.savefig(to, **options)
+  found = [_MISSING.match(str(warning.message)) for warning in said]
+  for warning, letter in zip(said, found):
+    if letter is None:
+      warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+  letters = "".join(sorted({chr(int(letter[1])) for letter in found if letter}))
+  if letters and _add_fonts(figure, letters):
+    if isinstance(to, io.StringIO):
+      to.seek(0)
+      to.truncate()
+    with warnings.catch_warnings():  # what is still missing has been said
+      warnings.filterwarnings("ignore", _MISSING.pattern)
+      figure.savefig(to, **options)
+
+
+def _add_fonts(figure: Any, letters: str) -> bool:
+  """Gives all text fonts for letters that its own lacks, where the machine has any."""
+  from matplotlib import font_manager
+  from matplotlib import text
+  names = []
+  for path in dict.fromkeys(fonts.path_of(letter) for letter in letters):
+    if path is not None:
+      font_manager.fontManager.addfont(path)
+      names.append(font_manager.FontProperties(fname=path).get_name())
+  for words in figure.findobj(text.Text) if names else ():
+    words.set_fontfamily([*words.get_fontfamily(), *names])
+  return bool(names)
 
 
 def svg(figure: Any, *, dpi: int = 144) -> str:
@@ -86,7 +130,7 @@ def svg(figure: Any, *, dpi: int = 144) -> str:
   """
   buffer = io.StringIO()
   with style():
-    figure.savefig(buffer, format="svg", dpi=dpi, transparent=True, metadata={"Date": None})
+    save(figure, buffer, format="svg", dpi=dpi, transparent=True, metadata={"Date": None})
   text = buffer.getvalue()
   text = text[text.index("<svg"):]
   for pattern in _NOT_FOR_PAGES:
@@ -97,6 +141,12 @@ def svg(figure: Any, *, dpi: int = 144) -> str:
   for colour, variable in _ON_PAGE.items():
     text = text.replace(colour, variable)
   return text
+
+
+def short(name: str, letters: int) -> str:
+  """A name for a place of so many letters: cut with an ellipsis where it is longer."""
+  words = " ".join(name.replace("_", " ").split())
+  return words if len(words) <= letters else f"{words[:letters - 3].rstrip()}..."
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:

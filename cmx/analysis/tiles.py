@@ -1,6 +1,5 @@
 """An example as a person sees it: the picture or text behind a row of features, not its vector."""
 
-import functools
 import textwrap
 from collections.abc import Sequence
 
@@ -9,6 +8,7 @@ from PIL import ImageDraw
 from PIL import ImageFont
 
 from cmx.evaluation import examples
+from cmx.files import fonts
 from cmx.files import pictures
 
 _INK, _PAPER, _FRAME, _MUTED = (30, 30, 30), (255, 255, 255), (205, 205, 205), (120, 120, 120)
@@ -46,7 +46,7 @@ def _written(text: str, side: int, missing: bool) -> Image.Image:
   margin = max(2, side // 20)
   width = side - 2 * margin
   for share in _LETTERS:
-    font = letters(max(_SMALLEST, share * side))
+    font = fonts.of(text, max(_SMALLEST, share * side))
     height = 1.25 * font.size
     lines, room = _wrapped(text, font, width), max(1, int(width / height))
     if len(lines) <= room:
@@ -60,20 +60,18 @@ def _written(text: str, side: int, missing: bool) -> Image.Image:
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-  """Lines of at most `width` pixels; a word that is longer has a line of its own."""
+  """Lines of at most `width` pixels; a word that is longer is broken."""
   lines: list[str] = []
   for word in text.split():
+    while font.getlength(word) > width and len(word) > 1:
+      room = next(i for i in range(len(word), 0, -1) if i == 1 or font.getlength(word[:i]) <= width)
+      lines.append(word[:room])
+      word = word[room:]
     if lines and font.getlength(f"{lines[-1]} {word}") <= width:
       lines[-1] += f" {word}"
     else:
       lines.append(word)
   return lines
-
-
-@functools.lru_cache(32)
-def letters(size: float) -> ImageFont.FreeTypeFont:
-  """The font of that size in pixels."""
-  return ImageFont.load_default(size)
 
 
 def _framed(square: Image.Image) -> Image.Image:

@@ -11,6 +11,7 @@ import pathlib
 import sys
 import unicodedata
 
+from absl import logging
 from PIL import ImageFont
 
 _PROBE = 24  # points at which glyphs are compared
@@ -35,13 +36,23 @@ def missing(text: str) -> str:
 
 
 def of(text: str, points: float) -> ImageFont.FreeTypeFont:
-  """The first font that has all letters of a text, or the one that lacks fewest."""
-  return _opened(_best("".join(sorted(set(plain(text))))), points)
+  """The first font that has all letters of a text; said of characters that none has."""
+  return _opened(path_of(text), points)
 
 
 def path_of(text: str) -> str | None:
   """File of the font of `of`; None where it is Pillow's own, which has none."""
-  return _best("".join(sorted(set(plain(text)))))
+  letters = "".join(sorted(set(plain(text))))
+  best = _best(letters)
+  if lacking := _lacking(best, letters):
+    _say(lacking)
+  return best
+
+
+@functools.lru_cache(256)
+def _say(letters: str) -> None:  # once
+  logging.warning("Characters %s are in no font of this machine and are drawn as boxes. Install one "
+                  "that has them, such as Noto, in %s", letters, _ELSEWHERE[-1])
 
 
 @functools.lru_cache(4096)
@@ -87,13 +98,13 @@ def _files() -> tuple[str, ...]:
   for folder in (*_FOLDERS.get(sys.platform, ()), *_ELSEWHERE):
     for at, folders, names in os.walk(os.path.expanduser(folder)):
       folders.sort()
-      found += [pathlib.Path(at, name) for name in sorted(names)
-                if name.lower().endswith((".ttf", ".otf", ".ttc")) and _is_upright(name)]
+      found += [pathlib.Path(at, name) for name in sorted(names, key=_plain_first)
+                if name.lower().endswith((".ttf", ".otf", ".ttc"))]
   return tuple(str(path) for path in found if path.is_file() and _opens(path))
 
 
-def _is_upright(name: str) -> bool:
-  return not any(style in name.lower() for style in ("bold", "italic", "oblique", "mono", "serif"))
+def _plain_first(name: str) -> tuple[bool, str]:
+  return any(cut in name.lower() for cut in ("bold", "italic", "oblique", "mono", "serif")), name
 
 
 def _opens(path: pathlib.Path) -> bool:

@@ -40,7 +40,7 @@ def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence
     title = f"{run.config.method}, seed {run.config.seed}: {options.layer}, {split}"
     figure = figure_lib.whole(drawn, run.classes, title)
     figures.write(figure, out.parent, out.name)
-    figure.savefig(out.parent / f"{out.name}.svg", metadata={"Date": None})
+    figures.save(figure, out.parent / f"{out.name}.svg", metadata={"Date": None})
     body = (section_lib.paragraph(maps.explanation(options, drawn))
             + map_page.examples("examples", drawn.sample, run.classes, examples)
             + section_lib.framed(map_page.panels(drawn, run.classes, "examples"),

@@ -14,6 +14,7 @@ MARGIN = 0.03  # around the points, share of the map: a panel shows [-MARGIN, 1 
 SIDE = 5.2  # inches of a panel
 _POINTS = 72.0  # points an inch
 _KEY_COLUMNS, _KEY_LINE = 7, 0.14  # of a key of numbered names: columns, inches a line
+_KEY_LETTERS = 36  # of a name in a key, at most
 _LEGEND_COLUMNS = 5
 _COLUMNS, _SMALL, _GAP, _ABOVE, _BELOW = 4, 2.5, 0.15, 0.28, 0.3  # of the overview, inches
 
@@ -80,7 +81,8 @@ def panel(draw: Any, *arguments: Any) -> str:
 def whole(found: tsne.Map, classes: Sequence[str], title: str) -> Any:
   """The figure for a talk: both panels, a legend, the key of numbered names, the two numbers."""
   names = arranged(found, classes)
-  keyed = [f"{name.text} {classes[name.label].replace('_', ' ')}" for name in names if name.keyed]
+  keyed = [f"{name.text} {figures.short(classes[name.label], _KEY_LETTERS)}"
+           for name in names if name.keyed]
   lines = -(-len(keyed) // _KEY_COLUMNS)
   low, high = 0.62 + lines * _KEY_LINE + 0.22 * _legend_lines(found), 0.65
   width, height = 2 * SIDE + 0.45, SIDE + low + high
@@ -111,7 +113,7 @@ def _legend(figure: Any, found: tsne.Map, height: float) -> None:
   counts = np.bincount(found.sample.modality, minlength=len(found.sample.names))
   handles = [lines.Line2D([], [], linestyle="", marker=markers[name], color=colours[name],
                           markersize=6, markeredgewidth=0,
-                          label=f"{name.replace('_', ' ')} ({count})")
+                          label=f"{figures.short(name, _KEY_LETTERS)} ({count})")
              for name, count in zip(found.sample.names, counts)]
   corner = 0.05 / figure.get_figwidth(), height / figure.get_figheight()
   figure.legend(handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=_LEGEND_COLUMNS,

@@ -1,5 +1,6 @@
 """Names in a map of many categories: where they stand, and few colours that still tell apart."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -57,13 +58,14 @@ def arrange(place: np.ndarray, label: np.ndarray, classes: Sequence[str],
   order = sorted(centres, key=lambda value: (-centres[value][1], value))
   taken: list[np.ndarray] = []
   names = []
+  mark = "#" if any(name.isdecimal() for name in classes) else ""  # numbers may be names, too
   for value in order:
     centre = centres[value][0]
     text = classes[value].replace("_", " ")
     at = _free(centre, _box(text, size), taken, place)
     keyed = at is None
     if at is None:
-      text = str(value + 1)
+      text = f"{mark}{value + 1}"
       at = _free(centre, _box(text, size), taken, place)
     at = centre if at is None else at
     half = _box(text, size) / 2
@@ -73,7 +75,8 @@ def arrange(place: np.ndarray, label: np.ndarray, classes: Sequence[str],
 
 
 def _box(text: str, size: float) -> np.ndarray:
-  return _AIR * size * np.array([_WIDE * len(text) + 0.4, _HIGH])
+  wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)  # of two letters
+  return _AIR * size * np.array([_WIDE * (len(text) + 0.8 * wide) + 0.4, _HIGH])
 
 
 def _free(centre: np.ndarray, box: np.ndarray, taken: Sequence[np.ndarray],

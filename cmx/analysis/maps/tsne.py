@@ -141,14 +141,20 @@ def embed(x: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
   each draw one without waiting for each other.
 
   Raises:
-    ValueError: unless 1 <= perplexity < N, or if all points are equal.
+    ValueError: unless 1 <= perplexity < N, or if points are not finite, or all are equal.
   """
   if not 1 <= perplexity < len(x):
     raise ValueError(f"perplexity {perplexity:g} of {len(x)} points; expected 1 or more, and more "
                      "points than that: ask for a smaller perplexity or more points")
-  if np.ptp(x, axis=0).max() == 0:
-    raise ValueError(f"all {len(x)} features are equal; expected features that differ: the layer "
-                     "is dead")
+  if not np.isfinite(x).all():
+    raise ValueError(f"the {len(x)} features are not finite; expected numbers without NaN and "
+                     "infinity")
+  x = x - x[:1].astype(np.float64)  # the sums of squares below neither overflow nor vanish
+  spread = np.abs(x).max()
+  if not 0 < spread < np.inf:
+    raise ValueError(f"all {len(x)} features are equal, or farther apart than numbers reach; "
+                     "expected features that differ: the layer is dead, or has diverged")
+  x = (x / 2.0 ** np.floor(np.log2(spread))).astype(np.float32)  # a power of two rounds nothing
   x = np.pad(x, ((0, 0), (0, max(0, 2 - x.shape[1]))))  # a plane needs two
   with _one_thread():
     x = decomposition.PCA(min(_WIDTH, *x.shape), svd_solver="full").fit_transform(x)
