@@ -19,10 +19,12 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from cmx.files import droppings
+from cmx.files import kinds
+
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LIMIT = 64_000_000  # bytes of one member; the pictures have some 50 thousand
 _STREAMS = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}  # by first two bytes
-_HIDDEN = ("__MACOSX", ".")  # what desktops leave behind begins so
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError,
             struct.error, ValueError)
@@ -60,14 +62,22 @@ def members(path: pathlib.Path) -> Iterator[Member]:
   """
   if path.is_dir():
     found = _of_folder(path)
+  elif said := _other(path):
+    raise ValueError(f"{path} {said}; expected a zip or tar archive, or a folder")
   elif _first_bytes(path) == b"PK":
     found = _of_zip(path)
   else:
     found = _of_tar(path)
   for member in found:
     _check(path, member)
-    if not any(part.startswith(_HIDDEN) for part in member.name.split("/")):
+    if not any(map(droppings.left_behind, member.name.split("/"))):
       yield member
+
+
+def _other(path: pathlib.Path) -> str:
+  """What a file is that is no archive, and what to do; "" for archives and what is not known."""
+  return kinds.sentence_at(path, "zip", "tar", "gzip", "bzip2", "xz", "empty", "zeros", "npz",
+                           "torch", "torchscript", "docx", "xlsx", "pptx", "odt", "ods", "office")
 
 
 def _first_bytes(path: pathlib.Path) -> bytes:

@@ -16,6 +16,7 @@ from cmx.data.sets.cmplaces import annotations
 from cmx.data.sets.cmplaces.annotations import reading
 from cmx.data.sets.cmplaces.annotations import rendering
 from cmx.data.sets.cmplaces.annotations import writing
+from cmx.files import fonts
 
 # one photograph of 200 x 100 pixels in three formats: a table at the right, below; a lamp above
 OBJECTS = {("table", (0.5, 0.6, 0.9, 1.0)), ("lamp", (0.1, 0.0, 0.3, 0.2))}
@@ -91,39 +92,166 @@ def test_a_size_that_is_not_written_is_as_far_as_objects_reach(tmp_path):
 
 @pytest.mark.parametrize("given, name", [
   ("Wall", "wall"), ("person, individual, someone", "person"), ("window  occluded", "window"),
-  ("car crop (far) 12", "car"), ("street_lamp", "street lamp"), ("occluded", "")])
+  ("car crop (far) 12", "car"), ("street_lamp", "street lamp"), ("occluded", ""),
+  ("3d printer", "3d printer"), ("tv2", "tv2"), ("mp3 player", "mp3 player"), ("7", ""),
+  ("wall (1", "wall (1"), ("wall 1", "wall"), ("cafe\u0301", "caf\u00e9"), ("(2)", "")])
 def test_names_are_written_without_remarks_and_synonyms(given, name):
   assert annotations.plain(given) == name
 
 
 BAD = [
-  ("one.xml", LABELME.replace("<x>180</x>", "<x>far</x>"), "line 7: <x> 'far'; expected a number"),
   ("one.xml", LABELME.replace("</object>\n</ann", "</obj>\n</ann"), "line 11: mismatched tag"),
-  ("one.xml", LABELME.replace("<deleted>1", "<deleted>0"), "line 9: an object without points"),
   ("one.xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><annotation/>", "line 1: a document type 'a'"),
   ("one.xml", "<html><p>none</p></html>", "line 1: no <annotation>; expected LabelMe's XML"),
   ("one.xml", "", "line 1: no element found"),
+  ("one.xml", LABELME.replace("<nrows>100", "<nrows>high"), "line 4: <imagesize> 'high'"),
+  ("one.xml", LABELME.replace("<nrows>100", "<nrows>nan"), "line 4: <imagesize> 'nan'"),
+  ("one.xml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a Git LFS pointer"),
   ("one.json", '{"images":\n [}', "line 2: Expecting value; expected JSON"),
+  ("one.json", '{"images": [], "images": ', "line 1: Expecting value"),
+  ("one.json", "[" * 100_000, "lists or objects in each other without end"),
+  ("one.json", '{"a":' * 100_000, "lists or objects in each other without end"),
+  ("one.json", "", "line 1: Expecting value"), ("one.json", "3", "line 1: neither 'annotation' nor"),
+  ("one.json", "<!DOCTYPE html><html></html>", "line 1: Expecting value"),
   ("one.json", {"photos": []}, "line 1: neither 'annotation' nor 'images'"),
-  ("one.json", changed(ADE20K, ["annotation", "imsize"], None), "no annotation.imsize of [height"),
-  ("one.json", changed(ADE20K, ["annotation", "object", 2, "polygon"], {"x": [1]}),
-   "annotation.object[2] (KeyError('y')); expected a name and a polygon"),
-  ("one.json", changed(ADE20K, ["annotation", "object", 0, "polygon", "x"], []),
-   "annotation.object[0] ("),
-  ("one.json", changed(COCO, ["annotations", 1, "bbox"], [1, 2, 3]),
-   "annotations[1].bbox [1, 2, 3] (not enough values"),
-  ("one.json", changed(COCO, ["annotations", 1, "category_id"], 4),
-   "annotations[1] is of image 7 and category 4; expected an id of images and one of categories"),
-  ("one.json", changed(COCO, ["images", 0], {"id": 7}),
-   "images[0] has no 'file_name'; expected id"),
-  ("one.json", changed(COCO, ["categories", 1], "lamp"), "categories[1] has no 'id'")]
+  ("one.json", {"version": "5.0", "flags": {}, "shapes": [], "imagePath": "one.jpg"},
+   "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is lab"),
+  ("one.json", {"_via_settings": {}, "_via_img_metadata": {}},
+   "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is VIA"),
+  ("one.json", {"type": "FeatureCollection", "features": []},
+   "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is GeoJSON"),
+  ("one.json", [{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 1}],
+   "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is COCO's r"),
+  ("one.json", {"annotations": [], "categories": []},
+   "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is a part"),
+  ("one.json", {"images": {}}, "images is a dict; expected a list"),
+  ("one.json", {**COCO, "annotations": None}, "annotations is a NoneType; expected a list"),
+  ("one.json", changed(COCO, ["categories", 1, "id"], 3), "categories[1] has the id 3 of 'table'"),
+  *[("one.json", changed(ADE20K, ["annotation", "imsize"], size), "no annotation.imsize of [height")
+    for size in (None, [], [100], 100, ["a", "b"], [0, 0], [-1, 5], [float("nan"), 3], {"a": 1})],
+  ("one.json", {"annotation": None}, "no annotation.imsize"),
+  ("one.json", {"annotation": [1]}, "no annotation.imsize")]
 
 
 @pytest.mark.parametrize("name, content, why", BAD, ids=[why[:30] for *_, why in BAD])
-def test_what_is_wrong_is_named_with_its_file_and_place(name, content, why, tmp_path):
+def test_a_file_that_cannot_be_used_is_named_with_the_place(name, content, why, tmp_path):
   [bad] = reading.read(put(tmp_path, {name: content}))
-  assert isinstance(bad, reading.Bad)
-  assert bad.where == f"{tmp_path}: {name}" and bad.why.startswith(why)
+  assert isinstance(bad, annotations.Bad)
+  assert bad.where == f"{tmp_path}: {name}" and bad.why.startswith(why), bad.why
+
+
+IMAGES = [
+  ({"id": 7}, "has no 'file_name'"), ("one.jpg", "has no 'id'"),
+  ({"id": 7, "file_name": "x.jpg", "width": 0, "height": 9}, "0 x 9 pixels"),
+  ({"id": 7, "file_name": "x.jpg", "width": -3, "height": 9}, "-3 x 9 pixels"),
+  ({"id": 7, "file_name": "x.jpg", "width": float("nan"), "height": 9}, "nan"),
+  ({"id": 7, "file_name": "x.jpg", "width": "9", "height": 9}, "'9'"),
+  ({"id": 7, "file_name": "x.jpg", "width": None, "height": 9}, "None"),
+  ({"id": [7], "file_name": "x.jpg", "width": 9, "height": 9}, "an id that is no number"),
+  ({"id": 8, "file_name": "x.jpg", "width": 9, "height": 9}, "has the id 8, which 2 images have")]
+
+
+@pytest.mark.parametrize("row, why", IMAGES)
+def test_a_bad_image_of_coco_costs_itself_alone(row, why, tmp_path):
+  good = {"id": 8, "file_name": "two.jpg", "width": 200, "height": 100}
+  tree = {**COCO, "images": [row, good], "annotations": [
+    {"image_id": 8, "category_id": 3, "bbox": [1, 1, 9, 9]}]}
+  found = list(reading.read(put(tmp_path, {"x.json": tree})))
+  bad = [one for one in found if isinstance(one, annotations.Bad)]
+  assert bad[0].where == f"{tmp_path}: x.json images[0]" and why in bad[0].why
+  assert len(bad) == (2 if "id 8" in why else 1)
+
+
+NAN, INF = float("nan"), float("inf")
+LEFT = [
+  *[("one.xml", LABELME.replace("<x>180</x>", f"<x>{x}</x>"), "line 5", x or "''")
+    for x in ("far", "nan", "inf", "-inf", "1e400", "", "1,5")],
+  ("one.xml", LABELME.replace("<deleted>1", "<deleted>0"), "line 9", "without points"),
+  ("one.xml", LABELME.replace("Table, desk", "3"), "line 5", "'3'"),
+  ("one.xml", LABELME.replace("Table, desk", ""), "line 5", "''"),
+  ("one.xml", LABELME.replace("<x>1", "<x>90"), "line 5", "200.0 x 100.0"),
+  *[("one.json", changed(ADE20K, ["annotation", "object", 0, "polygon"], polygon),
+     "annotation.object[0]", "expected a name and a polygon of numbers x and y")
+    for polygon in ({"x": [1]}, {}, None, 3, [], {"x": 1, "y": 2}, {"x": [], "y": []},
+                    {"x": ["a"], "y": [1]}, {"x": [NAN], "y": [1]}, {"x": [1], "y": [INF]},
+                    {"x": [None], "y": [1]}, {"x": "12", "y": "34"}, {"x": [9e9], "y": [1]})],
+  *[("one.json", changed(ADE20K, ["annotation", "object", 0, "name"], name),
+     "annotation.object[0]", "expected a name") for name in (None, 3, "", "7", "(2)", ["a"])],
+  *[("one.json", changed(ADE20K, ["annotation", "object", 0], item),
+     "annotation.object[0]", "expected a name") for item in (None, 3, "table", [])],
+  ("one.json", changed(ADE20K, ["annotation", "object", 0, "parts"], {"part_level": []}),
+   "annotation.object[0]", "TypeError"),
+  *[("one.json", changed(COCO, ["annotations", 1, "bbox"], bbox), "annotations[1]", f"bbox {bbox!r}")
+    for bbox in ([1, 2, 3], [], None, 7, "1234", [NAN, 1, 2, 3], [1, 2, INF, 3], [1, 2, -3, 4],
+                 [1, 2, 3, -4], [1, "2", 3, 4], [1, None, 3, 4], [900, 1, 5, 5], [-90, 1, 5, 5],
+                 [1, 1, 10**400, 3], {"x": 1})],
+  ("one.json", changed(COCO, ["annotations", 1, "category_id"], 4), "annotations[1]",
+   "image 7 and category 4"),
+  ("one.json", changed(COCO, ["annotations", 1, "image_id"], 9), "annotations[1]", "image 9"),
+  ("one.json", changed(COCO, ["annotations", 1, "image_id"], [7]), "annotations[1]", "an id"),
+  ("one.json", changed(COCO, ["annotations", 1], {"image_id": 7}), "annotations[1]", "category_id"),
+  ("one.json", changed(COCO, ["annotations", 1], None), "annotations[1]", "image_id"),
+  *[("one.json", changed(COCO, ["categories", 1, "name"], name), "annotations[1]", repr(name))
+    for name in ("1", "(2)", "", None, 5)],
+  ("one.json", changed(COCO, ["categories", 1], "lamp"), "categories[1]", "'id'")]
+
+
+@pytest.mark.parametrize("name, content, where, why", LEFT, ids=map(str, range(len(LEFT))))
+def test_a_bad_object_is_left_out_and_costs_nothing_else(name, content, where, why, tmp_path):
+  *left, photograph = reading.read(put(tmp_path, {name: content}))
+  assert all(isinstance(one, annotations.Left) for one in left)
+  assert left[0].where == f"{tmp_path}: {name} {where}" and why in left[0].why, left
+  assert len(photograph.objects) in (1, 2) and photograph.objects[-1].name in ("lamp", "table")
+
+
+def test_one_object_alone_needs_no_list(tmp_path):
+  alone = changed(ADE20K, ["annotation", "object"], ADE20K["annotation"]["object"][2])
+  [photograph] = reading.read(put(tmp_path, {"one.json": alone}))
+  assert [item.name for item in photograph.objects] == ["lamp"]
+
+
+def test_parts_are_left_out_in_every_format(tmp_path):
+  text = LABELME.replace("<deleted>0</deleted><attributes>old",
+                         "<parts><hasparts/><ispartof>3</ispartof></parts><attributes>old")
+  [photograph] = reading.read(put(tmp_path, {"one.xml": text}))
+  assert [item.name for item in photograph.objects] == ["lamp"]
+
+
+def test_pascal_voc_is_read(tmp_path):
+  text = """<annotation><folder>VOC2012</folder><filename>one.jpg</filename>
+    <size><width>200</width><height>100</height><depth>3</depth></size>
+    <object><name>tvmonitor</name><pose>Frontal</pose><truncated>1</truncated><difficult>0</difficult>
+    <bndbox><xmin>100</xmin><ymin>60</ymin><xmax>180</xmax><ymax>90</ymax></bndbox>
+    <part><name>head</name><bndbox><xmin>0</xmin><ymin>0</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>
+    </part></object></annotation>"""
+  [photograph] = reading.read(put(tmp_path, {"one.xml": text}))
+  assert photograph.objects == (annotations.Object("tvmonitor", (0.5, 0.6, 0.9, 0.9)),)
+
+
+@pytest.mark.parametrize("name, content", [
+  ("ONE.XML", LABELME), ("C.JSON", COCO), ("a/x.Json", ADE20K)])
+def test_endings_of_either_case_are_read(name, content, tmp_path):
+  [photograph] = reading.read(put(tmp_path, {name: content}))
+  assert len(photograph.objects) == 2
+  if "/" not in name and name.endswith("JSON"):
+    assert len(list(reading.read(tmp_path / name))) == 1
+
+
+def test_one_photograph_is_told_of_once(tmp_path):
+  images = [{"id": i, "file_name": name, "width": 9, "height": 9}
+            for i, name in enumerate(("a.jpg", "./a.jpg", "a.png", "b/a.jpg"))]
+  found = list(reading.read(put(tmp_path, {"x.json": {**COCO, "images": images, "annotations": []},
+                                           "y.json": COCO, "z.json": COCO})))
+  bad = [one for one in found if isinstance(one, annotations.Bad)]
+  assert len(found) - len(bad) == 3 and [one.where[-6:] for one in bad] == [
+    "x.json", "x.json", "z.json"]
+  assert "'abbey/one'" in bad[-1].why and "y.json" in bad[-1].why
+
+
+@pytest.mark.parametrize("path", ["one.jpg", "./one.jpg", "/one.png", "one", ".\\one.jpg"])
+def test_a_photograph_s_path_may_be_written_in_several_ways(path):
+  assert annotations.path_key(path) == "one"
+  assert annotations.path_key("a.b/" + path) == "a.b/one"
 
 
 def test_a_folder_without_annotations_is_refused(tmp_path):
@@ -291,3 +419,64 @@ def test_bad_annotations_are_named_all_together_or_left_out(tmp_path):
 def test_options_that_make_nothing_are_refused(tmp_path):
   with pytest.raises(ValueError, match="0 variations, 10 for validation; expected 1 or more, 0 or"):
     writing.write(tmp_path, tmp_path / "x.zip", writing.Options(variations=0))
+
+
+LONG = "w" * 300
+
+
+@pytest.mark.parametrize("name, why", [
+  ("\u684c\u5b50", "no font"), ("\u0e1b\u0e23\u0e30\u0e15\u0e39", "no font"), ("\U0001f4a1", "no font"),
+  (LONG, "300 letters"), ("x " * 150, "letters are wider")])
+def test_a_name_that_cannot_be_written_is_said_and_left_out(tmp_path, monkeypatch, name, why):
+  monkeypatch.setattr(fonts, "_files", lambda: ())  # of any machine
+  fonts._best.cache_clear()
+  tree = changed(COCO, ["categories", 0, "name"], name)
+  put(tmp_path, {"x.json": tree})
+  said = writing.write(tmp_path / "x.json", tmp_path / "x.zip", writing.Options(1, 0))
+  assert "1 of 1 photographs used" in said and "1 objects left out" in said and why in said
+
+
+@pytest.mark.parametrize("name", ["\u0441\u0442\u043e\u043b", "\u03c4\u03c1\u03b1\u03c0\u03ad\u03b6\u03b9",
+                                  "caf\u00e9", "l\u00e1mpara"])
+def test_other_letters_are_written_each_with_its_own_glyph(name):
+  pytest.importorskip("matplotlib")
+  assert not rendering.unwritable(name, rendering.Style())
+  glyphs = {bytes(fonts.of(name, 24).getmask(letter)) for letter in name}
+  assert len(glyphs) == len(set(name))
+
+
+def test_names_of_files_are_unique_also_where_case_does_not_count():
+  stems = writing._stems(["a/b", "a-b", "A-B", "c"])
+  assert len({stem.lower() for stem in stems.values()}) == 4 and stems["c"] == "c"
+
+
+@pytest.mark.parametrize("listed, words", [
+  ("one.jpg\n", ["line 1", "no label"]), ("one.jpg 205\n", ["line 1", "205"]),
+  ("one.jpg 3\n./one.jpg 4\n", ["line 2", "4", "3"]), ("two.jpg 3\n", ["None is in the list", "two"])])
+def test_labels_that_do_not_hold_are_named(tmp_path, listed, words):
+  put(tmp_path, {"x.json": changed(COCO, ["images", 0, "file_name"], "one.jpg"),
+                 "labels.txt": listed})
+  with pytest.raises(ValueError) as refused:
+    writing.write(tmp_path / "x.json", tmp_path / "x.zip", writing.Options(1, 0),
+                  tmp_path / "labels.txt")
+  assert all(word in str(refused.value) for word in words), refused.value
+
+
+def test_photographs_that_a_list_lacks_are_counted(tmp_path):
+  images = [{"id": 7, "file_name": "one.jpg", "width": 200, "height": 100},
+            {"id": 8, "file_name": "two.jpg", "width": 200, "height": 100}]
+  put(tmp_path, {"x.json": {**COCO, "images": images}, "labels.txt": "./one.jpg 36\n"})
+  said = writing.write(tmp_path / "x.json", tmp_path / "x.zip", writing.Options(1, 0),
+                       tmp_path / "labels.txt")
+  assert "1 of 2 photographs used" in said and "1 photographs without objects, such as two" in said
+  assert f"1 photographs not in {tmp_path}/labels.txt, such as two" in said
+
+
+@pytest.mark.parametrize("out", ["folder", "file/x.zip", "/proc/x/x.zip"])
+def test_a_place_that_cannot_be_written_is_named_before_the_work(tmp_path, monkeypatch, out):
+  (tmp_path / "folder").mkdir()
+  (tmp_path / "file").write_text("")
+  monkeypatch.setattr(reading, "read", None)  # it would be work
+  with pytest.raises(ValueError, match="--out"):
+    writing.write(tmp_path, tmp_path / out, writing.Options())
+  assert not list(tmp_path.glob("*.writing"))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cmx.data.sets.cmplaces import categories
+from cmx.files import kinds
 
 _LABELLED = re.compile(r"(?P<path>.*\S)[\s,;]+(?P<label>\d+)")
 
@@ -40,7 +41,7 @@ def parse(name: str, content: bytes) -> List:
     if text := text.strip():
       labelled = _LABELLED.fullmatch(text)
       lines.append(Line(labelled["path"].strip("\"'"), int(labelled["label"]), number) if labelled
-                   else Line(text.split()[0].strip("\"'"), None, number))
+                   else Line(text.strip("\"'"), None, number))
   if not lines:
     raise ValueError(f"{name} names no file; expected a path a line")
   return List(name, lines)
@@ -101,6 +102,8 @@ def _other_order(name: str, number: int, given: int, what: str, expected: int) -
 
 
 def _text(name: str, content: bytes) -> str:
+  if said := kinds.sentence(content[:kinds.HEAD], "empty"):
+    raise ValueError(f"{name} {said}")
   try:
     return content.decode("utf-8-sig")
   except UnicodeDecodeError as error:

@@ -51,6 +51,10 @@ class Rule(NamedTuple):
     return "/".join((*self.before, *_parts(path)[self.without:]))
 
 
+Members = dict[str, tuple[int, archives.Member]]
+Numbered = dict[str, list[tuple[int, Entry]]]
+
+
 def plan(folder: pathlib.Path, modality: str) -> Plan:
   """The examples of a modality, as the lists or the class folders say.
 
@@ -63,8 +67,11 @@ def plan(folder: pathlib.Path, modality: str) -> Plan:
     ValueError: if archive and lists do not fit; the message names file and line.
   """
   found = layout.found(folder, modality)
-  members = {member.name: (number, member)
-             for number, member in enumerate(archives.members(found.archive))}
+  members: Members = {}
+  for number, member in enumerate(archives.members(found.archive)):
+    if members.setdefault(member.name, (number, member))[1] is not member:
+      raise ValueError(f"{found.archive} holds {member.name} twice; expected each file once: pack it "
+                       "again")
   if found.lists:
     chosen, remarks = _by_lists(found, members)
   else:
@@ -75,12 +82,9 @@ def plan(folder: pathlib.Path, modality: str) -> Plan:
                               for split, numbered in chosen.items()}, remarks)
 
 
-Members = dict[str, tuple[int, archives.Member]]
-Numbered = dict[str, list[tuple[int, Entry]]]
-
-
 def _by_lists(found: layout.Found, members: Members) -> tuple[Numbered, list[str]]:
   chosen: Numbered = {}
+  listed_at: dict[str, str] = {}
   remarks = []
   for split, listed in found.lists.items():
     rule = _rule(found.archive, listed, members)
@@ -92,6 +96,9 @@ def _by_lists(found: layout.Found, members: Members) -> tuple[Numbered, list[str
       number, member = members[rule.apply(line.path)]
       label = lists.label(listed, line, _parts(line.path)[:-1], found.first)
       where = f"{listed.name} line {line.number}"
+      if (before := listed_at.setdefault(member.name, where)) != where:
+        raise ValueError(f"{where}: {line.path} is listed in {before} too; expected it once, in one "
+                         "split. Remove one of the lines")
       chosen[split].append((number, Entry(member.name, label, member, where)))
     example = listed.lines[0].path
     remarks.append(f"{listed.name}: {len(listed.lines):,} lines; {example} is "

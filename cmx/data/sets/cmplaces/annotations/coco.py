@@ -3,47 +3,94 @@
 Source: Lin et al. 2014, Microsoft COCO.
 """
 
+import collections
 from collections.abc import Iterator
 from typing import Any
 
 from cmx.data.sets.cmplaces import annotations
 
 
-def parse(tree: dict[str, Any]) -> Iterator[annotations.Photograph]:
+Found = annotations.Photograph | annotations.Left | annotations.Bad
+
+
+def parse(tree: dict[str, Any]) -> Iterator[Found]:
   """The photographs of a file, in its order; COCO says nothing of scenes but by their folders.
+
+  What is wrong with a row costs that row alone: its object, or its photograph.
 
   Args:
     tree: the JSON of the file.
 
   Raises:
-    ValueError: if a part of it is not as it has to be; the message names it.
+    ValueError: if a table is none, or two categories of different names have one id.
   """
-  names = {row["id"]: annotations.plain(row["name"])
-           for _, row in _rows(tree, "categories", "id", "name")}
-  images = {row["id"]: row
-            for _, row in _rows(tree, "images", "id", "file_name", "width", "height")}
+  names: dict[Any, str] = {}
+  for number, row, why in _rows(tree, "categories", "id", "name"):
+    if why:
+      yield annotations.Left(f"categories[{number}]", why)
+    elif names.setdefault(row["id"], row["name"]) != row["name"]:
+      raise ValueError(f"categories[{number}] has the id {row['id']!r} of "
+                       f"{names[row['id']]!r}; expected ids of their own")
+  images, bad = _images(tree)
+  yield from bad
   objects: dict[Any, list[annotations.Object]] = {identity: [] for identity in images}
-  for number, row in _rows(tree, "annotations", "image_id", "category_id", "bbox"):
-    image, name = images.get(row["image_id"]), names.get(row["category_id"])
-    if image is None or name is None:
-      raise ValueError(f"annotations[{number}] is of image {row['image_id']!r} and category "
-                       f"{row['category_id']!r}; expected an id of images and one of categories")
+  for number, row, why in _rows(tree, "annotations", "image_id", "category_id", "bbox"):
     try:
-      x, y, width, height = row["bbox"]
-      at = annotations.box((x, x + width), (y, y + height), image["width"], image["height"])
-    except (TypeError, ValueError, ZeroDivisionError) as error:
-      raise ValueError(f"annotations[{number}].bbox {row['bbox']!r} ({error}); expected [x, y, "
-                       "width, height] in pixels, in an image of a size") from error
-    objects[row["image_id"]].append(annotations.Object(name, at))
+      if why:
+        raise ValueError(why)
+      image = images.get(row["image_id"])
+      if image is None or row["category_id"] not in names:
+        raise ValueError(f"is of image {row['image_id']!r} and category {row['category_id']!r}; "
+                         "expected an id of images and one of categories")
+      objects[row["image_id"]].append(
+        annotations.named(names[row["category_id"]], _box(row["bbox"], image)))
+    except (TypeError, ValueError, OverflowError) as error:
+      yield annotations.Left(f"annotations[{number}]", str(error))
   for identity, image in images.items():
-    key = str(image["file_name"]).rsplit(".", 1)[0]
+    key = annotations.path_key(str(image["file_name"]))
     yield annotations.Photograph(key, (tuple(key.split("/")[:-1]),), tuple(objects[identity]))
 
 
-def _rows(tree: dict[str, Any], table: str, *fields: str) -> Iterator[tuple[int, dict[str, Any]]]:
-  """The rows of a table with their numbers."""
-  for number, row in enumerate(tree.get(table, [])):
+def _images(tree: dict[str, Any]) -> tuple[dict[Any, dict[str, Any]], list[annotations.Bad]]:
+  """Rows of images by their ids, and those that cannot be used."""
+  images: dict[Any, dict[str, Any]] = {}
+  bad = []
+  rows = list(_rows(tree, "images", "id", "file_name", "width", "height"))
+  count = collections.Counter(str(row["id"]) for _, row, why in rows if not why)
+  for number, row, why in rows:
+    try:
+      if why:
+        raise ValueError(why)
+      if count[str(row["id"])] > 1:
+        raise ValueError(f"has the id {row['id']!r}, which {count[str(row['id'])]} images have; "
+                         "expected ids of their own")
+      annotations.box([0], [0], row["width"], row["height"])
+      images[row["id"]] = row
+    except (TypeError, ValueError) as error:
+      bad.append(annotations.Bad(f"images[{number}]", str(error)))
+  return images, bad
+
+
+def _box(bbox: Any, image: dict[str, Any]) -> tuple[float, float, float, float]:
+  numbers = isinstance(bbox, list) and all(isinstance(number, (int, float)) for number in bbox)
+  if not numbers or len(bbox) != 4 or min(bbox[2:]) < 0:
+    raise ValueError(f"bbox {bbox!r}; expected [x, y, width, height] in pixels")
+  x, y, width, height = bbox
+  try:
+    return annotations.box((x, x + width), (y, y + height), image["width"], image["height"])
+  except (ValueError, OverflowError) as error:
+    raise ValueError(f"bbox {bbox!r}: {error}") from error
+
+
+def _rows(tree: dict[str, Any], table: str,
+          *fields: str) -> Iterator[tuple[int, dict[str, Any], str]]:
+  """The rows of a table with their numbers, and what is wrong with them: "" where nothing is."""
+  rows = tree.get(table, [])
+  if not isinstance(rows, list):
+    raise ValueError(f"{table} is a {type(rows).__name__}; expected a list")
+  for number, row in enumerate(rows):
     missing = [field for field in fields if not isinstance(row, dict) or field not in row]
-    if missing:
-      raise ValueError(f"{table}[{number}] has no {missing[0]!r}; expected {', '.join(fields)}")
-    yield number, row
+    why = f"has no {missing[0]!r}; expected {', '.join(fields)}" if missing else ""
+    if not why and any(isinstance(row[field], (list, dict)) for field in fields if "id" in field):
+      why = "has an id that is no number; expected one"
+    yield number, row, why

@@ -1,9 +1,13 @@
-"""Annotations as LabelMe and SUN write them: an XML file a photograph, a polygon an object.
+"""Annotations as LabelMe, SUN and Pascal VOC write them: an XML file a photograph.
+
+An object is a polygon or a box; parts of others are left out, as in ADE20K.
 
 Source: Russell et al. 2008, LabelMe; Xiao et al. 2010, SUN database.
 """
 
 import collections
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -19,8 +23,8 @@ class _Value(NamedTuple):
   line: int
 
 
-def parse(key: str, content: bytes) -> annotations.Photograph:
-  """The photograph of a file.
+def parse(key: str, content: bytes) -> Iterator[annotations.Photograph | annotations.Left]:
+  """The photograph of a file, after the objects that are left out of it.
 
   Args:
     key: path of the file, without suffix.
@@ -30,17 +34,28 @@ def parse(key: str, content: bytes) -> annotations.Photograph:
     ValueError: if it is not such a file; the message begins with the line.
   """
   fields, items = _tags(content)
-  found = [(line, item) for line, item in items
-           if not any(value.text == "1" for value in item["deleted"])]
-  points = [_points(line, item) for line, item in found]
-  width, height = (_size(fields.get(tag), [n for each in points for n in each[axis]])
-                   for axis, tag in enumerate(("ncols", "nrows")))
-  objects = tuple(annotations.Object(name, annotations.box(*each, width, height))
-                  for (_, item), each in zip(found, points)
-                  if (name := annotations.plain(item["name"][0].text if item["name"] else "")))
+  points = []
+  for line, item in items:
+    if (any(value.text == "1" for value in item["deleted"])
+        or any(value.text for value in item["ispartof"])):
+      continue
+    try:
+      points.append((line, item, _points(line, item)))
+    except ValueError as error:
+      yield annotations.Left(f"line {line}", str(error))
+  width, height = (_size([fields.get(tag) for tag in tags],
+                         [n for *_, each in points for n in each[axis]])
+                   for axis, tags in enumerate((("ncols", "width"), ("nrows", "height"))))
+  objects = []
+  for line, item, each in points:
+    try:
+      name = item["name"][0].text if item["name"] else ""
+      objects.append(annotations.named(name, annotations.box(*each, width, height)))
+    except ValueError as error:
+      yield annotations.Left(f"line {line}", str(error))
   folder = fields["folder"].text if "folder" in fields else ""
   scenes = (tuple(key.split("/")[:-1]), tuple(folder.split("/")))
-  return annotations.Photograph(key, scenes, objects)
+  yield annotations.Photograph(key, scenes, tuple(objects))
 
 
 def _tags(content: bytes) -> tuple[dict[str, _Value], list[tuple[int, dict[str, list[_Value]]]]]:
@@ -62,7 +77,7 @@ def _tags(content: bytes) -> tuple[dict[str, _Value], list[tuple[int, dict[str, 
     value = _Value("".join(text).strip(), parser.CurrentLineNumber)
     if path[1:2] != ["object"]:
       fields[tag] = value
-    elif len(path) == 3 or tag in _EDGES:
+    elif len(path) == 3 or tag == "ispartof" or tag in _EDGES and path[2] != "part":
       items[-1][1][tag].append(value)
     path.pop()
     text.clear()
@@ -85,10 +100,17 @@ def _tags(content: bytes) -> tuple[dict[str, _Value], list[tuple[int, dict[str, 
 def _points(line: int, item: dict[str, list[_Value]]) -> tuple[list[float], list[float]]:
   axes: tuple[list[float], list[float]] = ([], [])
   for tag, axis in _EDGES.items():
-    axes[axis].extend(_number(tag, value) for value in item[tag])
+    axes[axis].extend(_finite(value, tag) for value in item[tag])
   if not all(axes):
     raise ValueError(f"line {line}: an object without points; expected a polygon or a box")
   return axes
+
+
+def _finite(value: _Value, tag: str) -> float:
+  number = _number(tag, value)
+  if not math.isfinite(number):
+    raise ValueError(f"line {value.line}: <{tag}> {value.text!r}; expected a finite number")
+  return number
 
 
 def _number(tag: str, value: _Value) -> float:
@@ -98,7 +120,7 @@ def _number(tag: str, value: _Value) -> float:
     raise ValueError(f"line {value.line}: <{tag}> {value.text!r}; expected a number") from None
 
 
-def _size(stated: _Value | None, numbers: list[float]) -> float:
+def _size(stated: list[_Value | None], numbers: list[float]) -> float:
   """Pixels of the picture along an axis; as far as objects reach where the file does not say."""
-  size = _number("imagesize", stated) if stated is not None and stated.text else 0
+  size = next((_finite(value, "imagesize") for value in stated if value and value.text), 0)
   return size if size > 0 else max([1.0, *numbers])

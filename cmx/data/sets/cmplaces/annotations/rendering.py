@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 from PIL import ImageDraw
-from PIL import ImageFont
 
 from cmx.data.sets.cmplaces import annotations
 from cmx.data.sets.rendered_world import spatial_text
+from cmx.files import fonts
 
+_LEAST = 0.024  # height of a font, share of the picture, below which a long word is not read
 _STEP = 2  # pixels between heights of words: few of them, to draw each word once
 
 
@@ -40,6 +41,18 @@ class Style(NamedTuple):
   words: int = 20
   drop: float = 0.2
   jitter: float = 0.03
+
+
+def unwritable(name: str, style: Style) -> str:
+  """Why a name cannot be written: letters that no font here has, or too many; "" where it can."""
+  if lacking := fonts.missing(name):
+    return f"no font of this machine has {lacking!r}; install one that has, such as Noto"
+  least = max(_STEP, _STEP * round(_LEAST * style.size / _STEP))
+  x0, _, x1, _ = fonts.of(name, least).getbbox(name)
+  if x1 - x0 > style.size - 2:
+    return (f"its {len(name)} letters are wider than the picture of {style.size} pixels where they "
+            f"are {least} high; expected a shorter name")
+  return ""
 
 
 def render(photograph: annotations.Photograph, variation: int, seed: int,
@@ -96,15 +109,10 @@ def _points(item: annotations.Object, style: Style) -> int:
 def _word(text: str, points: int, size: int) -> np.ndarray:
   """A word, black on white uint8 [h, w]; lower where it would be wider than the picture."""
   while True:
-    x0, y0, x1, y1 = map(int, _font(points).getbbox(text))
+    x0, y0, x1, y1 = map(int, fonts.of(text, points).getbbox(text))
     if x1 - x0 <= size - 2 or points <= _STEP:
       break
     points -= _STEP
   image = Image.new("L", (x1 - x0, y1 - y0), 255)
-  ImageDraw.Draw(image).text((-x0, -y0), text, 0, _font(points))
+  ImageDraw.Draw(image).text((-x0, -y0), text, 0, fonts.of(text, points))
   return np.asarray(image)[:size, :size]
-
-
-@functools.lru_cache(256)
-def _font(points: int) -> ImageFont.FreeTypeFont:
-  return ImageFont.load_default(points)

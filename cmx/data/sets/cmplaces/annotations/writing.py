@@ -19,10 +19,12 @@ from cmx.data.sets.cmplaces import categories
 from cmx.data.sets.cmplaces import lists
 from cmx.data.sets.cmplaces.annotations import reading
 from cmx.data.sets.cmplaces.annotations import rendering
+from cmx.files import paths
 from cmx.files import writing
 from cmx.runtime import progress
 
 _SHOWN = 20  # bad files that a message names
+_EXAMPLES = 3  # objects left out that the summary names
 
 
 class Options(NamedTuple):
@@ -67,11 +69,12 @@ def write(source: pathlib.Path, out: pathlib.Path, options: Options,
     ValueError: if there are more bad files than `options.damaged`, if a line of the list is wrong,
       or if no photograph is of one of the categories; the message names file and line.
   """
+  paths.check_file("--out", out)
   if options.variations < 1 or options.validation < 0:
     raise ValueError(f"{options.variations} variations, {options.validation} for validation; "
                      "expected 1 or more, 0 or more")
-  photographs = _read(source, options.damaged)
   known = None if listed is None else _labels(listed)
+  photographs, left, bad = _read(source, options)
   by_label: dict[int, list[annotations.Photograph]] = {}
   for photograph in photographs:
     label = _label(photograph, known)
@@ -79,37 +82,81 @@ def write(source: pathlib.Path, out: pathlib.Path, options: Options,
       by_label.setdefault(label, []).append(photograph)
   used = sum(map(len, by_label.values()))
   if not used:
-    example = photographs[0].key if photographs else "none at all"
-    raise ValueError(f"none of {len(photographs):,} photographs in {source} shows objects in one "
-                     f"of the {len(categories.NAMES)} categories; the first is {example}. Sort "
-                     "them into folders of the categories' names, or give a list of their labels")
+    raise _none(source, photographs, left, known)
   splits = _split(by_label, options)
   _write(out, splits, options)
   counts = ", ".join(f"{len(tasks):,} of {split}" for split, tasks in splits.items())
-  return (f"{used:,} of {len(photographs):,} photographs used, in {len(by_label)} of "
-          f"{len(categories.NAMES)} categories; pictures: {counts}")
+  said = [f"{used:,} of {len(photographs):,} photographs used, in {len(by_label)} of "
+          f"{len(categories.NAMES)} categories; pictures: {counts}"]
+  if bad:
+    said.append(f"{len(bad):,} annotations left out")
+  bare = [one.key for one in photographs if not one.objects]
+  if bare:
+    said.append(f"{len(bare):,} photographs without objects, such as {bare[0]}")
+  if unlisted := [one.key for one in photographs if known is not None and one.key not in known]:
+    said.append(f"{len(unlisted):,} photographs not in {listed}, such as {unlisted[0]}")
+  if left:
+    said.append(f"{len(left):,} objects left out:\n" + _named(left, _EXAMPLES))
+  return "; ".join(said)
 
 
-def _read(source: pathlib.Path, damaged: int) -> list[annotations.Photograph]:
-  photographs, bad = [], []
+def _none(source: pathlib.Path, photographs: list[annotations.Photograph],
+          left: list[annotations.Left], known: Mapping[str, int] | None) -> ValueError:
+  """Why nothing can be made: no objects, no categories, or other names than in the list."""
+  example = photographs[0].key if photographs else "none at all"
+  text = (f"none of {len(photographs):,} photographs in {source} shows objects in one of the "
+          f"{len(categories.NAMES)} categories; the first is {example}. ")
+  if photographs and not any(one.objects for one in photographs):
+    text += "None has objects that can be written"
+  elif known is None:
+    text += ("Sort them into folders of the categories' names, or give a list of their labels with "
+             "--labels")
+  else:
+    text += f"None is in the list of labels, whose first is {next(iter(known))}"
+  return ValueError(text + (f"; {len(left):,} objects are left out:\n{_named(left, _SHOWN)}"
+                            if left else ""))
+
+
+def _named(items: list[annotations.Left] | list[annotations.Bad], count: int) -> str:
+  lines = "\n".join(f"  {where}: {why}" for where, why in items[:count])
+  return lines + (f"\n  and {len(items) - count:,} more" if len(items) > count else "")
+
+
+def _read(source: pathlib.Path, options: Options) -> tuple[
+    list[annotations.Photograph], list[annotations.Left], list[annotations.Bad]]:
+  """Photographs with the objects that can be written, the objects left out, and what is bad."""
+  photographs: list[annotations.Photograph] = []
+  left: list[annotations.Left] = []
+  bad: list[annotations.Bad] = []
   for found in reading.read(source):
-    (bad if isinstance(found, reading.Bad) else photographs).append(found)
-  if len(bad) > damaged:
-    named = "\n".join(f"  {where}: {why}" for where, why in bad[:_SHOWN])
-    more = f"\n  and {len(bad) - _SHOWN:,} more" if len(bad) > _SHOWN else ""
-    raise ValueError(f"{len(bad):,} annotations cannot be used:\n{named}{more}\nMend or remove "
-                     f"them, or leave them out with --damaged={len(bad)}")
-  return photographs
+    if isinstance(found, annotations.Photograph):
+      why = {item: rendering.unwritable(item.name, options.style) for item in found.objects}
+      left += [annotations.Left(f"{found.key}: {item.name!r}", why[item])
+               for item in found.objects if why[item]]
+      photographs.append(found._replace(
+        objects=tuple(item for item in found.objects if not why[item])))
+    else:
+      (bad if isinstance(found, annotations.Bad) else left).append(found)
+  if len(bad) > options.damaged:
+    raise ValueError(f"{len(bad):,} annotations cannot be used:\n{_named(bad, _SHOWN)}\nMend or "
+                     f"remove them, or leave them out with --damaged={len(bad)}")
+  return photographs, left, bad
 
 
 def _labels(listed: pathlib.Path) -> dict[str, int]:
   """Labels by the photograph's path without suffix."""
   found = {}
   for line in lists.parse(str(listed), listed.read_bytes()).lines:
-    if line.label is None or not line.label < len(categories.NAMES):
+    if line.label is None:
+      raise ValueError(f"{listed} line {line.number}: no label after {line.path}; expected one from "
+                       f"0 to {len(categories.NAMES) - 1}")
+    if not line.label < len(categories.NAMES):
       raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}; expected "
                        f"0 to {len(categories.NAMES) - 1}, as Places205 numbers the categories")
-    found[line.path.rsplit(".", 1)[0]] = line.label
+    key = annotations.path_key(line.path)
+    if found.setdefault(key, line.label) != line.label:
+      raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}, which had "
+                       f"{found[key]}; expected one label a photograph")
   return found
 
 
@@ -126,23 +173,38 @@ def _label(photograph: annotations.Photograph, known: Mapping[str, int] | None) 
 def _split(by_label: Mapping[int, list[annotations.Photograph]],
            options: Options) -> dict[str, list[_Task]]:
   splits: dict[str, list[_Task]] = {"train": [], "val": []}
+  stems = _stems(one.key for photographs in by_label.values() for one in photographs)
   for label, photographs in sorted(by_label.items()):
     drawn = sorted(photographs, key=lambda one: hashlib.sha256(
       f"{options.seed} {one.key}".encode()).digest())
     kept = min(options.validation, len(drawn) // 2)
-    splits["val"] += _tasks(label, drawn[:kept], 1)
-    splits["train"] += _tasks(label, drawn[kept:], options.variations)
+    splits["val"] += _tasks(label, drawn[:kept], 1, stems)
+    splits["train"] += _tasks(label, drawn[kept:], options.variations, stems)
   return splits
 
 
+def _stems(keys: Iterable[str]) -> dict[str, str]:
+  """A file name for each key, without suffix; no two are equal, also where case does not count."""
+  stems: dict[str, str] = {}
+  taken: set[str] = set()
+  for key in sorted(keys):
+    stem = key.replace("/", "-")
+    while stem.lower() in taken:
+      stem += "+"
+    taken.add(stem.lower())
+    stems[key] = stem
+  return stems
+
+
 def _tasks(label: int, photographs: Iterable[annotations.Photograph],
-           variations: int) -> Iterator[_Task]:
+           variations: int, stems: Mapping[str, str]) -> Iterator[_Task]:
   for photograph in photographs:
-    stem = f"spatial_text/{categories.NAMES[label]}/{photograph.key.replace('/', '-')}"
+    stem = f"spatial_text/{categories.NAMES[label]}/{stems[photograph.key]}"
     yield from (_Task(photograph, n, f"{stem}_{n}.png") for n in range(variations))
 
 
 def _write(out: pathlib.Path, splits: Mapping[str, list[_Task]], options: Options) -> None:
+  out.parent.mkdir(parents=True, exist_ok=True)
   total, done = sum(map(len, splits.values())), 0
   with (writing.whole(out) as file, zipfile.ZipFile(file, "w") as archive,
         progress.Progress("spatial text", total, "pictures") as line):
