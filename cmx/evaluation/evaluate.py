@@ -17,6 +17,7 @@ from cmx.evaluation import features
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
 from cmx.evaluation import scores
+from cmx.files import json_files
 from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.training import checkpoint
@@ -48,12 +49,12 @@ def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
   """
   if not finished(workdir):
     raise ValueError(f"{workdir} holds no evaluation; run launch.evaluate with --runs={workdir}")
+  remedy = f"remove {_RESULT} and {_QUERIES} there, and run the same command again"
+  result = json_files.read(workdir / _RESULT, remedy, "tables", "recognition")
   try:
-    result = json.loads((workdir / _RESULT).read_text())
     return result, writing.read_arrays(workdir / _QUERIES)
   except ValueError as error:
-    raise ValueError(f"the evaluation in {workdir} is damaged ({error}); remove {_RESULT} and "
-                     f"{_QUERIES} there to have it again") from error
+    raise ValueError(f"{error}; {remedy}") from error
 
 
 def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The examples behind rows of features: what a person sees of them, found again by key."""
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx.data import splits
 from cmx.evaluation import features as features_lib
+from cmx.files import json_files
 
 
 class Example(NamedTuple):
@@ -100,7 +100,8 @@ def open_examples(config: config_lib.Config, classes: Sequence[str], folder: pat
   found = features_lib.load(folder)
   labels = {name: np.asarray(part["label"]) for name, part in found.items()}
   files = {name: folder / name / "key.json" for name in found}
-  keys = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+  remedy = f"remove the folder {folder}, and run launch.evaluate again"
+  keys = {name: json_files.read(file, remedy) for name, file in files.items() if file.exists()}
   try:
     dataset = splits.visible(config, data.load(config.data))
   except (OSError, ValueError) as error:

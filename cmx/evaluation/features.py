@@ -15,6 +15,7 @@ import numpy as np
 
 from cmx import data
 from cmx import modalities as modalities_lib
+from cmx.files import json_files
 from cmx.files import writing
 from cmx.network import model
 from cmx.runtime import devices
@@ -116,7 +117,7 @@ def digest(params: model.Params) -> str:
 def _check_card(folder: pathlib.Path, card: Mapping[str, Any]) -> None:
   if not (folder / _CARD).exists():
     return
-  found = json.loads((folder / _CARD).read_text())
+  found = json_files.read(folder / _CARD, _remedy(folder), *card)
   other = [f"{key}: {value} | {found[key]}" for key, value in card.items()
            if not (set(value) <= set(found[key]) if key == "layers" else value == found[key])]
   if other:
@@ -208,12 +209,24 @@ def load(folder: pathlib.Path) -> Features:
 
   Raises:
     FileNotFoundError: if the folder is absent or not complete.
+    ValueError: if a file of it is damaged; the message names it.
   """
   if not (folder / _COMPLETE).exists():
     raise FileNotFoundError(f"no features in {folder}; run launch.extract with the same --workdir")
-  return {name: {file.stem: np.load(file, mmap_mode="r")
-                 for file in sorted((folder / name).glob("*.npy"))}
-          for name in json.loads((folder / _COMPLETE).read_text())}
+  return {name: {file.stem: _mapped(file) for file in sorted((folder / name).glob("*.npy"))}
+          for name in json_files.read(folder / _COMPLETE, _remedy(folder))}
+
+
+def _mapped(file: pathlib.Path) -> np.ndarray:
+  try:
+    return np.load(file, mmap_mode="r")
+  except (ValueError, OSError, EOFError) as error:
+    raise ValueError(f"{file} is damaged or cut off ({error}); {_remedy(file.parent.parent)}"
+                     ) from error
+
+
+def _remedy(folder: pathlib.Path) -> str:
+  return f"remove the folder {folder}, and run the same command again"
 
 
 def holding(workdir: pathlib.Path, split: str, layer: str) -> pathlib.Path:

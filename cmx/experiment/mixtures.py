@@ -6,7 +6,6 @@
 """
 
 import functools
-import json
 import pathlib
 import zlib
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from cmx import data
 from cmx import methods
 from cmx.alignment import given
 from cmx.evaluation import features
+from cmx.files import json_files
 from cmx.mixture import classes
 from cmx.mixture import em
 from cmx.mixture import gmm
@@ -172,8 +172,9 @@ def _stored(config, run, dataset, reference, layer):
                             batch=config.evaluation.batch, limit=limit)[modality][layer]
 
   keys = folder / modality / "key.json"
-  return passes_lib.Activations(lambda: passes_lib.of_array(found())(),
-                                lambda index: f"{index} ({json.loads(keys.read_text())[index]})")
+  return passes_lib.Activations(
+    lambda: passes_lib.of_array(found())(),
+    lambda index: f"{index} ({json_files.read(keys, f'remove {folder}')[index]})")
 
 
 def _streamed(config, run, dataset, reference, layer):

@@ -51,8 +51,8 @@ def path_of(text: str) -> str | None:
 
 @functools.lru_cache(256)
 def _say(letters: str) -> None:  # once
-  logging.warning("Characters %s are in no font of this machine and are drawn as boxes. Install one "
-                  "that has them, such as Noto, in %s", letters, _ELSEWHERE[-1])
+  logging.warning("Characters %s are in no font of this machine and are drawn as boxes. Install "
+                  "one that has them, such as Noto, in %s", letters, _ELSEWHERE[-1])
 
 
 @functools.lru_cache(4096)

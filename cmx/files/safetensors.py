@@ -64,8 +64,8 @@ def _check_whole(offsets: dict[str, list[int]], size: int) -> None:
   at, before = 0, "the header"
   for (start, end), name in sorted((tuple(place), name) for name, place in offsets.items()):
     if start != at:
-      raise ValueError(f"{name} begins at byte {start} where {before} ends at {at}; expected arrays "
-                       "one after the other, without overlap and holes")
+      raise ValueError(f"{name} begins at byte {start} where {before} ends at {at}; expected "
+                       "arrays one after the other, without overlap and holes")
     at, before = end, name
   if at != size:
     raise ValueError(f"{before} ends at byte {at} of {size}; expected arrays up to the end")

@@ -24,7 +24,8 @@ _STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2"
              "CharStorage": "<i1", "ByteStorage": "<u1", "BoolStorage": "?",
              "BFloat16Storage": "bfloat16"}
 _LIMIT = 1 << 32  # bytes of an array, which may be larger than its storage where it repeats it
-_USUAL = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
+_USUAL = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights",
+          "params")  # names of a state dict within a checkpoint
 _SHOWN = 8  # names of a file's parts in a message
 _ALONE = "Save the state dict alone: torch.save(model.state_dict(), file)"
 

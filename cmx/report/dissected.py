@@ -1,6 +1,5 @@
 """Units on the page: how many answer to the same classes across modalities, and a few of them."""
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from cmx.analysis.units import comparison
 from cmx.analysis.units import looks
 from cmx.analysis.units import occlusion
 from cmx.analysis.units import study
+from cmx.files import json_files
 from cmx.report import opening
 from cmx.report import section as section_lib
 
@@ -49,7 +49,8 @@ def section(report: opening.Report) -> section_lib.Section:
 
 def _result(workdir: pathlib.Path) -> dict[str, Any] | None:
   path = workdir / study.FOLDER / study.RESULT
-  return json.loads(path.read_text()) if path.exists() else None
+  remedy = f"remove {path.parent}, and run launch.units again"
+  return json_files.read(path, remedy) if path.exists() else None
 
 
 def _shown(workdir: pathlib.Path, result: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from cmx import data
 from cmx import methods
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
+from cmx.files import json_files
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
@@ -144,7 +145,8 @@ def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
       problems.append(f"{method.name}, seed {run.config.seed}, has no features of the validation "
                       "split: run launch.evaluate, and build the report again for its pictures")
   return Opened(folder, method.name, run,
-                json.loads(result.read_text()) if result.exists() else None,
+                json_files.read(result, "remove it, and run launch.evaluate again", "tables")
+                if result.exists() else None,
                 _lines(metrics) if metrics.exists() else [], features, examples)
 
 

@@ -99,12 +99,23 @@ class Checkpoints:
 
     They were saved as host arrays and are restored with no target, so the topology does not matter.
     """
-    return self._manager.restore(
-      step, args=ocp.args.Composite(**{item: ocp.args.StandardRestore()}))[item]
+    return self._read(step, item, ocp.args.StandardRestore())
 
   def card(self, step: int) -> dict[str, Any]:
     """The JSON saved beside a step."""
-    return self._manager.restore(step, args=ocp.args.Composite(card=ocp.args.JsonRestore()))["card"]
+    return self._read(step, "card", ocp.args.JsonRestore())
+
+  def _read(self, step: int, item: str, form: Any) -> Any:
+    try:
+      return self._manager.restore(step, args=ocp.args.Composite(**{item: form}))[item]
+    except Exception as error:  # orbax, tensorstore and json say it in words of many kinds
+      older = [other for other in self._manager.all_steps() if other != step]
+      then = (f"it goes on from step {max(older)}" if older else
+              "there is no other one, and training begins anew")
+      folder = self._manager.directory / str(step)
+      raise ValueError(f"{folder} is damaged or incomplete: its {item} does not read "
+                       f"({type(error).__name__}: {str(error).splitlines()[0][:200]}). Remove that "
+                       f"folder, and run launch.train or launch.reproduce again: {then}") from error
 
 
 def card(config: config_lib.Config, classes: tuple[str, ...],
@@ -133,6 +144,7 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
 
   Raises:
     FileNotFoundError: if the directory holds no checkpoint.
+    ValueError: if the newest one is damaged, with the older ones there are, or of another version.
   """
   path = pathlib.Path(workdir).absolute()
   if not (path / "checkpoints").is_dir():
@@ -144,7 +156,12 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
       raise FileNotFoundError(f"{path}/checkpoints is empty; run launch.train with this --workdir")
     content = checkpoints.card(step)
     tree = checkpoints.restore(step, "params") if params else {}
-  rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
-               for row in content["modalities"])
-  config = fields.from_dict(content["config"], config_lib.Config)
-  return Run(config, tuple(content["classes"]), rows, tree, step, content.get("provenance", {}))
+  try:
+    rows = tuple(modalities_lib.Modality(**{**row, "shape": tuple(row["shape"])})
+                 for row in content["modalities"])
+    config = fields.from_dict(content["config"], config_lib.Config)
+    return Run(config, tuple(content["classes"]), rows, tree, step, content.get("provenance", {}))
+  except (KeyError, TypeError, ValueError, AttributeError) as error:
+    raise ValueError(f"{path}/checkpoints/{step}: its card is not one of this version of cmx "
+                     f"({error}); open it with the version that wrote it, or train again in "
+                     "another folder") from error

@@ -7,7 +7,8 @@ import pytest
 from cmx.files import paths
 
 
-@pytest.mark.parametrize("path", ["a/b", "/a/b", "./~x", "a:b", "C:\\data", "träume/标题", "a b"])
+@pytest.mark.parametrize("path", ["a/b", "/a/b", "./~x", "a:b", "C:\\data", "a b",
+                                  "träume/标题"])
 def test_a_path_stays_as_it_is(path):
   assert paths.own("--workdir", path) == path
 

@@ -137,6 +137,42 @@ def test_a_run_can_say_what_it_is_without_its_parameters(tmp_path):
   assert (run.config, run.step, run.params) == (CONFIG, 5, {})
 
 
+def cut(path):
+  path.write_bytes(path.read_bytes()[:-9])
+
+
+def remove(path):
+  shutil.rmtree(path)
+
+
+DAMAGE = [("card/metadata", cut), ("card", remove), ("params", remove),
+          ("params/manifest.ocdbt", cut), ("params/d", remove), ("params/_METADATA", cut)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax's own tasks
+@pytest.mark.parametrize("part, damage", DAMAGE, ids=[f"{p} {d.__name__}" for p, d in DAMAGE])
+def test_a_damaged_checkpoint_is_named_and_the_older_one_offered(tmp_path, part, damage):
+  save(tmp_path, 3, 6)
+  damage(tmp_path / "checkpoints" / "6" / part)
+  with pytest.raises(ValueError) as refused:
+    checkpoint.load_run(tmp_path)
+  assert str(refused.value).startswith(f"{tmp_path}/checkpoints/6 is damaged")
+  assert "goes on from step 3" in str(refused.value)
+  shutil.rmtree(tmp_path / "checkpoints" / "6")  # as it says
+  assert checkpoint.load_run(tmp_path).step == 3
+
+
+def test_a_card_of_another_version_is_named(tmp_path):
+  for wrong in ({}, {**CARD, "config": {"sead": 1}}, {**CARD, "modalities": [{"name": "x"}]},
+                {**CARD, "classes": None}):
+    folder = tmp_path / str(len(list(tmp_path.iterdir())))
+    with checkpoint.Checkpoints(folder, 1) as checkpoints:
+      checkpoints.save(1, params(), {"count": np.int32(1)}, wrong)
+      checkpoints.wait()
+    with pytest.raises(ValueError, match="checkpoints/1: its card is not one of this version"):
+      checkpoint.load_run(folder, params=False)
+
+
 def test_a_folder_without_checkpoints_is_answered_and_stays_as_it_is(tmp_path):
   assert checkpoint.latest_step(tmp_path / "nowhere") is None
   with pytest.raises(FileNotFoundError, match="holds no checkpoints; expected a work directory of"):

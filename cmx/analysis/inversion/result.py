@@ -6,12 +6,14 @@ result.json holds all that is said, fractions in full precision; pictures.npz al
 import json
 import pathlib
 import textwrap
+import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cmx.files import grids
+from cmx.files import json_files
 from cmx.files import writing
 
 WIDTH = 110  # characters of a line of explanation
@@ -59,8 +61,14 @@ def read(folder: pathlib.Path) -> Inverted:
   """
   if not (folder / "result.json").exists():
     raise FileNotFoundError(f"{folder} holds no inversion; run launch.invert on the run first")
-  with np.load(folder / "pictures.npz") as stored:
-    return Inverted(json.loads((folder / "result.json").read_text()), dict(stored))
+  remedy = f"remove {folder / 'result.json'}, and run launch.invert again"
+  content = json_files.read(folder / "result.json", remedy)
+  try:
+    with np.load(folder / "pictures.npz") as stored:
+      return Inverted(content, dict(stored))
+  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    raise ValueError(f"{folder / 'pictures.npz'} is missing or damaged ({error}); {remedy}"
+                     ) from error
 
 
 def columns(content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from cmx.analysis.units import tally as tally_lib
 from cmx.data import opening
 from cmx.evaluation import examples as examples_lib
 from cmx.files import grids
+from cmx.files import json_files
 from cmx.files import writing
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -108,7 +109,8 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
   asked = json.loads(json.dumps({"step": run.step, "content": dataset.encoded.fingerprint,
                                  "draw": draw, **options._asdict()}))
   if (folder / RESULT).exists():
-    known = json.loads((folder / RESULT).read_text())
+    known = json_files.read(folder / RESULT, f"remove {folder}, and run the same command again",
+                            "asked")
     if known["asked"] == asked:
       return known
   subject, problems = subject_lib.subject(run, dataset.encoded, options.split, options.layers,

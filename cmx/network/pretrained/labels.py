@@ -51,13 +51,14 @@ def _text(path: pathlib.Path) -> str:
   try:
     return data.decode("utf-8-sig")
   except UnicodeDecodeError as error:
-    raise ValueError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); expected a "
-                     "class a line: save it in UTF-8") from error
+    raise ValueError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); expected "
+                     "a class a line: save it in UTF-8") from error
 
 
 def plain(name: str) -> str:
   """A class name as it is compared: "/b/bakery/shop", "bakery-shop" and "Bakery shop" are one."""
-  parts = unicodedata.normalize("NFC", name).lower().replace("-", " ").replace("_", " ").replace("/", " ").split()
+  name = unicodedata.normalize("NFC", name).lower()
+  parts = name.replace("-", " ").replace("_", " ").replace("/", " ").split()
   return "_".join(parts[1:] if len(parts) > 1 and len(parts[0]) == 1 else parts)
 
 

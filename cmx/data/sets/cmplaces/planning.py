@@ -70,8 +70,8 @@ def plan(folder: pathlib.Path, modality: str) -> Plan:
   members: Members = {}
   for number, member in enumerate(archives.members(found.archive)):
     if members.setdefault(member.name, (number, member))[1] is not member:
-      raise ValueError(f"{found.archive} holds {member.name} twice; expected each file once: pack it "
-                       "again")
+      raise ValueError(f"{found.archive} holds {member.name} twice; expected each file once: pack "
+                       "it again")
   if found.lists:
     chosen, remarks = _by_lists(found, members)
   else:
@@ -97,8 +97,8 @@ def _by_lists(found: layout.Found, members: Members) -> tuple[Numbered, list[str
       label = lists.label(listed, line, _parts(line.path)[:-1], found.first)
       where = f"{listed.name} line {line.number}"
       if (before := listed_at.setdefault(member.name, where)) != where:
-        raise ValueError(f"{where}: {line.path} is listed in {before} too; expected it once, in one "
-                         "split. Remove one of the lines")
+        raise ValueError(f"{where}: {line.path} is listed in {before} too; expected it once, in "
+                         "one split. Remove one of the lines")
       chosen[split].append((number, Entry(member.name, label, member, where)))
     example = listed.lines[0].path
     remarks.append(f"{listed.name}: {len(listed.lines):,} lines; {example} is "

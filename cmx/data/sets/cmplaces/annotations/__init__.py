@@ -48,14 +48,14 @@ class Left(NamedTuple):
 
 
 class Bad(NamedTuple):
-  """A file, or a photograph of it, that cannot be used: where, and why, beginning with the place."""
+  """A file, or a photograph of it, that cannot be used: where, and why."""
 
   where: str
   why: str
 
 
 def path_key(path: str) -> str:
-  """A photograph's path as it is compared: without suffix, "./" and the like, in one normal form."""
+  """A photograph's path as it is compared: without suffix and "./", in one normal form."""
   parts = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
   return _SUFFIX.sub("", "/".join(part for part in parts if part not in ("", ".")))
 
@@ -96,8 +96,8 @@ def box(xs: Sequence[float], ys: Sequence[float], width: float,
   if width <= 0 or height <= 0:
     raise ValueError(f"a picture of {width} x {height} pixels; expected a size")
   if min(xs) >= width or max(xs) < 0 or min(ys) >= height or max(ys) < 0:
-    raise ValueError(f"x from {min(xs)} to {max(xs)}, y from {min(ys)} to {max(ys)} in a picture of "
-                     f"{width} x {height} pixels; expected some of it inside")
+    raise ValueError(f"x from {min(xs)} to {max(xs)}, y from {min(ys)} to {max(ys)} in a picture "
+                     f"of {width} x {height} pixels; expected some of it inside")
 
   def share(value: float, whole: float) -> float:
     return min(max(value / whole, 0.0), 1.0)

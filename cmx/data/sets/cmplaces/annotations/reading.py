@@ -20,7 +20,7 @@ Found = annotations.Photograph | annotations.Left | annotations.Bad
 _OTHERS = {
   "shapes": "labelme's JSON (a file a photograph); convert them to COCO, with labelme2coco",
   "_via_img_metadata": "VIA's project; export its annotations as COCO",
-  "regions": "VIA's annotations; export them as COCO", "flags": "labelme's JSON; convert it to COCO",
+  "regions": "VIA's annotations; export them as COCO",
   "completions": "Label Studio's JSON; export it as COCO",
   "features": "GeoJSON; convert its boxes to COCO",
   "Label": "Labelbox's JSON; export it as COCO", "licenses": "COCO's JSON without its images",
@@ -41,8 +41,8 @@ def read(path: pathlib.Path) -> Iterator[Found]:
   for where, found in _all(path):
     if isinstance(found, annotations.Photograph):
       if found.key in first:
-        found = annotations.Bad("", f"tells of photograph {found.key!r}, as {first[found.key]} does; "
-                                "expected it once")
+        found = annotations.Bad("", f"tells of photograph {found.key!r}, as {first[found.key]} "
+                                "does; expected it once")
       else:
         first[found.key] = where
     yield found if isinstance(found, annotations.Photograph) else found._replace(

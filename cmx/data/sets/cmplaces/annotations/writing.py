@@ -148,15 +148,15 @@ def _labels(listed: pathlib.Path) -> dict[str, int]:
   found = {}
   for line in lists.parse(str(listed), listed.read_bytes()).lines:
     if line.label is None:
-      raise ValueError(f"{listed} line {line.number}: no label after {line.path}; expected one from "
-                       f"0 to {len(categories.NAMES) - 1}")
+      raise ValueError(f"{listed} line {line.number}: no label after {line.path}; expected one "
+                       f"from 0 to {len(categories.NAMES) - 1}")
     if not line.label < len(categories.NAMES):
       raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}; expected "
                        f"0 to {len(categories.NAMES) - 1}, as Places205 numbers the categories")
     key = annotations.path_key(line.path)
     if found.setdefault(key, line.label) != line.label:
-      raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}, which had "
-                       f"{found[key]}; expected one label a photograph")
+      raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}, which "
+                       f"had {found[key]}; expected one label a photograph")
   return found
 
 
