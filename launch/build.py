@@ -4,6 +4,7 @@
   python -m launch.build cmplaces --data_dir=data --beam_pipeline_options=runner=DirectRunner
 """
 
+import sys
 from collections.abc import Callable
 
 from absl import app
@@ -12,7 +13,10 @@ from cmx.data.sets import _build
 
 
 def main(build: Callable[[], None]) -> None:
-  build()
+  try:
+    build()
+  except (ValueError, OSError, AssertionError) as error:  # TFDS asserts what users give, too
+    sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

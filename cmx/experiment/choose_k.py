@@ -62,6 +62,10 @@ def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
   if not components:
     raise ValueError("no numbers of components; expected 1 or more")
   folder, modality = reference / NAME / data.VALIDATION, run.modalities[0].name
+  available = min(settings.examples, len(dataset.splits[data.TRAIN][modality]))
+  if max(components) > available:
+    raise ValueError(f"{max(components)} components; expected {available} at most, the number of "
+                     "examples that mixtures are fitted on")
   held_out = features.extract(run, dataset, data.VALIDATION, list(settings.layers), folder,
                               batch=config.evaluation.batch)[modality]
   return [_rung(mixtures.kept(config, run, dataset, reference, layer, count), layer, count,

@@ -61,3 +61,35 @@ def test_without_matplotlib_it_says_how_to_get_it(monkeypatch):
 def test_colours_and_markers_go_by_place():
   names = ["x", "y", "z"]
   assert len(set(figures.colours(names).values())) == len(set(figures.markers(names).values())) == 3
+
+
+NAMES = ["cost $5 or $6", "x {", "$", "$\\frac{1}$", "a_b^c", "\\alpha", "100%", "{}", "$$", "#1"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_drawn_as_they_are(name):
+  figure = drawing(name)
+  with figures.style():
+    figure.axes[0].set_title(name)
+    figure.axes[0].set_xticks([0], [name])
+  svg = ElementTree.fromstring(figures.svg(figure))
+  texts = ["".join(node.itertext()).strip() for node in svg.iter() if node.tag.endswith("text")]
+  assert texts.count(name) == 3
+
+
+def test_letters_that_no_font_has_are_said_and_do_not_stop_a_figure(tmp_path, monkeypatch):
+  said = []
+  monkeypatch.setattr(figures.fonts, "_files", lambda: ())
+  monkeypatch.setattr(figures.fonts.logging, "warning", lambda *words: said.append(words))
+  figures.fonts._best.cache_clear()
+  figures.fonts._say.cache_clear()
+  assert "\u684c\u5b50" in figures.svg(drawing("\u684c\u5b50"))
+  assert said and any("\u684c" in str(words) for words in said)
+  figures.fonts._best.cache_clear()
+
+
+@pytest.mark.parametrize("name, letters, expected", [
+  ("living_room", 20, "living room"), ("x" * 300, 20, "x" * 17 + "..."), ("a\nb", 9, "a b"),
+  ("", 9, "")])
+def test_long_names_are_cut_with_an_ellipsis(name, letters, expected):
+  assert figures.short(name, letters) == expected

@@ -173,3 +173,23 @@ def test_features_that_do_not_fit_are_refused():
   features["m1"]["fc7"][:] = np.nan
   with pytest.raises(ValueError, match="fc7 of m1 is not finite"):
     tsne.make(features, "fc7", sample)
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e30, 1e36, 1e-20, 1e-36, 1e3])
+def test_the_size_of_features_does_not_matter(scale):
+  rng = np.random.default_rng(0)
+  x = np.concatenate([rng.normal(0, 1, (10, 3)), rng.normal(9, 1, (10, 3))]).astype(np.float32)
+  place = tsne.embed(x * np.float32(scale), 3.0, 0)
+  assert np.isfinite(place).all() and place.min() >= -1e-6 and place.max() <= 1 + 1e-6
+  gap = np.linalg.norm(place[:10].mean(0) - place[10:].mean(0))
+  assert gap > max(np.linalg.norm(part - part.mean(0), axis=1).mean()
+                   for part in (place[:10], place[10:]))
+
+
+@pytest.mark.parametrize("x", [
+  np.zeros((20, 3)), np.full((20, 3), 7.5), np.full((20, 3), 1e30),
+  np.full((20, 3), np.nan), np.where(np.eye(20, 3) > 0, np.inf, 0.0)],
+                         ids=["zeros", "equal", "large", "nan", "infinite"])
+def test_features_without_a_finite_spread_are_refused(x):
+  with pytest.raises(ValueError, match="20 features"):
+    tsne.embed(x.astype(np.float32), 3.0, 0)

@@ -339,3 +339,26 @@ def test_texts_are_read_in_utf8_or_as_older_windows_wrote_them():
     contents.text(b" \n")
   with pytest.raises(reading.Unusable, match="1,000,001 bytes of text; expected 1,000,000 at most"):
     contents.text(b"a" * 1_000_001)
+
+
+@pytest.mark.parametrize("text, words", [
+  ("data/text/abbey/000000.txt\ndata/text/abbey/000000.txt\n", ["line 2", "line 1"]),
+  ("data/text/abbey/000000.txt 0\n\n./data/text/abbey/000000.txt 0\n", ["line 3", "line 1"])])
+def test_a_file_that_is_listed_twice_is_refused(folder, text, words):
+  (folder / "text_train.txt").write_text(text)
+  with pytest.raises(ValueError) as refused:
+    planning.plan(folder, "description")
+  assert all(word in str(refused.value) for word in words), refused.value
+
+
+def test_a_file_that_is_in_both_splits_is_refused(folder):
+  for split in ("train", "val"):
+    (folder / f"text_{split}.txt").write_text("data/text/abbey/000000.txt\n")
+  with pytest.raises(ValueError, match="text_val.txt line 1: .* is listed in .*text_train.txt line"):
+    planning.plan(folder, "description")
+
+
+@pytest.mark.parametrize("path", ["a/abbey/my file.jpg", "a b/c d/e f.jpg", "a/abbey/x (1).jpg"])
+def test_blanks_belong_to_a_path_without_a_label(path):
+  assert lists.parse("x.txt", f"{path}\n{path} 3\n".encode()).lines == [
+    lists.Line(path, None, 1), lists.Line(path, 3, 2)]

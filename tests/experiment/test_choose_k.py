@@ -82,3 +82,10 @@ def test_rungs_that_cannot_be_are_refused(climbed, components, message):
   with pytest.raises(ValueError, match=message):
     choose_k.climb(config, run, dataset, folder, components)
   assert not list(folder.glob("mixtures/*_k49_*.npz"))
+
+
+def test_more_components_than_examples_are_refused_before_any_fit(climbed, monkeypatch):
+  folder, config, run, dataset, _ = climbed
+  monkeypatch.setattr(mixtures, "kept", None)  # it would be work
+  with pytest.raises(ValueError, match="49 components; expected 48 at most"):
+    choose_k.climb(config, run, dataset, folder, [1, 49])

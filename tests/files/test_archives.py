@@ -165,3 +165,24 @@ def test_an_archive_that_changes_under_the_reader_is_found(tmp_path):
   _zip(path, {"longer_name": b"z" * 300})
   with archives.Reader(path) as reader, pytest.raises(ValueError, match="b does not read"):
     reader.read(last)
+
+
+@pytest.mark.parametrize("content, words", [
+  (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS"),
+  (b"Rar!\x1a\x07" + b"x" * 60, "RAR"), (b"7z\xbc\xaf\x27\x1c" + b"x" * 60, "7-Zip"),
+  (b"\x28\xb5\x2f\xfd" + b"x" * 60, "zstd"), (b"%PDF-1.5" + b"x" * 60, "PDF"),
+  (b"\xff\xd8\xff\xe0" + b"x" * 60, "JPEG"), (b"\x89HDF\r\n\x1a\n" + b"x" * 60, "HDF5")])
+def test_what_is_no_archive_is_named(tmp_path, content, words):
+  (tmp_path / "clipart.tar").write_bytes(content)
+  with pytest.raises(ValueError, match=f"clipart.tar is .*{words}"):
+    list(archives.members(tmp_path / "clipart.tar"))
+
+
+@pytest.mark.parametrize("name", [
+  "__MACOSX/a/1.png", "a/@eaDir/1.png", "a/Thumbs.db", "a/.DS_Store", "a/desktop.ini",
+  "lost+found/1.png", "a/Icon\r", "a/__pycache__/x.pyc"])
+def test_what_desktops_leave_behind_is_passed_over(tmp_path, name):
+  with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+    archive.writestr("a/1.png", b"x")
+    archive.writestr(name, b"x")
+  assert [member.name for member in archives.members(tmp_path / "x.zip")] == ["a/1.png"]
