@@ -28,7 +28,7 @@ COMPONENTS = typed.words("components", ["1", "2", "4", "8", "16", "32", "64", "1
 def main(argv: Sequence[str]) -> None:
   del argv
   started, folder = time.monotonic(), REFERENCE.value
-  if wrong := [word for word in COMPONENTS.value if not word.strip().isdigit()]:
+  if wrong := [word for word in COMPONENTS.value if not word.isdecimal()]:
     raise ValueError(f"--components has {wrong[0]!r}; expected whole numbers, e.g. 1,4,16")
   run = checkpoint.load_run(folder)
   rungs = choose_k.climb(common.CONFIG.value, run, opening.open_data(run.config).encoded, folder,

@@ -1,7 +1,6 @@
 """Preflight: what would stop a run later is refused before anything is trained or written."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -27,8 +26,10 @@ class Limit(NamedTuple):
   fields: tuple[str, ...]
 
 
+_MOST = 1 << 31  # of what is counted in 32 bits
+_LARGEST = 3e38  # of float32
 LIMITS = (
-  Limit(lambda x: x >= 1, "1 or more", (
+  Limit(lambda x: 1 <= x < _MOST, f"1 or more, below {_MOST}", (
     "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
     "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate", "per_class",
     "temperature", "projections", "discriminator")),
@@ -39,7 +40,7 @@ LIMITS = (
   Limit(lambda x: abs(x) < math.inf, "a finite number", ("bias",)),
   Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}", ("seed",)),
   Limit(lambda x: x >= 0, "0 or more", ("checkpoint_seconds", "peak_flops")),  # also without end
-  Limit(lambda x: 0 <= x < math.inf, "0 or more", ()),  # every other number
+  Limit(lambda x: 0 <= x < _LARGEST, "0 or more, and finite", ()),  # every other number
 )
 
 

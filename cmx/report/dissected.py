@@ -22,12 +22,13 @@ _CAREFUL = (
 
 def section(report: opening.Report) -> section_lib.Section:
   """The numbers of all methods side by side, and units of each that has pages."""
+  problems: list[str] = []
   found = [(opened, result) for opened in report.runs
-           if (result := _result(opened.workdir)) is not None]
+           if (result := _result(opened.workdir, problems)) is not None]
   if not found:
     return section_lib.Section("Units", section_lib.paragraph(
       f"Not looked at yet: python -m launch.units --workdir={report.workdir}, and build the report "
-      "again.", "note"))
+      "again.", "note"), problems=problems)
   content = comparison.aggregate([result for _, result in found])
   body = "".join(section_lib.paragraph(part) for part in content["caption"])
   if content["statistics"]:
@@ -43,14 +44,18 @@ def section(report: opening.Report) -> section_lib.Section:
   known = [opened.workdir for opened, _ in found]
   missing = [f"{opened.name} (seed {opened.run.config.seed})" for opened in report.runs
              if opened.workdir not in known]
-  problems = [f"Not looked at yet: {', '.join(missing)}. Run launch.units"] if missing else []
+  problems += [f"Not looked at yet: {', '.join(missing)}. Run launch.units"] if missing else []
   return section_lib.Section("Units", body, _CAREFUL, [*content["problems"], *problems])
 
 
-def _result(workdir: pathlib.Path) -> dict[str, Any] | None:
+def _result(workdir: pathlib.Path, problems: list[str]) -> dict[str, Any] | None:
   path = workdir / study.FOLDER / study.RESULT
   remedy = f"remove {path.parent}, and run launch.units again"
-  return json_files.read(path, remedy) if path.exists() else None
+  try:
+    return json_files.read(path, remedy, "layers", "shown") if path.exists() else None
+  except ValueError as error:
+    problems.append(str(error))
+    return None
 
 
 def _shown(workdir: pathlib.Path, result: Mapping[str, Any]) -> str:

@@ -24,7 +24,11 @@ def section(report: opening.Report) -> section_lib.Section:
       if opened.examples is None:
         problems.append(f"{opened.name} has no features, so no examples stand beside its pictures")
         continue
-      result = result_lib.read(folder)
+      try:
+        result = result_lib.read(folder)
+      except ValueError as error:
+        problems.append(str(error))
+        continue
       name = f"inversion_{opened.method}_{result.content['layer']}"
       figures.write(sheet.modalities(result, opened.examples), report.folder, name)
       parts.append((f"{opened.name}, {result.content['layer']}",

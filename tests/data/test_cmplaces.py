@@ -354,7 +354,7 @@ def test_a_file_that_is_listed_twice_is_refused(folder, text, words):
 def test_a_file_that_is_in_both_splits_is_refused(folder):
   for split in ("train", "val"):
     (folder / f"text_{split}.txt").write_text("data/text/abbey/000000.txt\n")
-  with pytest.raises(ValueError, match="text_val.txt line 1: .* is listed in .*text_train.txt line"):
+  with pytest.raises(ValueError, match="val.txt line 1: .* is listed in .*train.txt line 1"):
     planning.plan(folder, "description")
 
 

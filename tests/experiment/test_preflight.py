@@ -167,3 +167,26 @@ def test_a_row_that_reads_names_is_refused_where_there_are_none():
 def test_components_matter_only_to_rows_that_are_told_how_many():
   for method in ("bl_ind", "b_gaussian"):
     preflight.check_data(config(method=method, mixture__components=41), dataset())
+
+
+@pytest.mark.parametrize("name, value, word", [
+  ("seed", 1 << 63, "below"), ("seed", 1 << 64, "below"), ("data.world.seed", 1 << 64, "below"),
+  ("optimizer.steps", 1 << 31, "below"), ("optimizer.batch", 10**30, "below"),
+  ("reference.steps", 1 << 40, "below"), ("network.trunk", 1 << 31, "below"),
+  ("optimizer.learning_rate", math.inf, "finite"), ("optimizer.weight_decay", 1e300, "finite"),
+  ("alignment.weight", math.inf, "finite"), ("alignment.weight", math.nan, "0 or more"),
+  ("optimizer.clip", 0.0, "more than 0"), ("log.checkpoint_seconds", math.nan, "0 or more"),
+  ("network.dropout", 1.0, "less than 1"), ("optimizer.tune_share", 1.5, "from 0 to 1"),
+  ("network.channels", (4, 4, 4), "expected 4"), ("network.channels", (4,) * 8, "expected 4"),
+  ("network.channels", (), "expected 4"), ("network.channels", (4, 4, 0, 4), "1 or more"),
+  ("mixture.layers", (), "one or more of"), ("mixture.layers", ("fc6", "fc9"), "fc9"),
+  ("evaluation.layers", ("",), "expected one of"), ("evaluation.readout", "", "expected one of")])
+def test_a_value_that_training_would_stumble_over_is_named(name, value, word):
+  config = fields.replace(config_lib.Config(), {name: value})
+  with pytest.raises(ValueError) as refused:
+    preflight.check(config)
+  assert name.split(".")[-1].rstrip("s") in str(refused.value) and word in str(refused.value)
+
+
+def test_a_checkpoint_may_never_be_due():
+  preflight.check(fields.replace(config_lib.Config(), {"log.checkpoint_seconds": math.inf}))

@@ -11,6 +11,7 @@ from PIL import ImageFont
 from cmx.analysis import tiles
 from cmx.analysis.units import occlusion
 from cmx.evaluation import examples
+from cmx.files import fonts
 
 DIM, GREY = 0.3, 150  # unlit pixels keep this share of themselves, the rest is this grey
 _INK, _MUTED, _PAPER = (30, 30, 30), (150, 150, 150), (255, 255, 255)
@@ -43,7 +44,7 @@ def text(content: str, marks: Mapping[str, float], side: int) -> Image.Image:
   pen, margin = ImageDraw.Draw(tile), side // 20
   pieces = re.findall(r"\S+", content)
   for share in _HEIGHTS:
-    font = tiles.letters(round(share * side, 1))
+    font = fonts.of(content, round(share * side, 1))
     places = _set(pieces, font, side - 2 * margin)
     height = 1.28 * font.size
     room = int((side - 2 * margin) / height)

@@ -70,7 +70,7 @@ def _all(path: pathlib.Path) -> Iterator[tuple[str, Found]]:
 
 
 def _of_file(key: str, content: bytes, suffix: str) -> Iterator[Found]:
-  said = kinds.sentence(content[:kinds.HEAD], "xml", "html", "empty")
+  said = kinds.sentence(content[:kinds.HEAD], "xml", "html", "empty", "utf16", "utf32")
   try:
     if said:
       raise ValueError(said)
