@@ -42,8 +42,8 @@ def main(argv: Sequence[str]) -> None:
   paths.check_folder("--out", out.parent)
   folder, run = features.holding(workdir, SPLIT.value, LAYER.value), checkpoint.load_run(workdir)
   if not folder.exists():
-    encoded = opening_lib.open_data(run.config).encoded
-    features.extract(run, encoded, SPLIT.value, [LAYER.value], folder,
+    dataset = opening_lib.open_data(run.config).encoded
+    features.extract(run, dataset, SPLIT.value, [LAYER.value], folder,
                      batch=run.config.evaluation.batch)
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,
                              seed=SEED.value)

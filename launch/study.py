@@ -11,7 +11,6 @@ that see the folder, and they share the work. --config.data.unseen_classes=8 add
 classes that no modality's training shows.
 """
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -24,10 +23,11 @@ from cmx.experiment.study import plan
 from cmx.experiment.study import study as study_lib
 from cmx.runtime import progress
 from launch import common
+from launch import typed
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/study", "Folder of the study.")
-ROWS = flags.DEFINE_list("rows", ["bl_shfinal", "bl_ind", "a_free", "b_gmm", "c"],
-                         f"Methods, among {', '.join(methods.METHODS)}.")
+WORKDIR = typed.path("workdir", "runs/study", "Folder of the study.", written="folder")
+ROWS = typed.words("rows", ["bl_shfinal", "bl_ind", "a_free", "b_gmm", "c"],
+                   f"Methods, among {', '.join(methods.METHODS)}.")
 SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds, counted from the config's.",
                              lower_bound=1)
 AGAINST = flags.DEFINE_string("against", "", "Row that the others are compared with; the first of "
@@ -37,8 +37,8 @@ SWEEP = flags.DEFINE_multi_string("sweep", [], "field=value,value,...; may be gi
 TUNE = flags.DEFINE_multi_string("tune", [], "field=value,value,...; may be given several times, "
                                  "each value is then tried with each of the others.")
 HOLDOUT = flags.DEFINE_float("holdout", 0.2, "Share of each training cell that --tune judges by.")
-MEASURES = flags.DEFINE_list("measures", [], "Columns with a table and a panel of their own, e.g. "
-                             "mean,recognition; mean and unseen classes where none is named.")
+MEASURES = typed.words("measures", [], "Columns with a table and a panel of their own, e.g. "
+                       "mean,recognition; mean and unseen classes where none is named.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
   started, config, rows = time.monotonic(), common.CONFIG.value, ROWS.value
   data.prepare(config.data)
   study = study_lib.Study(
-    config, pathlib.Path(WORKDIR.value), rows, SEEDS.value, AGAINST.value or (rows or [""])[0],
+    config, WORKDIR.value, rows, SEEDS.value, AGAINST.value or (rows or [""])[0],
     [plan.parse(config, text) for text in SWEEP.value],
     [plan.parse(config, text) for text in TUNE.value], HOLDOUT.value, MEASURES.value)
   print(study_lib.write(study, study_lib.run(study)))

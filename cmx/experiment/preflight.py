@@ -1,6 +1,7 @@
 """Preflight: what would stop a run later is refused before anything is trained or written."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -68,8 +68,8 @@ def _recorded(record: pathlib.Path) -> config_lib.Config:
   try:
     return fields.from_json(record.read_text())
   except ValueError as error:
-    raise ValueError(f"{record} is damaged or not a config of this version: {error}. Choose another "
-                     "folder, or remove this one") from error
+    raise ValueError(f"{record} is damaged or not a config of this version: {error}. Choose "
+                     "another folder, or remove this one") from error
 
 
 @contextlib.contextmanager

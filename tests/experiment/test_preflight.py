@@ -1,5 +1,7 @@
 """What would stop a run later is refused before it starts, in words that name the field."""
 
+import math
+
 import numpy as np
 import pytest
 

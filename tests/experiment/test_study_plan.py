@@ -32,8 +32,9 @@ def test_a_ladder_s_values_have_their_field_s_type(text, expected):
   ("optimizer.steps=", "expected field=value,value"),
   ("optimizer.step=1", "'optimizer.step'; 'step' is not among steps, batch"),
   ("optimizer=1", "config.optimizer is a section; expected one of its fields steps"),
-  ("optimizer.steps=1.5", "optimizer.steps=1.5; expected a value of type int"),
-  ("optimizer.recompute=maybe", "optimizer.recompute=maybe; expected a value of type bool"),
+  ("optimizer.steps=1.5", "config.optimizer.steps '1.5'; expected a value of type int"),
+  ("optimizer.recompute=maybe",
+   "config.optimizer.recompute 'maybe'; expected a value of type bool"),
   ("optimizer.steps=3,3", "'optimizer.steps=3,3' has 3 twice"),
   ("mixture.layers=fc6+fc7,fc6+fc7", r"has 'fc6\+fc7' twice"),
   ("seed=1,2", "seed has a flag of its own"), ("data.holdout=0.1,0.2", "data.holdout has a flag")])

@@ -66,22 +66,13 @@ def parse(config: config_lib.Config, text: str) -> Ladder:
     raise ValueError(f"ladder {text!r}; expected field=value,value,...")
   if field in _OWN_FLAGS:
     raise ValueError(f"ladder {text!r}; {field} has a flag of its own: expected another field")
-  like = fields.field(config, field)
-  values = [_typed(field, like, word) for word in words.split(",")]
+  several = isinstance(fields.field(config, field), tuple)
+  values = [fields.parsed(config, field, word.split("+") if several else [word])
+            for word in words.split(",")]
   for value in values:
     if values.count(value) > 1:
       raise ValueError(f"ladder {text!r} has {plain(value)!r} twice; expected different values")
   return field, values
-
-
-def _typed(field: str, like: Any, word: str) -> Any:
-  if isinstance(like, tuple):
-    return tuple(_typed(field, like[0] if like else "", part) for part in word.split("+"))
-  kind = type(like)
-  try:
-    return {"true": True, "false": False}[word.lower()] if kind is bool else kind(word)
-  except (KeyError, TypeError, ValueError) as error:
-    raise ValueError(f"{field}={word}; expected a value of type {kind.__name__}") from error
 
 
 def plain(value: Any) -> Any:
