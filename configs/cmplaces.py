@@ -7,8 +7,7 @@ From a folder of the archives as they are downloaded, with their lists, to the t
   python -m launch.reproduce --config=configs/cmplaces.py --workdir=runs/cmplaces
 
 `tfds build cmplaces --imports=cmx.data.sets.cmplaces.dataset` is the first command where TensorFlow
-is
-installed; with --config.data.cmplaces.archives=ARCHIVES the others need neither. Which archives
+is installed; with --config.data.cmplaces.archives=ARCHIVES the others need neither. Which archives
 they want, where from, and by which other names they go, the first command says in an empty folder.
 It goes on where it was stopped; --beam_pipeline_options=runner=DirectRunner spreads it over
 processes, FlinkRunner, SparkRunner or DataflowRunner over machines. A modality whose archive cannot
@@ -24,8 +23,9 @@ takes MiniLM's vectors, out of a package, or GloVe's, averaged over words, and s
   --config.encoders.text=minilm --config.encoders.file=
   --config.encoders.text=words --config.encoders.file=data/glove.6B.300d.txt
 
-The same commands with configs/cmplaces_smoke.py try all of it in minutes. Nothing has been measured
-on CMPlaces itself: it was not at hand. The paper's means are 5.4 to 14.2, chance is 0.8 and 0.5.
+The same commands with configs/cmplaces_smoke.py try all of it in minutes. `launch.cost` says hours
+and memory of a machine beforehand (docs/costs.md). Nothing has been measured on CMPlaces itself: it
+was not at hand. The paper's means are 5.4 to 14.2, chance is 0.8 and 0.5.
 
 "Open" below: the paper does not say, the value is our choice.
 """
