@@ -148,8 +148,8 @@ METHODS = {
 }
 
 # What has been tried with each row. "Trial": features of everyday things, natural images, clip art
-# and descriptions, all 32 classes, trunk 512, 400 steps, one seed, weights as above, mean mAP by fc7
-# cosine in percent, chance 4.4: it ranks ideas and proves nothing. See docs/results.md for the rest.
+# and descriptions, all 32 classes, trunk 512, 400 steps, one seed, weights as above; mean mAP by
+# fc7 cosine in percent, chance 4.4. It ranks ideas and proves nothing. See also docs/results.md.
 TRIED = {
   "reference": "every run of every data set starts from one",
   "bl_ind": "world, five seeds; everyday things, three; trial 18.0",
