@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 
 
+from cmx import config as config_lib
+from cmx import fields
 from cmx.data import check
 from launch import common
 from launch import typed
@@ -23,19 +25,30 @@ JSON = typed.path("json", None, "File that the whole report is written to.", wri
 
 def main(argv: Sequence[str]) -> None:
   del argv
-  data = common.CONFIG.value.data
+  config = common.CONFIG.value
   if PATH.value:
-    data = dataclasses.replace(data, name="folders",
-                               folders=dataclasses.replace(data.folders, path=str(PATH.value)))
-  report = check.check(data)
+    folders = dataclasses.replace(config.data.folders, path=str(PATH.value))
+    config = dataclasses.replace(
+      config, data=dataclasses.replace(config.data, name="folders", folders=folders))
+  report = check.check_run(config)
   print(check.text(report))
-  if not report.problems and data.name == "folders":
-    print(f"  python -m launch.reproduce --config=configs/folders.py "
-          f"--config.data.folders.path={shlex.quote(data.folders.path)} --workdir=runs/mine")
+  if not report.problems and config.data.name == "folders":
+    print(f"  python -m launch.reproduce --config=configs/folders.py {_flags(config)} "
+          "--workdir=runs/mine")
   if JSON.value:
     JSON.value.write_text(json.dumps(dataclasses.asdict(report), indent=1))
   if report.problems:
     sys.exit(1)
+
+
+def _flags(config: config_lib.Config) -> str:
+  """The flags that say which data are meant and what was allowed of them, to be pasted."""
+  plain = fields.flatten(dataclasses.asdict(config_lib.Config()))
+  changed = {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+             for name, value in fields.flatten(dataclasses.asdict(config)).items()
+             if name.startswith(("data.", "encoders.")) and value != plain.get(name)}
+  return " ".join(f"--config.{name}={shlex.quote(value)}" for name, value in changed.items()
+                  if name != "data.name")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx.data import encoders
+from cmx.data import splits
 from cmx.data.sets.folders import decoding
 from cmx.data.sets.folders import doubts
 from cmx.data.sets.folders import items as items_lib
@@ -56,6 +58,32 @@ def check(data: config_lib.Data) -> Report:
     ValueError, FileNotFoundError: if the data set cannot be listed at all.
   """
   return _of_folders(data) if data.name == "folders" else _of_dataset(data)
+
+
+def check_run(config: config_lib.Config) -> Report:
+  """Looks at the data set of a run, and at what else keeps the run from reading it.
+
+  That is an encoder whose package or file is missing or bad, and a modality that shows none of the
+  classes which are left when some are held back.
+
+  Raises:
+    ValueError, FileNotFoundError: as `check`.
+  """
+  report = check(config.data)
+  for kind in dict.fromkeys(report.modalities.values()):
+    try:
+      encoders.of(config, kind)
+    except (ValueError, FileNotFoundError) as error:
+      report.problems.append(f"{error}")
+  if config.data.unseen_classes and not report.problems:
+    unseen = splits.unseen_classes(len(report.classes), config.data.unseen_classes, config.seed)
+    left = [name for label, name in enumerate(report.classes) if label not in unseen]
+    report.problems += [
+      f"modality {name!r} has no training examples of the {len(left)} classes that are left with "
+      f"unseen_classes {config.data.unseen_classes} and seed {config.seed}; hold back fewer"
+      for name, parts in report.counts.items()
+      if not sum(parts[data_lib.TRAIN][c] for c in left)]
+  return report
 
 
 def _of_folders(data: config_lib.Data) -> Report:

@@ -379,7 +379,7 @@ def damaged(rng, root):
 def first_step(data):
   """All that training does before its first step, and the first batch."""
   data_lib.prepare(data)
-  dataset = opening.open_data(config_lib.Config(data=data))
+  dataset = opening.open_data(config_lib.Config(data=data)).encoded
   batch = batches.batch_at(batches.samplers(dataset), 0, 0, 4, augment=config_lib.Augment(shift=0))
   for row in dataset.modalities:
     assert len(dataset.splits["validation"][row.name])

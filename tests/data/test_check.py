@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from cmx import config as config_lib
+from cmx import fields
 from cmx.data import check
+from cmx.data import splits
 from cmx.data.sets.folders import dataset as folders
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -190,3 +192,37 @@ def test_the_command_fails_where_training_would(mine, tmp_path):
   assert done.returncode == 1
   assert ("none does not exist; expected root/<modality>/<train|validation>/<class>/<file>"
           in done.stderr)
+
+
+def of_run(mine, **changes):
+  config = fields.replace(config_lib.Config(data=settings(mine)), changes)
+  return check.check_run(config)
+
+
+def test_an_encoder_that_a_run_could_not_open_is_a_problem(mine, tmp_path):
+  assert of_run(mine).problems == []
+  words = {"encoders.text": "words", "encoders.file": f"{tmp_path / 'glove.txt'}"}
+  assert "glove.txt' is not there" in of_run(mine, **words).problems[0]
+  (tmp_path / "glove.txt").write_text("bed 1 2\nlamp 1\n")
+  assert "glove.txt line 2: 1 numbers; expected 2" in of_run(mine, **words).problems[0]
+  assert "encoder 'glove' for text" in of_run(mine, **{"encoders.text": "glove"}).problems[0]
+
+
+def test_classes_held_back_that_leave_a_modality_none_are_a_problem(mine):
+  write(mine / "note/train/stool/0.txt", "a stool")
+  found = [of_run(mine, seed=seed, **{"data.unseen_classes": 2}).problems for seed in range(9)]
+  for seed, problems in enumerate(found):
+    unseen = {("bed", "chair", "lamp", "stool")[label]
+              for label in splits.unseen_classes(4, 2, seed)}
+    expected = [name for name, its in (("photo", {"bed", "chair"}), ("sound", {"bed", "lamp"}))
+                if its == unseen]
+    assert [problem.split("'")[1] for problem in problems] == expected
+  assert any(found) and not all(found)
+
+
+def test_the_command_to_train_has_what_was_allowed(mine):
+  write(mine / "note/train/bed/0.txt", "")
+  done = run(f"--path={mine}", "--config.data.folders.damaged=2", "--config.data.holdout=0.2")
+  assert done.returncode == 0, done.stderr
+  for flag in ("--config.data.folders.damaged=2", "--config.data.holdout=0.2"):
+    assert f" {flag} " in done.stdout
