@@ -1,14 +1,17 @@
 """Flags as people write them: lists, repeated flags, homes and addresses, places to write."""
 
 import importlib
+import pathlib
 
 from absl import flags
 import pytest
 
 
 @pytest.fixture
-def read(forget):
+def read(forget, monkeypatch):
   """The config that a command line gives."""
+  monkeypatch.chdir(pathlib.Path(__file__).parents[1])
+
   def read(*words):
     forget()
     config_flag = importlib.import_module("launch.config_flag")
@@ -159,5 +162,5 @@ def test_a_list_flag_given_twice_is_the_sum_of_its_lists(typed, words, value):
 
 
 def test_without_a_file_the_rendered_world_is_meant(read):
-  assert read().rows == {"b_gaussian": {"alignment.weight": 0.3},
-                         "b_gaussian_shared": {"alignment.weight": 0.3}}
+  assert read() == read("--config=configs/world.py")
+  assert read().data.name == "rendered_world"

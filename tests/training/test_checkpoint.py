@@ -84,7 +84,7 @@ def test_a_claim_that_was_killed_can_be_made_again(tmp_path):
 @pytest.mark.parametrize("text", ["{", '{"sead": 1}', "[]"])
 def test_a_config_that_cannot_be_read_names_its_file(tmp_path, text):
   (tmp_path / "config.json").write_text(text)
-  with pytest.raises(ValueError, match="config.json is not a config of this version: "):
+  with pytest.raises(ValueError, match="config.json is damaged or not a config of this version: "):
     workdir_lib.claim(tmp_path, CONFIG)
 
 
