@@ -107,7 +107,8 @@ def _steps(steps: int, ahead: bool) -> Callable[[], Any]:
   transform = step_lib.optimizer(settings, settings.steps, {})
   state = [step_lib.begin_phase(0, params, step_lib.phases(method, settings)[0], transform)]
   step = step_lib.make_step(config, method, rows, transform)
-  constants, samplers = devices.replicate((given.Constants(), jax.random.key(0))), batches.samplers(dataset)
+  constants = devices.replicate((given.Constants(), jax.random.key(0)))
+  samplers = batches.samplers(dataset)
 
   def batch_at(index):
     return devices.shard(batches.batch_at(samplers, 0, index, settings.batch,

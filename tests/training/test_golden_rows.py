@@ -11,6 +11,7 @@ import sys
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 from cmx import config as config_lib
@@ -29,12 +30,14 @@ CLASSES = ("one", "two", "three")
 ROWS = (modalities.Modality("natural", "NAT", "vector", shape=(6,)),  # two that can share a tower
         modalities.Modality("drawing", "LDR", "vector", shape=(6,)))
 FIELDS = {"network.hidden": (5,), "network.pool5": 8, "network.trunk": 7, "network.dropout": 0.25,
-          "optimizer.steps": 3, "optimizer.batch": 8, "optimizer.warmup": 0,
+          "optimizer.steps": 3, "optimizer.batch": 8,
           "optimizer.tune_share": 0.34, "reference.steps": 3, "reference.batch": 8,
           "alignment.weight": 0.3}
-# Platforms differ in the last bits of float32, and Adam turns a gradient near zero into a step of
-# the full rate: this share of a layer's size is more than that, and less than any change of terms.
-TOLERANCE = 1e-4
+# Plain gradient descent: Adam turns the rounding of a gradient that should be zero, as of a bias
+# before a normalisation, into a step of the full rate.
+TRANSFORM = optax.sgd(0.1)
+# Platforms and numbers of devices differ in the last bits of float32; of a layer's size.
+TOLERANCE = 2e-5
 
 
 class Vectors:
@@ -81,9 +84,8 @@ def trained(method):
     rng.normal(0, math.prod(x.shape[:-1]) ** -0.5, x.shape).astype(np.float32)), shapes)
   samplers = batches.samplers(part._replace(modalities=rows))
   for phase in step.phases(row, settings):
-    transform = step.optimizer(settings, phase.last - phase.first, {})
-    state = step.begin_phase(phase.first, params, phase, transform)
-    update = step.make_step(config, row, rows, transform)
+    state = step.begin_phase(phase.first, params, phase, TRANSFORM)
+    update = step.make_step(config, row, rows, TRANSFORM)
     for index in range(phase.first, phase.last):
       batch = batches.batch_at(samplers, 0, index, settings.batch, augment=config.augment)
       state, _ = update(state, devices.shard(batch), constants(method), jax.random.key(2))
