@@ -101,8 +101,8 @@ def _check_terms(config: config_lib.Config, method: methods.Method) -> None:
     layers = terms.layers_of(term, config)
     field = "mixture.layers" if term.statistics else "alignment.layers"
     if not layers or len(set(layers)) < len(layers):
-      raise ValueError(f"config.{field} {layers}; method {config.method!r} expects one layer or "
-                       "more, each once")
+      raise ValueError(f"config.{field} {layers} with method {config.method!r}; expected one or "
+                       f"more of {', '.join(model.ACTIVATIONS)}, each once")
     narrow = term.codes or term.adversary or term.statistics and config.alignment.temperature > 1
     other = [layer for layer in layers if layer.removesuffix("_linear") not in ("fc6", "fc7")]
     if narrow and other:

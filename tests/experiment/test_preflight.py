@@ -106,7 +106,7 @@ def test_layers_of_mixtures_matter_only_to_rows_that_need_them():
 @pytest.mark.parametrize("method, changes, words", [
   ("class_own", {"alignment.temperature": 257.0}, r"temperature 257; expected 1 .* to 256, the"),
   ("c", {"alignment.temperature": 2.0, "mixture.layers": ("pool5",)}, "not pool5"),
-  ("supcon", {"alignment.layers": ()}, r"alignment.layers \(\); method .supcon. expects one"),
+  ("supcon", {"alignment.layers": ()}, r"layers \(\) with method 'supcon'; expected one or more"),
   ("supcon", {"alignment.layers": ("fc7", "fc7")}, "each once"),
   ("supcon", {"alignment.layers": ("fc9",)}, "layer 'fc9'; expected one of pool5"),
   ("dann", {"alignment.layers": ("pool5",)}, "not pool5"),
