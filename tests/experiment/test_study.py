@@ -161,16 +161,16 @@ def test_killed_and_finished_by_two_processes_it_gives_the_same_to_the_bit(whole
 
 
 def test_each_row_is_given_what_was_best_on_held_out_examples(whole, root, tmp_path):
-  ladder = plan.parse(study(root, tmp_path).config, "alignment.weight=0.03,30")
+  ladder = plan.parse(study(root, tmp_path).config, "alignment.weight=1,30")
   made = study(root, tmp_path / "tuned", rows=["c"], against="c", seeds=1, tune=[ladder],
                holdout=0.5)
   content = study_lib.run(made)
   assert "2 trials" in content["tuning"]["rule"] and set(content["tuning"]["rows"]) == {"c"}
   found = content["tuning"]["rows"]["c"]
   scored = {}
-  for weight in ("0.03", "30.0"):
-    folder = made.workdir / "trials" / ("" if weight == "0.03" else "alignment.weight=30.0")
-    folder = folder / "seed_0" / "c"  # 0.03 is the config's own
+  for weight in ("1.0", "30.0"):
+    folder = made.workdir / "trials" / ("" if weight == "1.0" else "alignment.weight=30.0")
+    folder = folder / "seed_0" / "c"  # 1 is the config's own
     config, queries = recorded(folder), evaluate.load(folder)[1]
     assert config["data"]["holdout"] == 0.5 and config["alignment"]["weight"] == float(weight)
     assert not set(queries["unseen"]) & set(queries["label/NAT"])  # nothing is tuned on them

@@ -135,9 +135,9 @@ def _at(config: config_lib.Config, row: str, change: Values) -> config_lib.Confi
 def _matters(config: config_lib.Config) -> config_lib.Config:
   """The config with defaults in what its row does not read: equal where the runs are the same."""
   method = methods.named(config.method)
-  if method.term is None:
+  if not method.terms and not method.normalised:
     config = dataclasses.replace(config, alignment=config_lib.Alignment())
-  if method.components is None:
+  if not method.statistics:
     config = dataclasses.replace(config, mixture=config_lib.Mixture())
   return dataclasses.replace(config, rows={})
 

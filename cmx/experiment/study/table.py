@@ -110,19 +110,16 @@ def _tuning(content: Content) -> grids.Grid:
 
 def to_csv(content: Content) -> str:
   """CSV: a line for each measure, value and row; fractions, nothing where there is none."""
-  keys = ("difference", "interval", "smallest", "wilcoxon", "wilcoxon corrected", "fisher",
-          "fisher corrected", "verdict")
+  keys = ("smallest", "wilcoxon", "wilcoxon corrected", "fisher", "fisher corrected", "verdict")
   lines = [["measure", "value", "row", "seeds", "mean", "std", "low", "high", "against",
-            *(part for key in keys for part in (("difference low", "difference high")
-                                                if key == "interval" else (key,)))]]
+            "difference", "difference low", "difference high", *keys]]
   for name, found in content["measures"].items():
     for row in found["rows"]:
-      other = row["against"] or dict.fromkeys(keys)
+      other = row["against"] or {}
       lines.append([name, row["value"], row["row"], len(row["by_seed"]), row["mean"], row["std"],
-                    *(row["interval"] or (None, None)),
-                    content["against"] if row["against"] else None,
-                    *(part for key in keys for part in (
-                      (other[key] or (None, None)) if key == "interval" else (other[key],)))])
+                    *(row["interval"] or (None, None)), content["against"] if other else None,
+                    other.get("difference"), *(other.get("interval") or (None, None)),
+                    *map(other.get, keys)])
   return grids.to_csv(lines)
 
 
