@@ -31,7 +31,7 @@ _STYLE = {
   "legend.frameon": False, "figure.facecolor": PAPER, "savefig.facecolor": PAPER,
   "text.parse_math": False,  # names may hold dollars
   "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "cmx"}
-DPI = 200
+_DPI = 200
 _MISSING = re.compile(r"Glyph (\d+) .* missing from")  # how matplotlib says so
 
 
@@ -77,8 +77,8 @@ def write(figure: Any, folder: pathlib.Path, name: str) -> None:
     if figure.get_layout_engine() is not None:  # once is enough: it costs more than drawing
       figure.draw_without_rendering()
       figure.set_layout_engine("none")
-    save(figure, folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
-    save(figure, folder / f"{name}.pdf", dpi=DPI,
+    save(figure, folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
+    save(figure, folder / f"{name}.pdf", dpi=_DPI,
          metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
 

@@ -13,7 +13,7 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import modalities as modalities_lib
 
-Batch = dict[str, dict[str, np.ndarray]]  # {modality: {"input": [B, ...], "label": int32 [B]}}
+_Batch = dict[str, dict[str, np.ndarray]]  # {modality: {"input": [B, ...], "label": int32 [B]}}
 
 
 class Sampler(NamedTuple):
@@ -50,7 +50,7 @@ def samplers(dataset: data.Dataset) -> list[Sampler]:
 
 
 def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
-             augment: config_lib.Augment, rows: slice = slice(None)) -> Batch:
+             augment: config_lib.Augment, rows: slice = slice(None)) -> _Batch:
   """The batch of a step: `size` examples of each modality, its classes as evenly as they go.
 
   Args:

@@ -11,8 +11,8 @@ import numpy as np
 
 from cmx.evaluation import ranking
 
-CODES = ("NAT", "CLP", "SPT", "LDR", "DSC")
-PAIRS = tuple(f"{query}>{target}" for query in CODES for target in CODES if query != target)
+_CODES = ("NAT", "CLP", "SPT", "LDR", "DSC")
+PAIRS = tuple(f"{query}>{target}" for query in _CODES for target in _CODES if query != target)
 
 # Rows in the paper's order; the columns are PAIRS, then the mean as printed.
 TABLE = {
@@ -43,8 +43,8 @@ TABLE = {
 }
 
 
-VALIDATION = {"NAT": 20_500, "CLP": 1_954, "SPT": 2_050, "LDR": 2_050, "DSC": 2_050}  # examples
-CLASSES = 205
+_VALIDATION = {"NAT": 20_500, "CLP": 1_954, "SPT": 2_050, "LDR": 2_050, "DSC": 2_050}  # examples
+_CLASSES = 205
 
 
 def chance(pairs: Sequence[str]) -> float:
@@ -52,8 +52,8 @@ def chance(pairs: Sequence[str]) -> float:
 
   Every category is taken to have its equal part of a target's validation set.
   """
-  sizes = np.array([VALIDATION[pair.split(">")[1]] for pair in pairs])
-  return float(np.mean(ranking.chance(sizes / CLASSES, sizes)))
+  sizes = np.array([_VALIDATION[pair.split(">")[1]] for pair in pairs])
+  return float(np.mean(ranking.chance(sizes / _CLASSES, sizes)))
 
 
 def mean(method: str, pairs: Sequence[str]) -> float | None:

@@ -14,7 +14,7 @@ from cmx.evaluation import paper as paper_lib
 from cmx.evaluation import ranking
 from cmx.evaluation import retrieval
 
-STATISTICS = ("map", "chance", "balanced", "balanced_chance")
+_STATISTICS = ("map", "chance", "balanced", "balanced_chance")
 
 
 def run_result(method: str, name: str, seed: int, modalities: Sequence[modalities_lib.Modality],
@@ -35,7 +35,7 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
 
   Returns:
     {"method", "name", "seed", "split", "modalities": [code], "text": [code],
-     "tables": [{"layer", "readout", one of `STATISTICS`: {pair: fraction},
+     "tables": [{"layer", "readout", one of `_STATISTICS`: {pair: fraction},
      "queries" | "gallery": {pair: count}, "relevant": {pair: [fewest, most]}}],
      "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs: "NAT>CLP", "NAT>NAT" ...
 
@@ -66,7 +66,7 @@ def codes(modalities: Sequence[modalities_lib.Modality]) -> dict[str, str]:
 def _plain_table(table: retrieval.Table, codes: Mapping[str, str]) -> dict[str, Any]:
   cells = [(f"{codes[q]}>{codes[g]}", (i, j)) for i, q in enumerate(table.modalities)
            for j, g in enumerate(table.modalities)]
-  arrays = {"map": table.mean, **{key: getattr(table, key) for key in STATISTICS[1:]}}
+  arrays = {"map": table.mean, **{key: getattr(table, key) for key in _STATISTICS[1:]}}
   plain = {key: {pair: _number(values[at]) for pair, at in cells} for key, values in arrays.items()}
   counts = {key: {pair: getattr(table, key)[at].tolist() for pair, at in cells}
             for key in ("queries", "gallery", "relevant")}

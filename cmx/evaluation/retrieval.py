@@ -97,8 +97,8 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 # A read-out maps (features of all modalities, query, gallery, layer) to two arrays whose inner
 # product ranks the gallery. What depends on the gallery item alone (CSLS, query banks) is one more
 # column.
-Readout = Callable[[Mapping[str, Activations], str, str, str], tuple[np.ndarray, np.ndarray]]
-READOUTS: dict[str, Readout] = {"cosine": cosine, "centred": centred, "posterior": posterior}
+_Readout = Callable[[Mapping[str, Activations], str, str, str], tuple[np.ndarray, np.ndarray]]
+READOUTS: dict[str, _Readout] = {"cosine": cosine, "centred": centred, "posterior": posterior}
 OF_CLASSIFIER = frozenset(("posterior",))  # read-outs that cannot rank classes never trained on
 
 

@@ -41,9 +41,9 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
   content = results_lib.aggregate(results, paper=paper)
   text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
   content = json.loads(text)  # what is rendered is what a reader of the JSON has
-  files = {"table.json": text + "\n", "table.csv": to_csv(content),
-           "recognition.csv": recognition_csv(content), "table.txt": to_text(content),
-           "table.md": to_markdown(content)}
+  files = {"table.json": text + "\n", "table.csv": _to_csv(content),
+           "recognition.csv": _recognition_csv(content), "table.txt": to_text(content),
+           "table.md": _to_markdown(content)}
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
   for name, value in files.items():
@@ -115,12 +115,12 @@ def to_text(content: Mapping[str, Any]) -> str:
   return "\n".join(map(grids.to_text, _grids(content)))
 
 
-def to_markdown(content: Mapping[str, Any]) -> str:
+def _to_markdown(content: Mapping[str, Any]) -> str:
   """Markdown of `results.aggregate`'s content: a caption and a pipe table each."""
   return "\n".join(map(grids.to_markdown, _grids(content)))
 
 
-def to_csv(content: Mapping[str, Any]) -> str:
+def _to_csv(content: Mapping[str, Any]) -> str:
   """CSV of every table: a line for each row and statistic, fractions; nothing where undefined."""
   groups = content["groups"]
   pairs = [*groups.get("mean", ()), *groups["same"]]
@@ -144,7 +144,7 @@ def _numbers(summary: Mapping[str, Any], pairs: Sequence[str], key: str) -> list
           *(group[key] for group in summary["groups"].values())]
 
 
-def recognition_csv(content: Mapping[str, Any]) -> str:
+def _recognition_csv(content: Mapping[str, Any]) -> str:
   """CSV of the recognition accuracies: a line for each row and statistic, fractions."""
   lines = [["method", "name", "seeds", "statistic", *content["modalities"]]]
   for row in content["recognition"]:

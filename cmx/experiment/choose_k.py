@@ -27,7 +27,7 @@ from cmx.training import checkpoint
 NAME = "ladder"  # of the folder and of the files in it
 _BLOCK = 4_096  # examples whose likelihood is taken at once
 
-Rung = dict[str, Any]  # see `climb`
+_Rung = dict[str, Any]  # see `climb`
 _COLUMNS = {  # key of a rung: head of its column and how it is written
   "layer": ("layer", "{}"), "components": ("K", "{:,}"), "held_out": ("held out", "{:.4f}"),
   "train": ("train", "{:.4f}"), "bic": ("BIC", "{:.2f}"), "parameters": ("parameters", "{:,}"),
@@ -36,7 +36,7 @@ _COLUMNS = {  # key of a rung: head of its column and how it is written
 
 
 def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-          reference: pathlib.Path, components: Sequence[int]) -> list[Rung]:
+          reference: pathlib.Path, components: Sequence[int]) -> list[_Rung]:
   """Fits every layer of `config.mixture.layers` with every number of components.
 
   Args:
@@ -73,7 +73,7 @@ def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
           for layer in settings.layers for count in sorted(set(components))]
 
 
-def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> Rung:
+def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> _Rung:
   fit, width = kept.fit, held_out.shape[1]
   size, count = min(_BLOCK, len(held_out)), gmm.free_parameters(fit.mixture)
   likelihood = em.mean_log_prob(passes.of_array(held_out), size, fit.mixture)
@@ -85,12 +85,12 @@ def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> Rung:
     "reseeded": sum(fit.reseeded), "dead": len(fit.dead_units), "seconds": kept.seconds}
 
 
-def best(rungs: Sequence[Rung], layer: str) -> Rung:
+def best(rungs: Sequence[_Rung], layer: str) -> _Rung:
   """The rung of a layer that what was held out is likeliest under; the lowest of several."""
   return max((rung for rung in rungs if rung["layer"] == layer), key=lambda rung: rung["held_out"])
 
 
-def to_text(rungs: Sequence[Rung]) -> str:
+def _to_text(rungs: Sequence[_Rung]) -> str:
   """The ladder as a table, and which rung is best."""
   lines = [[head for head, _ in _COLUMNS.values()]]
   lines += [[form.format(rung[key]) for key, (_, form) in _COLUMNS.items()] for rung in rungs]
@@ -105,25 +105,25 @@ def to_text(rungs: Sequence[Rung]) -> str:
   return "\n".join(text) + "\n"
 
 
-def _verdict(rungs: Sequence[Rung], layer: str) -> str:
+def _verdict(rungs: Sequence[_Rung], layer: str) -> str:
   top, last = best(rungs, layer), max(
     rung["components"] for rung in rungs if rung["layer"] == layer)
   further = ", the highest tried: more may be better" if top["components"] == last else ""
   return f"{layer}: best held out at K = {top['components']:,}{further}"
 
 
-def write(reference: pathlib.Path, rungs: Sequence[Rung]) -> str:
+def write(reference: pathlib.Path, rungs: Sequence[_Rung]) -> str:
   """Writes table and plot below the reference network; returns the text."""
-  folder, text = reference / NAME, to_text(rungs)
+  folder, text = reference / NAME, _to_text(rungs)
   writing.write_text(folder / f"{NAME}.json", json.dumps(list(rungs), indent=1))
   writing.write_text(folder / f"{NAME}.csv", grids.records_to_csv(rungs))
   writing.write_text(folder / f"{NAME}.txt", text)
   with figures.style():
-    figures.write(figure(rungs), folder, NAME)
+    figures.write(_figure(rungs), folder, NAME)
   return text
 
 
-def figure(rungs: Sequence[Rung]) -> Any:
+def _figure(rungs: Sequence[_Rung]) -> Any:
   """A panel for each layer: likelihood against K, held out and of the examples fitted on."""
   layers = list(dict.fromkeys(rung["layer"] for rung in rungs))
   drawing, (axes,) = figures.new(3.2 * len(layers) + 1.2, 2.9, 1, len(layers))

@@ -26,7 +26,7 @@ from cmx.training import loop
 from cmx.training import step as step_lib
 
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.
-USUAL_WIDTHS = {"vectors": 4_800, "words": 300, "minilm": 384, "efficientnet_lite0": 1_280}
+_USUAL_WIDTHS = {"vectors": 4_800, "words": 300, "minilm": 384, "efficientnet_lite0": 1_280}
 
 
 class Phase(NamedTuple):
@@ -114,7 +114,7 @@ def modalities_of(config: config_lib.Config) -> tuple[model.Modalities, int, lis
       try:
         width = encoders.of(config, row.kind).width
       except FileNotFoundError:
-        width = USUAL_WIDTHS[name]
+        width = _USUAL_WIDTHS[name]
         assumed.append(f"{row.code} as {width:,} numbers, as encoder {name!r} usually gives: its "
                        "file is not at hand")
       row = row._replace(shape=(width,))

@@ -80,11 +80,11 @@ def _class_by_class(config, run, dataset, reference, layer) -> tuple[em.Fit, np.
   """The fit of a layer class by class, and how much of each class falls on each component."""
   settings = config.mixture
   path = reference / "mixtures" / f"{layer}_k{settings.per_class}_each_class.npz"
-  told = settings_of(config, run, dataset, settings.per_class) | {
+  told = _settings_of(config, run, dataset, settings.per_class) | {
     "covariance": em.TIED, "classes": len(dataset.classes)}
 
   def make():
-    activations = activations_of(config, run, dataset, reference, layer)
+    activations = _activations_of(config, run, dataset, reference, layer)
     x = np.concatenate(list(activations.chunks()))
     fit, share = classes.fit(
       x, _labels(config, run, dataset), settings.per_class, layer_key(run, layer),
@@ -100,10 +100,10 @@ def _shares(config, run, dataset, reference, layer, fit: em.Fit) -> np.ndarray:
   """How much of each class falls on each component of a fit [C, K], kept beside the fit."""
   components, covariance = len(fit.mixture.weight), config.mixture.covariance
   path = reference / "mixtures" / f"{layer}_k{components}_{covariance}_shares.npz"
-  told = settings_of(config, run, dataset, components) | {"classes": len(dataset.classes)}
+  told = _settings_of(config, run, dataset, components) | {"classes": len(dataset.classes)}
 
   def make():
-    chunks = activations_of(config, run, dataset, reference, layer).chunks
+    chunks = _activations_of(config, run, dataset, reference, layer).chunks
     return {"share": classes.shares(chunks, _labels(config, run, dataset), fit.mixture,
                                     len(dataset.classes))}
 
@@ -125,7 +125,7 @@ def _owned(share: np.ndarray, mixture: gmm.Mixture, config: config_lib.Config,
 
 
 def _labels(config, run, dataset) -> np.ndarray:
-  """Labels [N] of the examples that `activations_of` passes over, in its order."""
+  """Labels [N] of the examples that `_activations_of` passes over, in its order."""
   labels = np.asarray(dataset.splits[data.TRAIN][run.modalities[0].name].labels)
   return labels[features.order(len(labels), config.mixture.examples)]
 
@@ -134,12 +134,12 @@ def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
          reference: pathlib.Path, layer: str, components: int) -> store.Kept:
   """The fit of one layer with so many components: read, or made and kept; see `needed`."""
   path = reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
-  return store.kept(path, settings_of(config, run, dataset, components), layer_key(run, layer),
-                    activations_of(config, run, dataset, reference, layer), f"mixture of {layer}")
+  return store.kept(path, _settings_of(config, run, dataset, components), layer_key(run, layer),
+                    _activations_of(config, run, dataset, reference, layer), f"mixture of {layer}")
 
 
-def settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-                components: int) -> store.Settings:
+def _settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
+                 components: int) -> store.Settings:
   """All a layer's fit depends on: K, `config.mixture`, the reference's weights and the data."""
   fields = ("covariance", "restarts", "iterations", "tolerance", "variance_floor", "examples")
   return {"components": components, **{name: getattr(config.mixture, name) for name in fields},
@@ -151,8 +151,8 @@ def layer_key(run: checkpoint.Run, layer: str) -> jax.Array:
   return jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(layer.encode()))
 
 
-def activations_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-                   reference: pathlib.Path, layer: str) -> passes_lib.Activations:
+def _activations_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
+                    reference: pathlib.Path, layer: str) -> passes_lib.Activations:
   """A layer's training activations [n, D] of the reference modality, to fit on.
 
   They are stored beside the network, or come out of it anew in every pass where

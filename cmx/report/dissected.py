@@ -12,7 +12,7 @@ from cmx.files import json_files
 from cmx.report import opening
 from cmx.report import section as section_lib
 
-EACH = 2  # units shown of a layer: the most consistent, and as many drawn by lot
+_EACH = 2  # units shown of a layer: the most consistent, and as many drawn by lot
 _TEXTS = 2  # texts shown of a unit
 _WHY = {looks.CONSISTENT: "among the most consistent"}
 _CAREFUL = (
@@ -66,7 +66,7 @@ def _shown(workdir: pathlib.Path, result: Mapping[str, Any]) -> str:
     of_layer = [unit for unit in result["shown"] if unit["layer"] == layer]
     for why in dict.fromkeys(unit["why"] for unit in of_layer):
       parts += [_unit(workdir / study.FOLDER, unit, names)
-                for unit in [unit for unit in of_layer if unit["why"] == why][:EACH]]
+                for unit in [unit for unit in of_layer if unit["why"] == why][:_EACH]]
   return "".join(parts)
 
 

@@ -45,10 +45,10 @@ def examples(name: str, sample: tsne.Sample, classes: Sequence[str],
     "modality": sample.modality.tolist(), "label": sample.label.tolist(), "text": texts,
     "cell": cell, "columns": _COLUMNS, "rows": -(-len(pictures) // _COLUMNS),
     "sheet": _sheet(pictures)}
-  return data_element(name, content)
+  return _data_element(name, content)
 
 
-def data_element(name: str, content: object) -> str:
+def _data_element(name: str, content: object) -> str:
   """JSON within the page; nothing in it can end the element."""
   text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
   return f'<script type="application/json" id="{html.escape(name)}">{text}</script>'

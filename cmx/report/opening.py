@@ -13,7 +13,7 @@ from cmx.files import json_files
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
-FOLDER = "report"  # below the work directory
+_FOLDER = "report"  # below the work directory
 
 
 SEEDS = 2**32 - 1  # the largest seed that t-SNE takes
@@ -117,8 +117,8 @@ def open_report(workdir: pathlib.Path, options: Options) -> Report:
   others = [opened for opened, role in zip(runs, roles) if not role] or runs[:1]
   order = list(methods.METHODS)
   others.sort(key=lambda opened: (order.index(opened.method), opened.run.config.seed))
-  return Report(workdir, workdir / FOLDER, _of_one_class_list(others, problems), reference, options,
-                problems)
+  return Report(workdir, workdir / _FOLDER, _of_one_class_list(others, problems), reference,
+                options, problems)
 
 
 def _tried(folder: pathlib.Path, known: dict[str, examples_lib.Examples],

@@ -17,8 +17,8 @@ from cmx.analysis import tiles
 from cmx.evaluation import examples
 from cmx.report import opening
 
-SIDE = 72  # pixels of a thumbnail as shown
-LETTERS = 280  # of a text that is shown in place of a picture
+_SIDE = 72  # pixels of a thumbnail as shown
+_LETTERS = 280  # of a text that is shown in place of a picture
 _STORED = 96  # pixels as stored at most: sharp enough on a fine screen, 1 to 3 kB
 _QUALITY = 60  # of WebP
 
@@ -99,13 +99,13 @@ def framed(content: str, caption: str, files: str = "") -> str:
           f"<figcaption>{escape(caption)}{names}</figcaption></figure>")
 
 
-def tile(example: examples.Example, side: int = SIDE) -> str:
+def tile(example: examples.Example, side: int = _SIDE) -> str:
   """An example as a thumbnail, `side` pixels high: a picture, or a text, twice as wide."""
   what = f"{example.modality}, {example.category}"
   if (uri := _uri(example)) is not None:
     return (f'<img class="tile" src="{uri}" width="{side}" height="{side}" alt="{escape(what)}" '
             f'title="{escape(what)}">')
-  words, lines = escape(tiles.words(example, LETTERS)), max(1, (side - 7) // 11)
+  words, lines = escape(tiles.words(example, _LETTERS)), max(1, (side - 7) // 11)
   return (f'<span class="tile text" style="width:{2 * side}px;height:{11 * lines + 7}px;'
           f'-webkit-line-clamp:{lines}" title="{escape(what)}: {words}">{words}</span>')
 

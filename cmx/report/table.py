@@ -9,7 +9,7 @@ from cmx.report import heat
 from cmx.report import opening
 from cmx.report import section as section_lib
 
-Spread = Mapping[str, float | None]  # {"mean", "std"}, fractions
+_Spread = Mapping[str, float | None]  # {"mean", "std"}, fractions
 
 _CAREFUL = (
   "mAP is over the full ranking of a target's whole split, so it is low by its nature, and chance "
@@ -47,7 +47,7 @@ def _columns(content: Mapping[str, Any]) -> list[heat.Column]:
           *(heat.Column(query, f">{target}") for query, target in pairs)]
 
 
-def _grid(title: str, columns: Sequence[heat.Column], rows: Mapping[str, Sequence[Spread]],
+def _grid(title: str, columns: Sequence[heat.Column], rows: Mapping[str, Sequence[_Spread]],
           chance: Sequence[float | None]) -> heat.Grid:
   """Rows by name, coloured from a column's chance to the largest number; chance in the last row."""
   values = [value["mean"] for line in rows.values() for value in line]
@@ -58,7 +58,7 @@ def _grid(title: str, columns: Sequence[heat.Column], rows: Mapping[str, Sequenc
   return heat.Grid(title, columns, lines)
 
 
-def _known(value: float | None) -> Spread:
+def _known(value: float | None) -> _Spread:
   return {"mean": value, "std": None}
 
 

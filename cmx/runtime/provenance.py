@@ -10,15 +10,15 @@ from typing import Any
 
 import jax
 
-PACKAGES = ("cmx", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets",
-            "numpy", "scikit-learn", "pillow")
+_PACKAGES = ("cmx", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets",
+             "numpy", "scikit-learn", "pillow")
 
 
 def describe() -> dict[str, Any]:
   """This process as JSON: {"command", "versions": {package: version}, "devices", "commit"}."""
   devices = jax.devices()
   return {"command": shlex.join(["python", *sys.orig_argv[1:]]),
-          "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
+          "versions": {"python": platform.python_version(), **{p: _version(p) for p in _PACKAGES}},
           "devices": f"{len(devices)} x {devices[0].device_kind}", "commit": commit()}
 
 

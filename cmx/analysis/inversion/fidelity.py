@@ -11,10 +11,10 @@ import numpy as np
 
 from cmx.evaluation import retrieval
 
-BLOCK = 256  # queries compared at once
+_BLOCK = 256  # queries compared at once
 
 # What each number is, printed beside it; {layer} and {reference} are filled in.
-DEFINITIONS = {
+_DEFINITIONS = {
   "error": (
     "Reconstruction error: mean squared difference of pixels in [-1, 1] to the original image, "
     "for {reference} alone (no other modality has one). inverted: the generator's image; "
@@ -49,7 +49,7 @@ class Read(NamedTuple):
   logits: np.ndarray
 
 
-def nearest(queries: np.ndarray, gallery: np.ndarray, *, block: int = BLOCK) -> np.ndarray:
+def nearest(queries: np.ndarray, gallery: np.ndarray, *, block: int = _BLOCK) -> np.ndarray:
   """Index of the gallery item with the largest cosine for each query, the first where several tie.
 
   Args:
@@ -88,7 +88,7 @@ def squared_error(pictures: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
 def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
             errors: Mapping[str, np.ndarray] | None = None) -> dict[str, dict[str, float]]:
-  """The measures of one modality, fractions; see `DEFINITIONS`.
+  """The measures of one modality, fractions; see `_DEFINITIONS`.
 
   Args:
     given: features that were inverted, and the logits of the examples.
@@ -115,8 +115,9 @@ def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
 
 
 def definitions(layer: str, reference: str) -> dict[str, str]:
-  """`DEFINITIONS` of one layer and reference modality."""
-  return {name: text.format(layer=layer, reference=reference) for name, text in DEFINITIONS.items()}
+  """`_DEFINITIONS` of one layer and reference modality."""
+  return {name: text.format(layer=layer, reference=reference)
+          for name, text in _DEFINITIONS.items()}
 
 
 def first_of(labels: np.ndarray, classes: Sequence[int]) -> list[int | None]:

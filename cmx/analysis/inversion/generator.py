@@ -16,9 +16,9 @@ import jax.numpy as jnp
 
 from cmx import config as config_lib
 
-SLOPE = 0.3  # of the leaky ReLUs, for negative values
-SMALLEST, LARGEST = 2, 8  # side of the first map; dense layers grow with its square
-_GAIN = 2 / (1 + SLOPE ** 2)  # keeps the variance through layers followed by a leaky ReLU
+_SLOPE = 0.3  # of the leaky ReLUs, for negative values
+_SMALLEST, _LARGEST = 2, 8  # side of the first map; dense layers grow with its square
+_GAIN = 2 / (1 + _SLOPE ** 2)  # keeps the variance through layers followed by a leaky ReLU
 _DENSE = nn.initializers.variance_scaling(_GAIN, "fan_in", "normal")
 # an output pixel of an up-convolution sees 2x2 of the kernel's 4x4 values
 _UP = nn.initializers.variance_scaling(4 * _GAIN, "fan_in", "normal")
@@ -52,7 +52,7 @@ def small(settings: config_lib.Inversion) -> Layout:
   return Layout(tuple(settings.hidden), channels[:1] * 3, channels, between)
 
 
-LAYOUTS: dict[str, Callable[[config_lib.Inversion], Layout]] = {
+_LAYOUTS: dict[str, Callable[[config_lib.Inversion], Layout]] = {
   "small": small, "full": lambda settings: FULL}
 
 
@@ -62,9 +62,9 @@ def layout_of(settings: config_lib.Inversion) -> Layout:
   Raises:
     ValueError: if there is none of that name.
   """
-  if settings.layout not in LAYOUTS:
-    raise ValueError(f"inversion.layout {settings.layout!r}; expected one of {', '.join(LAYOUTS)}")
-  return LAYOUTS[settings.layout](settings)
+  if settings.layout not in _LAYOUTS:
+    raise ValueError(f"inversion.layout {settings.layout!r}; expected one of {', '.join(_LAYOUTS)}")
+  return _LAYOUTS[settings.layout](settings)
 
 
 class UpConv(nn.Module):
@@ -127,7 +127,7 @@ class Generator(nn.Module):
 
 
 def _leaky(x: jax.Array) -> jax.Array:
-  return nn.leaky_relu(x, SLOPE)
+  return nn.leaky_relu(x, _SLOPE)
 
 
 def base_side(size: int, layout: Layout) -> int:
@@ -147,11 +147,11 @@ def check(layout: Layout, features: tuple[int, ...], image: tuple[int, ...]) -> 
     raise ValueError(f"images of shape {list(image)}; expected [H, H, 3]: generators make squares")
   size, ups = image[0], len(layout.channels)
   base, scale = base_side(size, layout), 2 ** ups
-  if not SMALLEST <= base <= LARGEST:
+  if not _SMALLEST <= base <= _LARGEST:
     raise ValueError(
       f"images of {size} pixels do not fit a generator of {ups} up-convolutions; expected "
-      f"{scale * (SMALLEST - 1) + 1} to {scale * LARGEST}: each of inversion.channels doubles the "
-      "side once, inversion.layout='full' has 6")
+      f"{scale * (_SMALLEST - 1) + 1} to {scale * _LARGEST}: each of inversion.channels doubles "
+      "the side once, inversion.layout='full' has 6")
   surplus = features[0] - base
   if len(features) == 3 and (surplus % 2 or not 0 <= surplus // 2 <= len(layout.maps)):
     raise ValueError(

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-Activations = Mapping[str, jax.Array]
-Objective = Callable[[Activations], jax.Array]
+_Activations = Mapping[str, jax.Array]
+Objective = Callable[[_Activations], jax.Array]
 Transform = Callable[[jax.Array, jax.Array], jax.Array]
 
 
@@ -146,7 +146,7 @@ def variation(images: jax.Array) -> jax.Array:
   return down + right
 
 
-def optimise(activations: Callable[[Any, jax.Array], Activations], network: Any,
+def optimise(activations: Callable[[Any, jax.Array], _Activations], network: Any,
              objective: Objective, parameterisation: Parameterisation,
              optimizer: optax.GradientTransformation, steps: int, key: jax.Array, *,
              transform: Transform = chain(), smoothness: float = 0.0,

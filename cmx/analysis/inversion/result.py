@@ -17,7 +17,7 @@ from cmx.files import json_files
 from cmx.files import writing
 
 WIDTH = 110  # characters of a line of explanation
-FRACTIONS = ("nearer", "kept", "same")  # percent in text
+_FRACTIONS = ("nearer", "kept", "same")  # percent in text
 
 
 class Inverted(NamedTuple):
@@ -85,7 +85,7 @@ def words(row: Mapping[str, Any], measure: str, column: str) -> str:
   value = row["measures"].get(measure, {}).get(column)
   if value is None:
     return "-"
-  return f"{100 * value:.1f}" if measure in FRACTIONS else f"{value:.3f}"
+  return f"{100 * value:.1f}" if measure in _FRACTIONS else f"{value:.3f}"
 
 
 def title(content: Mapping[str, Any]) -> str:

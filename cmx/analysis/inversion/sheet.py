@@ -11,11 +11,11 @@ from cmx.analysis import tiles
 from cmx.analysis.inversion import result as result_lib
 from cmx.evaluation import examples as examples_lib
 
-Examples = Callable[[str, int], examples_lib.Example]  # (modality, row of the validation features)
+_Examples = Callable[[str, int], examples_lib.Example]  # (modality, row of the validation features)
 
-TILE, GAP, GROUP = 0.95, 0.06, 0.2  # inches: side of a picture, between pictures, between groups
-LINE, SIDE = 0.16, 0.95  # inches: a line of small type, room for the names of rows
-SMALL = 6.5  # points
+_TILE, _GAP, _GROUP = 0.95, 0.06, 0.2  # inches: side of a picture, between pictures, between groups
+_LINE, _SIDE = 0.16, 0.95  # inches: a line of small type, room for the names of rows
+_SMALL = 6.5  # points
 _PIXELS = 192  # of a tile as drawn
 _LETTERS = 17  # of small type that stand below a picture
 _WRONG = figures.COLOURS[3]
@@ -32,17 +32,17 @@ class _Page:
     self.axes.set_axis_off()
     self._limits = (0, width), (height, 0)
 
-  def text(self, x: float, y: float, words: str, *, size: float = SMALL, colour: str = figures.INK,
+  def text(self, x: float, y: float, words: str, *, size: float = _SMALL, colour: str = figures.INK,
            **options: Any) -> None:
     self.axes.text(x, y, words, fontsize=size, color=colour, **{"va": "top", **options})
 
   def picture(self, x: float, y: float, example: examples_lib.Example) -> None:
-    self.axes.imshow(np.asarray(tiles.tile(example, _PIXELS)), extent=(x, x + TILE, y + TILE, y),
+    self.axes.imshow(np.asarray(tiles.tile(example, _PIXELS)), extent=(x, x + _TILE, y + _TILE, y),
                      interpolation="lanczos")
     self.axes.set(xlim=self._limits[0], ylim=self._limits[1], aspect="auto")
 
 
-def modalities(result: result_lib.Inverted, examples: Examples) -> Any:
+def modalities(result: result_lib.Inverted, examples: _Examples) -> Any:
   """A row for each modality: examples beside inversions, nearest pictures and optimised ones.
 
   Args:
@@ -56,27 +56,27 @@ def modalities(result: result_lib.Inverted, examples: Examples) -> Any:
   ways = [way for way in WAYS if way in result.pictures]
   categories = list(dict.fromkeys(tile["category"] for tile in content["tiles"]))
   rows = [row["modality"] for row in content["rows"]]
-  group = (1 + len(ways)) * (TILE + GAP) + GROUP
-  width, step = SIDE + len(categories) * group, TILE + LINE + GAP
+  group = (1 + len(ways)) * (_TILE + _GAP) + _GROUP
+  width, step = _SIDE + len(categories) * group, _TILE + _LINE + _GAP
   lines = textwrap.wrap(caption(content, ways), int(width * 15.5))
-  top = 4.5 * LINE
-  page = _Page(width, top + len(rows) * step + (len(lines) + 1) * LINE)
-  page.text(GAP, GAP, f"{content['layer']} of {content['name']}: the {content['reference']} "
+  top = 4.5 * _LINE
+  page = _Page(width, top + len(rows) * step + (len(lines) + 1) * _LINE)
+  page.text(_GAP, _GAP, f"{content['layer']} of {content['name']}: the {content['reference']} "
             "picture that an example would be", size=10, weight="bold")
   for j, category in enumerate(categories):
-    x = SIDE + j * group
-    page.text(x, 2 * LINE, category.replace("_", " "), size=9, weight="bold")
+    x = _SIDE + j * group
+    page.text(x, 2 * _LINE, category.replace("_", " "), size=9, weight="bold")
     for k, word in enumerate(["example", *(WAYS[way] for way in ways)]):
-      page.text(x + k * (TILE + GAP), 3.4 * LINE, word, colour=figures.MUTED)
+      page.text(x + k * (_TILE + _GAP), 3.4 * _LINE, word, colour=figures.MUTED)
   for i, modality in enumerate(rows):
-    page.text(GAP, top + i * step + TILE / 2, modality.replace("_", "\n"), size=9, va="center")
+    page.text(_GAP, top + i * step + _TILE / 2, modality.replace("_", "\n"), size=9, va="center")
   for number, tile in enumerate(content["tiles"]):
-    x = SIDE + categories.index(tile["category"]) * group
+    x = _SIDE + categories.index(tile["category"]) * group
     y = top + rows.index(tile["modality"]) * step
     _tile(page, x, y, tile, examples(tile["modality"], tile["row"]),
           {way: result.pictures[way][number] for way in ways})
   for i, line in enumerate(lines):
-    page.text(GAP, top + len(rows) * step + (i + 0.5) * LINE, line)
+    page.text(_GAP, top + len(rows) * step + (i + 0.5) * _LINE, line)
   return page.figure
 
 
@@ -86,7 +86,7 @@ def _tile(page: _Page, x: float, y: float, tile: Mapping[str, Any], example: exa
   page.picture(x, y, example)
   _answer(page, x, y, tile["answer"], tile["category"])
   for way, picture in pictures.items():
-    x += TILE + GAP
+    x += _TILE + _GAP
     page.picture(x, y, example._replace(input=picture))
     _answer(page, x, y, tile[way]["answer"], tile["category"], f"{tile[way]['cosine']:.2f} ")
 
@@ -94,7 +94,7 @@ def _tile(page: _Page, x: float, y: float, tile: Mapping[str, Any], example: exa
 def _answer(page: _Page, x: float, y: float, answer: str, category: str, before: str = "") -> None:
   words = before + answer.replace("_", " ")
   words = words if len(words) <= _LETTERS else words[:_LETTERS - 1] + "…"
-  page.text(x, y + TILE + 0.02, words, colour=figures.INK if answer == category else _WRONG)
+  page.text(x, y + _TILE + 0.02, words, colour=figures.INK if answer == category else _WRONG)
 
 
 def caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
@@ -114,31 +114,31 @@ def caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
   return " ".join(parts)
 
 
-def units(result: result_lib.Inverted, examples: Examples) -> Any:
+def units(result: result_lib.Inverted, examples: _Examples) -> Any:
   """A row for each unit: the strongest example, and what excites it through each tower."""
   content, found = result.content, result.content["units"]
   rows, columns = found["numbers"], [f"strongest\n{content['reference']} example"]
   columns += [f"through the tower of\n{name.replace('_', ' ')}" for name in found["modalities"]]
-  width, step = SIDE + max(4, len(columns)) * (TILE + 3 * GAP), TILE + 2 * GAP
+  width, step = _SIDE + max(4, len(columns)) * (_TILE + 3 * _GAP), _TILE + 2 * _GAP
   caption = textwrap.wrap(
     f"The {len(rows)} units of {content['layer']} that vary most over {content['reference']} "
     "validation examples. The pictures are noise, changed step by step until the unit fires most, "
     "with no example involved: alike in a row where the unit means the same whatever the tower, "
     f"unless each modality has units of its own. {content['name']}, seed {content['seed']}.",
     int(width * 15.5))
-  top = 4.5 * LINE
-  page = _Page(width, top + len(rows) * step + (len(caption) + 1) * LINE)
-  page.text(GAP, GAP, f"What units of {content['layer']} look for", size=10, weight="bold")
+  top = 4.5 * _LINE
+  page = _Page(width, top + len(rows) * step + (len(caption) + 1) * _LINE)
+  page.text(_GAP, _GAP, f"What units of {content['layer']} look for", size=10, weight="bold")
   for j, word in enumerate(columns):
-    page.text(SIDE + j * (TILE + 3 * GAP), 2.2 * LINE, word, colour=figures.MUTED)
+    page.text(_SIDE + j * (_TILE + 3 * _GAP), 2.2 * _LINE, word, colour=figures.MUTED)
   for i, (number, row) in enumerate(zip(rows, found["examples"])):
     y = top + i * step
-    page.text(GAP, y + TILE / 2, f"unit {number}", size=9, va="center")
+    page.text(_GAP, y + _TILE / 2, f"unit {number}", size=9, va="center")
     example = examples(content["reference"], row)
     found_for_it = [pictures[i] for pictures in result.pictures["units"]]
     shown = [example, *(example._replace(input=picture) for picture in found_for_it)]
     for j, picture in enumerate(shown):
-      page.picture(SIDE + j * (TILE + 3 * GAP), y, picture)
+      page.picture(_SIDE + j * (_TILE + 3 * _GAP), y, picture)
   for i, line in enumerate(caption):
-    page.text(GAP, top + len(rows) * step + (i + 0.5) * LINE, line)
+    page.text(_GAP, top + len(rows) * step + (i + 0.5) * _LINE, line)
   return page.figure

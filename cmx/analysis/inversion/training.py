@@ -86,7 +86,7 @@ def optimizer(settings: config_lib.Inversion) -> optax.GradientTransformation:
   return optax.chain(optax.clip_by_global_norm(_CLIP), optax.adam(schedule))
 
 
-def make_step(plan: plan_lib.Plan, transform: optax.GradientTransformation) -> Callable:
+def _make_step(plan: plan_lib.Plan, transform: optax.GradientTransformation) -> Callable:
   """The pmapped step: (state, batch, params of the reader) -> (state, metrics)."""
   settings, modality = plan.settings, plan.reference
   method, network = plan.run.method, plan.run.config.network
@@ -154,7 +154,7 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
         checkpoint.Checkpoints(folder, run.config.log.keep) as checkpoints):
     state = loop.resume(loop.begin(0, {"generator": params}, {"statistics": constants}, transform),
                         checkpoints)
-    step = make_step(plan, transform)
+    step = _make_step(plan, transform)
     state = loop.run(
       lambda state, batch: step(state, batch, network), state,
       lambda index: devices.shard(batch_at(plan, index)), settings.steps,

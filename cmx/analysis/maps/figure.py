@@ -11,7 +11,7 @@ from cmx.analysis.maps import names as names_lib
 from cmx.analysis.maps import tsne
 
 MARGIN = 0.03  # around the points, share of the map: a panel shows [-MARGIN, 1 + MARGIN]
-SIDE = 5.2  # inches of a panel
+_SIDE = 5.2  # inches of a panel
 _POINTS = 72.0  # points an inch
 _KEY_COLUMNS, _KEY_LINE = 7, 0.14  # of a key of numbered names: columns, inches a line
 _KEY_LETTERS = 36  # of a name in a key, at most
@@ -19,14 +19,14 @@ _LEGEND_COLUMNS = 5
 _COLUMNS, _SMALL, _GAP, _ABOVE, _BELOW = 4, 2.5, 0.15, 0.28, 0.3  # of the overview, inches
 
 
-def letter_size(categories: int) -> float:
+def _letter_size(categories: int) -> float:
   """Points of a name's letters: smaller where there are many."""
   return 8.0 if categories <= 30 else 6.5 if categories <= 60 else 5.5 if categories <= 120 else 4.6
 
 
 def arranged(found: tsne.Map, classes: Sequence[str]) -> list[names_lib.Name]:
   """The names of a map's categories, as its panel by category has them."""
-  size = letter_size(len(np.unique(found.sample.label))) / (SIDE * _POINTS) * (1 + 2 * MARGIN)
+  size = _letter_size(len(np.unique(found.sample.label))) / (_SIDE * _POINTS) * (1 + 2 * MARGIN)
   return names_lib.arrange(found.place, found.sample.label, classes, size)
 
 
@@ -45,7 +45,7 @@ def by_category(axis: Any, found: tsne.Map, names: Sequence[names_lib.Name]) -> 
   colours = {name.label: figures.COLOURS[i] for name, i in zip(names, chosen)}
   _points(axis, found, np.array([colours[int(value)] for value in found.sample.label]),
           figures.markers(found.sample.names))
-  size = letter_size(len(names))
+  size = _letter_size(len(names))
   for name in names:
     if np.linalg.norm(name.at - name.of) > 0.03:
       axis.plot(*zip(name.of, name.at), color=colours[name.label], linewidth=0.9, zorder=2)
@@ -71,7 +71,7 @@ def _points(axis: Any, found: tsne.Map, colour: np.ndarray, markers: dict[str, s
 
 def panel(draw: Any, *arguments: Any) -> str:
   """One panel as <svg>, its axes filling it: what `draw(axis, *arguments)` draws."""
-  figure, ((axis,),) = figures.new(SIDE, SIDE)
+  figure, ((axis,),) = figures.new(_SIDE, _SIDE)
   figure.set_layout_engine("none")
   axis.set_position((0, 0, 1, 1))
   draw(axis, *arguments)
@@ -85,12 +85,12 @@ def whole(found: tsne.Map, classes: Sequence[str], title: str) -> Any:
            for name in names if name.keyed]
   lines = -(-len(keyed) // _KEY_COLUMNS)
   low, high = 0.62 + lines * _KEY_LINE + 0.22 * _legend_lines(found), 0.65
-  width, height = 2 * SIDE + 0.45, SIDE + low + high
+  width, height = 2 * _SIDE + 0.45, _SIDE + low + high
   figure, (axes,) = figures.new(width, height, 1, 2)
   figure.set_layout_engine("none")
   for i, axis in enumerate(axes):
-    axis.set_position(((0.15 + i * (SIDE + 0.15)) / width, low / height,
-                       SIDE / width, SIDE / height))
+    axis.set_position(((0.15 + i * (_SIDE + 0.15)) / width, low / height,
+                       _SIDE / width, _SIDE / height))
   by_modality(axes[0], found)
   by_category(axes[1], found, names)
   axes[0].set_title("by modality")

@@ -18,7 +18,7 @@ import threadpoolctl
 from cmx.evaluation import ranking
 from cmx.evaluation import retrieval
 
-NEAREST = 10  # neighbours that are counted
+_NEAREST = 10  # neighbours that are counted
 _WIDTH = 50  # principal components that t-SNE is given, as van der Maaten and Hinton do
 
 
@@ -182,7 +182,7 @@ def _squared(place: np.ndarray) -> np.ndarray:
 
 
 def mixing(x: np.ndarray, modality: np.ndarray, label: np.ndarray,
-           nearest: int = NEAREST) -> Mixing:
+           nearest: int = _NEAREST) -> Mixing:
   """What stands next to each point among `nearest` neighbours, itself left out.
 
   Args:

@@ -19,7 +19,7 @@ WIDTH = 120  # characters of a caption's line
 NAME = "units"  # of the files, before their suffix
 
 # Statistic -> (column in text, where it stands in `summary.layer`, and where what chance gives).
-STATISTICS = {
+_STATISTICS = {
   "score": ("score", ("consistency", "mean"), None),
   "above": ("above %", ("consistency", "above"), ("consistency", "above_most")),
   "every": ("every %", ("consistency", "every"), ("consistency", "every_most")),
@@ -35,9 +35,9 @@ MEANING = {
             "(IoU >= 0.04 of lit regions with its boxes; of whole examples where a unit has no "
             "map).",
 }
-CHANCE = ("chance: on average 5 % of units are above, and at most 5 % above in every modality; in "
-          "the last line what 95 % of permutations stay below, the highest of all rows, since "
-          "units of a layer meet chance together. For objects: what units dealt out by lot share.")
+_CHANCE = ("chance: on average 5 % of units are above, and at most 5 % above in every modality; in "
+           "the last line what 95 % of permutations stay below, the highest of all rows, since "
+           "units of a layer meet chance together. For objects: what units dealt out by lot share.")
 
 
 def aggregate(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -66,11 +66,11 @@ def aggregate(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                       f"looked at in another way than those of {first['method']} seed "
                       f"{first['seed']}")
   layers = {layer: _layer(kept, layer) for layer in first["layers"]}
-  known = [key for key in STATISTICS
+  known = [key for key in _STATISTICS
            if any(row[key]["count"] for part in layers.values() for row in part["rows"])]
   head = (f"Units across modalities: {first['data'].replace('_', ' ')}, {first['asked']['split']} "
           f"split, {', '.join(first['modalities'])}, {first['classes']} classes.")
-  caption = [head, *(MEANING[key] for key in known), *([CHANCE] if known else [])]
+  caption = [head, *(MEANING[key] for key in known), *([_CHANCE] if known else [])]
   return {"unit": "fraction", "data": first["data"], "split": first["asked"]["split"],
           "modalities": list(first["modalities"]), "statistics": known, "caption": caption,
           "problems": problems, "layers": layers}
@@ -96,9 +96,9 @@ def _layer(found: Sequence[Mapping[str, Any]], layer: str) -> dict[str, Any]:
       "pairs": {pair: results_lib.spread([each[pair] for each in pairs])
                 for pair in (pairs[0] if pairs else ())},
       **{key: results_lib.spread([_get(part, where) for part in parts])
-         for key, (_, where, _) in STATISTICS.items()}})
+         for key, (_, where, _) in _STATISTICS.items()}})
   chance = {}
-  for key, (_, _, where) in STATISTICS.items():
+  for key, (_, _, where) in _STATISTICS.items():
     by_chance = [_get(result["layers"][layer], where) for result in found] if where else []
     chance[key] = max((value for value in by_chance if value is not None), default=None)
   return {"rows": rows, "chance": chance}
@@ -120,7 +120,7 @@ def grid(content: Mapping[str, Any], layer: str) -> list[list[str]]:
   """A layer's table as words: a line of heads, one for each method, and one for chance."""
   keys, part = content["statistics"], content["layers"][layer]
   lines = [[f"{layer}, {part['rows'][0]['units']:,} units",
-            *(STATISTICS[key][0] for key in keys), "dead"]]
+            *(_STATISTICS[key][0] for key in keys), "dead"]]
   lines += [[row["name"], *(_number(key, row[key]) for key in keys),
              "/".join(str(count) for count in row["dead"].values())] for row in part["rows"]]
   return [*lines, ["chance", *(_number(key, {"mean": part["chance"][key], "std": None})
@@ -141,14 +141,14 @@ def _number(key: str, spread: Mapping[str, Any]) -> str:
   return f"{scale * spread['mean']:.{digits}f}{after}"
 
 
-def to_csv(content: Mapping[str, Any]) -> str:
+def _to_csv(content: Mapping[str, Any]) -> str:
   """CSV: a line for each layer and method, fractions in full precision; nothing where undefined."""
   lines = []
   for layer, part in content["layers"].items():
     for row in part["rows"]:
       line = {"layer": layer, "method": row["method"], "name": row["name"],
               "seeds": len(row["seeds"]), "units": row["units"]}
-      for key in STATISTICS:
+      for key in _STATISTICS:
         line |= {key: row[key]["mean"], f"{key} std": row[key]["std"],
                  f"{key} by chance": part["chance"][key]}
       line |= {f"dead {code}": count for code, count in row["dead"].items()}
@@ -188,7 +188,7 @@ def write(folder: pathlib.Path, found: Sequence[Mapping[str, Any]]) -> str:
   content = aggregate(found)
   text = to_text(content)
   writing.write_text(folder / f"{NAME}.json", json.dumps(content, indent=1))
-  writing.write_text(folder / f"{NAME}.csv", to_csv(content))
+  writing.write_text(folder / f"{NAME}.csv", _to_csv(content))
   writing.write_text(folder / f"{NAME}.txt", text)
   if content["statistics"]:
     with figures.style():

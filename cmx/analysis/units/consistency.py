@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.05  # a unit counts where its p is at most this
-EQUAL = 1e-6  # correlations this near are equal: float32 rounds them differently
+_EQUAL = 1e-6  # correlations this near are equal: float32 rounds them differently
 
 
 class Consistency(NamedTuple):
@@ -89,12 +89,12 @@ def consistency(profiles: np.ndarray, rng: np.random.Generator, permutations: in
 
 def _p_values(found: np.ndarray, null: np.ndarray) -> np.ndarray:
   """Share of permutations [R, ...] that reach what was found [...], which counts as one of them."""
-  return (1 + (null >= found - EQUAL).sum(axis=0)) / (1 + len(null))
+  return (1 + (null >= found - _EQUAL).sum(axis=0)) / (1 + len(null))
 
 
 def _most(null: np.ndarray) -> float:
   """95 % point over permutations of the share of units beyond their own, of null [R, U]."""
-  beyond = null > np.quantile(null, 1 - LEVEL, axis=0) + EQUAL
+  beyond = null > np.quantile(null, 1 - LEVEL, axis=0) + _EQUAL
   return float(np.quantile(beyond.mean(axis=1), 0.95))
 
 

@@ -12,7 +12,7 @@ from cmx.analysis import figures
 from cmx.analysis.units import lit_tiles
 from cmx.analysis.units import looks
 
-SIDE = 240  # pixels of a tile
+_SIDE = 240  # pixels of a tile
 _TILE, _GAP, _UNDER, _LABEL, _EDGE, _HEAD = 1.25, 0.09, 0.33, 1.45, 0.15, 0.62  # inches
 _LINE, _LETTERS = 0.155, 16.5  # of the caption: inches of a line, letters of an inch
 _NARROWEST = 6.0  # inches
@@ -80,7 +80,7 @@ def _row(axes: Any, row: Row, y: float) -> None:
             color=figures.MUTED)
   for j, look in enumerate(row.looks):
     x = _LABEL + j * (_TILE + _GAP)
-    axes.imshow(np.asarray(tile(look, SIDE)), extent=(x, x + _TILE, y + _TILE, y), aspect="auto",
+    axes.imshow(np.asarray(tile(look, _SIDE)), extent=(x, x + _TILE, y + _TILE, y), aspect="auto",
                 interpolation="none")
     axes.text(x, y + _TILE + 0.03, _cut(look.example.category.replace("_", " "), 20), size=8,
               va="top")

@@ -21,8 +21,8 @@ from cmx.analysis.units import regions
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import tally
 
-POINTS = (32, 32)  # of a picture that are compared
-ENOUGH = 0.04  # IoU from which on a unit counts as a detector, as in Network Dissection
+_POINTS = (32, 32)  # of a picture that are compared
+_ENOUGH = 0.04  # IoU from which on a unit counts as a detector, as in Network Dissection
 
 Seen = Sequence[tuple[str, Sequence[float]]]  # (name, box) of an example's objects
 
@@ -97,9 +97,9 @@ def _points(x: np.ndarray, level: np.ndarray, which: Sequence[int], boxes: np.nd
   if len(x) == 1:
     shows[which] = True
     return x.T > level[:, None], shows
-  maps = regions.spread(x.T, subject.layout, row.shape[:2], POINTS)
+  maps = regions.spread(x.T, subject.layout, row.shape[:2], _POINTS)
   shows = np.zeros((objects, maps[0].size), bool)
-  for i, box in zip(which, regions.covered(boxes, POINTS)):
+  for i, box in zip(which, regions.covered(boxes, _POINTS)):
     shows[i] |= box.ravel()
   return (maps > level[:, None, None]).reshape(len(maps), -1), shows
 
@@ -123,10 +123,10 @@ class _Counts:
 
 
 def best(iou: np.ndarray) -> np.ndarray:
-  """The object that fits each unit best, int [U]; -1 where none reaches `ENOUGH` of iou [U, O]."""
+  """The object that fits each unit best, int [U]; -1 where none reaches `_ENOUGH` of iou [U, O]."""
   if not iou.shape[1]:
     return np.full(len(iou), -1)
-  return np.where(iou.max(axis=1) >= ENOUGH, iou.argmax(axis=1), -1)
+  return np.where(iou.max(axis=1) >= _ENOUGH, iou.argmax(axis=1), -1)
 
 
 def shared(best: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from cmx.analysis.units import findings as findings_lib
 from cmx.analysis.units import looks as looks_lib
 from cmx.analysis.units import summary
 
-TILES, STORED = 4, 96  # examples of a small strip, and pixels of each
+_TILES, _STORED = 4, 96  # examples of a small strip, and pixels of each
 _QUALITY = 60  # of WebP
 
 
@@ -58,14 +58,14 @@ def _plain(look: looks_lib.Look) -> dict[str, Any]:
 
 def _tiles(looks: list[looks_lib.Look], folder: pathlib.Path, name: str) -> str | None:
   """Writes the first examples side by side; None where there is no picture among them."""
-  looks = looks[:TILES]
+  looks = looks[:_TILES]
   if not any(hasattr(look.example.input, "ndim") and look.example.input.ndim == 3
              for look in looks):
     return None
   folder.mkdir(exist_ok=True)
-  strip = Image.new("RGB", (len(looks) * STORED, STORED), "white")
+  strip = Image.new("RGB", (len(looks) * _STORED, _STORED), "white")
   for i, look in enumerate(looks):
-    strip.paste(figure.tile(look, STORED), (i * STORED, 0))
+    strip.paste(figure.tile(look, _STORED), (i * _STORED, 0))
   strip.save(folder / name, "WEBP", quality=_QUALITY, method=4)
   return f"{folder.name}/{name}"
 

@@ -29,7 +29,7 @@ from cmx.runtime import progress
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
-FOLDER, RESULT, LINES = "units", "units.json", "units.csv"
+FOLDER, RESULT, _LINES = "units", "units.json", "units.csv"
 
 
 def study_all(workdir: pathlib.Path, options: findings_lib.Options) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
                                           options.modalities, options.limit)
   found = findings_lib.find(subject, dataset.raw, options)
   with writing.whole_folder(folder) as unfinished:
-    (unfinished / LINES).write_text(grids.records_to_csv(summary.lines(found)))
+    (unfinished / _LINES).write_text(grids.records_to_csv(summary.lines(found)))
     problems += found.problems
     shown = _shown(found, dataset.raw, unfinished, problems) if draw else []
     result = {

@@ -13,7 +13,7 @@ from cmx.analysis.units import findings as findings_lib
 from cmx.analysis.units import objects as objects_lib
 from cmx.analysis.units import tally as tally_lib
 
-OF_UNIT = ("score", "p", "q", "p_weakest")  # fields of units.Consistency
+_OF_UNIT = ("score", "p", "q", "p_weakest")  # fields of units.Consistency
 SEVERAL = 3  # modalities that have to share a best object
 _DRAWS = 200  # deals of units by lot, for what they share by chance
 
@@ -71,11 +71,11 @@ def lines(found: findings_lib.Findings) -> list[dict[str, Any]]:
 
 
 def of_unit(found: findings_lib.Findings, layer: str, unit: int) -> dict[str, float | None]:
-  """A unit's `OF_UNIT`, None where modalities were not compared."""
+  """A unit's `_OF_UNIT`, None where modalities were not compared."""
   compared = found.compared.get(layer)
   if compared is None:
-    return dict.fromkeys(OF_UNIT)
-  return {key: _short(getattr(compared, key)[unit]) for key in OF_UNIT}
+    return dict.fromkeys(_OF_UNIT)
+  return {key: _short(getattr(compared, key)[unit]) for key in _OF_UNIT}
 
 
 def _short(value: float) -> float:

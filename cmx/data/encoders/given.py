@@ -27,7 +27,7 @@ class NoVector(ValueError):
   """A text that a file of vectors has none of."""
 
 
-def digest(text: str) -> str:
+def _digest(text: str) -> str:
   """The name by which a text's row is found where its example's key is not: its SHA-256."""
   return hashlib.sha256(text.encode()).hexdigest()
 
@@ -83,8 +83,8 @@ def encode(matrix: matrices.Matrix, inputs: Sequence[str]) -> np.ndarray:
 
 def _found(rows: dict[str, list[int]], key: str, text: str) -> list[int]:
   """Rows of an example; accents in its key or text may be written in either form."""
-  names = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key), digest(text),
-           digest(unicodedata.normalize("NFD", text)))
+  names = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key), _digest(text),
+           _digest(unicodedata.normalize("NFD", text)))
   return next((rows[name] for name in names if name and name in rows), [])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 VERSION = "sentences1"  # of the rules below; raise the number when they change
 
-Encode = Callable[[Sequence[Any]], np.ndarray]
+_Encode = Callable[[Sequence[Any]], np.ndarray]
 
 _ENDS = re.compile(r"(?P<mark>[.!?…]+)(?P<closing>[\"'”’»)\]]*)(?=\s|$)"
                    r"|[。！？]+[”’」』）]*"  # no space follows these
@@ -53,7 +53,7 @@ def _ends(before: str, mark: str, closing: str, after: str) -> bool:
   return not (word.lower() in _INSIDE or initial or before.strip().isdecimal())
 
 
-def mean_over(encode: Encode) -> Encode:
+def mean_over(encode: _Encode) -> _Encode:
   """An encoder of texts, [N, E], from one of sentences: the mean of the vectors of a text's.
 
   A text without any is given as it is. The mean keeps the sentences' scale, whatever theirs is: of

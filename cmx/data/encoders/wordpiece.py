@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 Vocabulary = dict[str, int]
 
-CLS, SEP, PAD, UNKNOWN = "[CLS]", "[SEP]", "[PAD]", "[UNK]"
+_CLS, _SEP, PAD, _UNKNOWN = "[CLS]", "[SEP]", "[PAD]", "[UNK]"
 _LONGEST_WORD = 100  # characters; a longer run is no word
 _CJK = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0xF900, 0xFAFF), (0x20000, 0x2FA1F))
 
@@ -24,7 +24,7 @@ def vocabulary(text: str) -> Vocabulary:
   """
   tokens = text.split("\n")
   numbers = {token.rstrip("\r"): number for number, token in enumerate(tokens) if token}
-  for token in (CLS, SEP, PAD, UNKNOWN):
+  for token in (_CLS, _SEP, PAD, _UNKNOWN):
     if token not in numbers:
       raise ValueError(f"vocabulary of {len(numbers)} tokens has no {token}")
   return numbers
@@ -33,7 +33,7 @@ def vocabulary(text: str) -> Vocabulary:
 def tokens(text: str, known: Vocabulary, limit: int) -> list[int]:
   """Token numbers of a text between [CLS] and [SEP], `limit` of them at most."""
   pieces = [piece for word in words(text) for piece in _pieces(word, known)]
-  return [known[CLS], *(known[piece] for piece in pieces[:limit - 2]), known[SEP]]
+  return [known[_CLS], *(known[piece] for piece in pieces[:limit - 2]), known[_SEP]]
 
 
 def words(text: str) -> list[str]:
@@ -80,7 +80,7 @@ def _punctuation(char: str) -> bool:
 
 def _pieces(word: str, known: Vocabulary) -> list[str]:
   if len(word) > _LONGEST_WORD:
-    return [UNKNOWN]
+    return [_UNKNOWN]
   found, start = [], 0
   while start < len(word):
     for end in range(len(word), start, -1):
@@ -88,7 +88,7 @@ def _pieces(word: str, known: Vocabulary) -> list[str]:
       if piece in known:
         break
     else:
-      return [UNKNOWN]
+      return [_UNKNOWN]
     found.append(piece)
     start = end
   return found

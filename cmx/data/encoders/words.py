@@ -24,7 +24,7 @@ NAME, KIND = "words", "text"
 _LONGEST = 8  # letters of a word in a script without blanks
 _NAMED = 5  # words that the file lacks and the report names
 
-Lookup = Callable[[str], np.ndarray | None]
+_Lookup = Callable[[str], np.ndarray | None]
 
 
 class Words:
@@ -35,7 +35,7 @@ class Words:
     fingerprint: short hash of the file.
   """
 
-  def __init__(self, name: str, lookup: Lookup, width: int, fingerprint: str):
+  def __init__(self, name: str, lookup: _Lookup, width: int, fingerprint: str):
     self.width, self.fingerprint = width, fingerprint
     self._name, self._lookup = name, lookup
     self._met: dict[str, np.ndarray | None] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from cmx.files import kinds
 
-CHOICES = ("same", "named", "fresh")
+_CHOICES = ("same", "named", "fresh")
 _LABELLED = re.compile(r"(?P<name>.*[^\s,;])[\s,;]+(?P<label>[0-9]+)")
 
 
@@ -79,8 +79,8 @@ def rows(how: str, listed: str, classes: Sequence[str], count: int) -> np.ndarra
     FileNotFoundError: if the list does not exist.
     ValueError: if the list is wrong or missing, or says that the weights' classes are not ours.
   """
-  if how not in CHOICES:
-    raise ValueError(f"weights.classifier {how!r}; expected one of {', '.join(CHOICES)}")
+  if how not in _CHOICES:
+    raise ValueError(f"weights.classifier {how!r}; expected one of {', '.join(_CHOICES)}")
   if how == "fresh":
     return None
   if not listed:

@@ -12,8 +12,8 @@ import numpy as np
 from cmx.network import towers
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
-DENSE = ("fc6", "fc7", "fc8")
-PARTS = {"kernel": "weight", "bias": "bias"}  # our name of a layer's part, and that of files
+_DENSE = ("fc6", "fc7", "fc8")
+_PARTS = {"kernel": "weight", "bias": "bias"}  # our name of a layer's part, and that of files
 
 
 class Network(NamedTuple):
@@ -36,8 +36,8 @@ class Network(NamedTuple):
   blue_first: bool
 
 
-NETWORKS = (
-  Network("CaffeNet", "alexnet", {name: name for name in (*CONVOLUTIONS, *DENSE)}, None,
+_NETWORKS = (
+  Network("CaffeNet", "alexnet", {name: name for name in (*CONVOLUTIONS, *_DENSE)}, None,
           np.ones(3), blue_first=True),
   Network("torchvision AlexNet", "alexnet_torch", {
     "conv1": "features.0", "conv2": "features.3", "conv3": "features.6", "conv4": "features.8",
@@ -56,7 +56,7 @@ def without_wrapper(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     ValueError: if two arrays then have one name.
   """
   names = {name: name.replace("module.", "").replace("_orig_mod.", "") for name in arrays}
-  known = {part for network in NETWORKS for part in _names(network)}
+  known = {part for network in _NETWORKS for part in _names(network)}
   while (len({name.partition(".")[0] for name in names.values()}) == 1
          and not known & set(names.values()) and all("." in name for name in names.values())):
     names = {name: inner.partition(".")[2] for name, inner in names.items()}
@@ -75,17 +75,17 @@ def recognised(arrays: Mapping[str, np.ndarray]) -> Network:
   """
   def found(network):
     return len(set(_names(network)) & set(arrays))
-  best = max(NETWORKS, key=found)
+  best = max(_NETWORKS, key=found)
   if not found(best):
     known = "; ".join(f"{network.name}: {', '.join(_names(network)[:2])}, ..."
-                      for network in NETWORKS)
+                      for network in _NETWORKS)
     raise ValueError(f"arrays {', '.join(sorted(arrays)[:4]) or 'none'}, ... are of no known "
                      f"network; expected those of one of {known}")
   return best
 
 
 def _names(network: Network) -> list[str]:
-  return [f"{layer}.{part}" for layer in network.layers.values() for part in PARTS.values()]
+  return [f"{layer}.{part}" for layer in network.layers.values() for part in _PARTS.values()]
 
 
 def differences(arrays: Mapping[str, np.ndarray], network: Network,
@@ -100,7 +100,7 @@ def differences(arrays: Mapping[str, np.ndarray], network: Network,
   """
   found, known = [], set()
   for layer, theirs in network.layers.items():
-    for part, suffix in PARTS.items():
+    for part, suffix in _PARTS.items():
       name, shape = f"{theirs}.{suffix}", layers[layer][part].shape
       known.add(name)
       expected = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]
@@ -127,7 +127,7 @@ def ours(arrays: Mapping[str, np.ndarray], network: Network,
     mean: of its channels, in its order [3], from 0 to 255.
   """
   pairs = {layer: [np.asarray(arrays[f"{theirs}.{part}"], np.float64)
-                   for part in PARTS.values()] for layer, theirs in network.layers.items()}
+                   for part in _PARTS.values()] for layer, theirs in network.layers.items()}
   pairs["conv1"] = _on_unit_pixels(*pairs["conv1"], network, mean)
   weight, bias = pairs["fc6"]
   channels = len(pairs["conv5"][1])

@@ -107,7 +107,7 @@ class Cmplaces(tfds.core.dataset_builder.FileReaderBuilder):
       shutil.rmtree(left)
 
 
-def manual_folder(data: config_lib.Data) -> pathlib.Path:
+def _manual_folder(data: config_lib.Data) -> pathlib.Path:
   """Folder of the archives: the config's, or TFDS's manual directory."""
   return pathlib.Path(data.cmplaces.archives or pathlib.Path(data.root) / "downloads" / "manual")
 
@@ -119,7 +119,7 @@ def prepare(data: config_lib.Data) -> None:
     FileNotFoundError: if archives are missing; the message says which, where from, where to.
     ValueError: if archives or lists are bad; the message names file and line.
   """
-  settings = tfds.download.DownloadConfig(manual_dir=manual_folder(data), try_download_gcs=False,
+  settings = tfds.download.DownloadConfig(manual_dir=_manual_folder(data), try_download_gcs=False,
                                           beam_options=_shards.options(data.cmplaces.beam))
   for name in _left(data):
     with writing.held(_folder(data, name)), _records.quiet():
@@ -139,7 +139,7 @@ def share(data: config_lib.Data) -> None:
   for name in () if data.cmplaces.beam else _left(data):
     builder = _builder(data, name)
     with hosts.first_alone(name):
-      work = builder.planned(manual_folder(data))
+      work = builder.planned(_manual_folder(data))
     shards.write(work, hosts.share)
 
 
@@ -147,7 +147,7 @@ def _left(data: config_lib.Data) -> list[str]:
   """Modalities from archives that are not prepared; FileNotFoundError if archives are missing."""
   ours = [row.name for row in _rows(data) if not getattr(data.cmplaces, row.name)]
   left = [name for name in ours if not _folder(data, name).exists()]
-  if missing := layout.missing(manual_folder(data), left):
+  if missing := layout.missing(_manual_folder(data), left):
     raise FileNotFoundError(f"{missing}\nOr leave modalities out with --config.data.modalities; "
                             "any TFDS classification set can stand in for one, e.g. "
                             "--config.data.cmplaces.natural=places365_small")
@@ -207,7 +207,7 @@ def _sources(data: config_lib.Data, row: modalities_lib.Modality) -> dict[str, _
     raise FileNotFoundError(
       f"{row.name} of CMPlaces is not prepared in {folder}; run python -m launch.prepare "
       f"--config=configs/cmplaces.py --config.data.root={data.root} with its archives in "
-      f"{manual_folder(data)}")
+      f"{_manual_folder(data)}")
   card = json.loads((folder / _CARD).read_text())
   builder, found = _builder(data, row.name), {}
   for split in SPLITS:

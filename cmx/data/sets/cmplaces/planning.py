@@ -51,8 +51,8 @@ class Rule(NamedTuple):
     return "/".join((*self.before, *_parts(path)[self.without:]))
 
 
-Members = dict[str, tuple[int, archives.Member]]
-Numbered = dict[str, list[tuple[int, Entry]]]
+_Members = dict[str, tuple[int, archives.Member]]
+_Numbered = dict[str, list[tuple[int, Entry]]]
 
 
 def plan(folder: pathlib.Path, modality: str) -> Plan:
@@ -67,7 +67,7 @@ def plan(folder: pathlib.Path, modality: str) -> Plan:
     ValueError: if archive and lists do not fit; the message names file and line.
   """
   found = layout.found(folder, modality)
-  members: Members = {}
+  members: _Members = {}
   for number, member in enumerate(archives.members(found.archive)):
     if members.setdefault(member.name, (number, member))[1] is not member:
       raise ValueError(f"{found.archive} holds {member.name} twice; expected each file once: pack "
@@ -82,8 +82,8 @@ def plan(folder: pathlib.Path, modality: str) -> Plan:
                               for split, numbered in chosen.items()}, remarks)
 
 
-def _by_lists(found: layout.Found, members: Members) -> tuple[Numbered, list[str]]:
-  chosen: Numbered = {}
+def _by_lists(found: layout.Found, members: _Members) -> tuple[_Numbered, list[str]]:
+  chosen: _Numbered = {}
   listed_at: dict[str, str] = {}
   remarks = []
   for split, listed in found.lists.items():
@@ -106,7 +106,7 @@ def _by_lists(found: layout.Found, members: Members) -> tuple[Numbered, list[str
   return chosen, remarks
 
 
-def _rule(archive: pathlib.Path, listed: lists.List, members: Members) -> Rule:
+def _rule(archive: pathlib.Path, listed: lists.List, members: _Members) -> Rule:
   """The rule that most of the first lines agree on."""
   lines = listed.lines[:_TRIED]
   names = {_parts(line.path)[-1] for line in lines}
@@ -149,8 +149,8 @@ def _lacking(archive: pathlib.Path, listed: lists.List, missing: Sequence[lists.
                     f"{named}{more}\nGet the whole archive, or remove the lines")
 
 
-def _by_folders(found: layout.Found, members: Members) -> tuple[Numbered, list[str]]:
-  chosen: Numbered = {split: [] for split in layout.SPLITS}
+def _by_folders(found: layout.Found, members: _Members) -> tuple[_Numbered, list[str]]:
+  chosen: _Numbered = {split: [] for split in layout.SPLITS}
   for name, (number, member) in members.items():
     parts = name.split("/")
     place = next((i for i, part in enumerate(parts[:-1]) if part.lower() in _FOLDERS), None)

@@ -31,7 +31,7 @@ from cmx.files import reading
 from cmx.files import writing
 from cmx.runtime import cores
 
-PLAN, RECORDS, WORK = "plan.json", ".records", "parts."
+_PLAN, RECORDS, WORK = "plan.json", ".records", "parts."
 EXAMPLES = 2_048  # of a shard: some 100 MB of photographs
 _CHUNK = 64  # files that are read before they are decoded, in threads
 _SHOWN = 20  # damaged files that a message names
@@ -65,7 +65,7 @@ def planned(home: pathlib.Path, manual: pathlib.Path, modality: str, version: st
   """
   said = json.dumps([version, modality, str(file_format), limit, layout.stamp(manual, modality)])
   work = home / f"{WORK}{version}.{hashlib.sha256(said.encode()).hexdigest()[:12]}"
-  if (work / PLAN).exists():
+  if (work / _PLAN).exists():
     return work
   shutil.rmtree(work, ignore_errors=True)
   work.mkdir(parents=True)
@@ -81,13 +81,13 @@ def planned(home: pathlib.Path, manual: pathlib.Path, modality: str, version: st
       sizes[name] = len(part)
   card = {"archive": str(plan.archive.absolute()), "modality": modality, "shards": shards,
           "sizes": sizes, "remarks": remarks + plan.remarks, "file_format": file_format.value}
-  writing.write_text(work / PLAN, json.dumps(card))
+  writing.write_text(work / _PLAN, json.dumps(card))
   return work
 
 
 def plan_of(work: pathlib.Path) -> dict[str, Any]:
   """The plan of a folder of shards."""
-  return json.loads((work / PLAN).read_text())
+  return json.loads((work / _PLAN).read_text())
 
 
 def write(work: pathlib.Path, chosen: Callable[[Sequence[str]], Sequence[str]] = list, *,

@@ -17,16 +17,16 @@ from cmx.data.sets.everyday import recipe as recipe_lib
 from cmx.files import writing
 from cmx.runtime import progress
 
-SPATIAL_TEXT = "spatial_text"  # needs no package: words and places stand in the recipe
-VERSIONS = {"npm:@iconify/json": "2.2.535", "npm:@lobehub/fluent-emoji-3d": "1.1.0",
-            "npm:openmoji": "17.0.0"}
+_SPATIAL_TEXT = "spatial_text"  # needs no package: words and places stand in the recipe
+_VERSIONS = {"npm:@iconify/json": "2.2.535", "npm:@lobehub/fluent-emoji-3d": "1.1.0",
+             "npm:openmoji": "17.0.0"}
 _ICON = ('<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
          'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}" color="#000">'
          '{body}</svg>')
 
-Contents = dict[str, bytes]  # path inside the package: bytes
-Rows = list[recipe_lib.Row]
-Maker = Callable[[recipe_lib.Row], bytes | None]  # an example's file; None where it cannot be had
+_Contents = dict[str, bytes]  # path inside the package: bytes
+_Rows = list[recipe_lib.Row]
+_Maker = Callable[[recipe_lib.Row], bytes | None]  # an example's file; None where it cannot be had
 
 
 def find(package: str, folder: pathlib.Path) -> pathlib.Path | None:
@@ -43,7 +43,7 @@ def instructions(folder: pathlib.Path, packages: Iterable[str] = ()) -> str:
   if not missing:
     return ""
   debs = [package[4:] for package in missing if package.startswith("deb:")]
-  npms = [f"{package[4:]}@{VERSIONS[package]}" if package in VERSIONS else package[4:]
+  npms = [f"{package[4:]}@{_VERSIONS[package]}" if package in _VERSIONS else package[4:]
           for package in missing if package.startswith("npm:")]
   lines = [f"mkdir -p {folder} && cd {folder}"]
   lines += [f"apt-get download {' '.join(debs)}"] if debs else []
@@ -68,9 +68,9 @@ def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.P
     ModuleNotFoundError: if SVG has to be drawn and resvg-py is missing.
   """
   todo = [row for row in rows if not (out / row.file).exists()]
-  groups: dict[str, Rows] = {}
+  groups: dict[str, _Rows] = {}
   for row in todo:
-    groups.setdefault("" if row.modality == SPATIAL_TEXT else row.package, []).append(row)
+    groups.setdefault("" if row.modality == _SPATIAL_TEXT else row.package, []).append(row)
   wanted = [package for package in groups if package]
   if wanted and (message := instructions(packages, wanted)):
     raise FileNotFoundError(message)
@@ -92,15 +92,15 @@ def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.P
   return out
 
 
-def _group(package: str, rows: Rows, folder: pathlib.Path
+def _group(package: str, rows: _Rows, folder: pathlib.Path
            ) -> Iterable[tuple[recipe_lib.Row, bytes | None]]:
   if not package:
     return ((row, pictures.file(pictures.written(row.words), row.file)) for row in rows)
-  make = READERS.get(package, _files)(find(package, folder), rows)
+  make = _READERS.get(package, _files)(find(package, folder), rows)
   return ((row, _attempt(make, row)) for row in rows)
 
 
-def _attempt(make: Maker, row: recipe_lib.Row) -> bytes | None:
+def _attempt(make: _Maker, row: recipe_lib.Row) -> bytes | None:
   try:
     return make(row)
   except (ValueError, OSError, SyntaxError) as error:  # Pillow raises the last two on damaged files
@@ -108,7 +108,7 @@ def _attempt(make: Maker, row: recipe_lib.Row) -> bytes | None:
     return None
 
 
-def _picture(contents: Contents) -> Maker:
+def _picture(contents: _Contents) -> _Maker:
   """Maker of rows whose path is a picture's file."""
   def make(row: recipe_lib.Row) -> bytes | None:
     content = contents.get(row.path)
@@ -120,20 +120,20 @@ def _picture(contents: Contents) -> Maker:
   return make
 
 
-def _files(path: pathlib.Path, rows: Rows) -> Maker:
+def _files(path: pathlib.Path, rows: _Rows) -> _Maker:
   names = {row.path for row in rows}
   read = formats.deb if path.suffix == ".deb" else formats.npm
   return _picture(dict(read(path, names.__contains__)))
 
 
-def _gcompris(path: pathlib.Path, rows: Rows) -> Maker:
+def _gcompris(path: pathlib.Path, rows: _Rows) -> _Maker:
   names, contents = {row.path for row in rows}, {}
   for _, resource in formats.deb(path, lambda name: name.endswith(".rcc")):
     contents.update(formats.rcc(resource, names.__contains__))
   return _picture(contents)
 
 
-def _sweethome(path: pathlib.Path, rows: Rows) -> Maker:
+def _sweethome(path: pathlib.Path, rows: _Rows) -> _Maker:
   names, contents = {row.path for row in rows}, {}
   for library, data in formats.deb(path, lambda name: name.endswith(".sh3f")):
     prefix = pathlib.PurePosixPath(library).stem
@@ -142,7 +142,7 @@ def _sweethome(path: pathlib.Path, rows: Rows) -> Maker:
   return _picture(contents)
 
 
-def _iconify(path: pathlib.Path, rows: Rows) -> Maker:
+def _iconify(path: pathlib.Path, rows: _Rows) -> _Maker:
   names = {f"json/{row.path.split(':')[0]}.json" for row in rows}
   sets = {name[len("json/"):-len(".json")]: json.loads(content)
           for name, content in formats.npm(path, names.__contains__)}
@@ -165,13 +165,13 @@ def icon(icons: dict, name: str) -> str | None:
   return _ICON.format(body=entry["body"], **box)
 
 
-def _wordnet(path: pathlib.Path, rows: Rows) -> Maker:
+def _wordnet(path: pathlib.Path, rows: _Rows) -> _Maker:
   data = dict(formats.deb(path, lambda name: name.endswith("wordnet/data.noun")))
   nouns = next(iter(data.values()), b"")
   return lambda row: _text(row, formats.wordnet_gloss(nouns, int(row.path.split(":")[0])))
 
 
-def _gcide(path: pathlib.Path, rows: Rows) -> Maker:
+def _gcide(path: pathlib.Path, rows: _Rows) -> _Maker:
   data = dict(formats.deb(path, lambda name: pathlib.PurePosixPath(name).name.startswith("gcide.")))
   files = {pathlib.PurePosixPath(name).name: content for name, content in data.items()}
   if not {"gcide.index", "gcide.dict.dz"} <= files.keys():
@@ -190,5 +190,5 @@ def _text(row: recipe_lib.Row, text: str | None) -> bytes | None:
   return f"{text}\n".encode()
 
 
-READERS = {"deb:gcompris-qt-data": _gcompris, "deb:sweethome3d-furniture": _sweethome,
-           "npm:@iconify/json": _iconify, "deb:wordnet-base": _wordnet, "deb:dict-gcide": _gcide}
+_READERS = {"deb:gcompris-qt-data": _gcompris, "deb:sweethome3d-furniture": _sweethome,
+            "npm:@iconify/json": _iconify, "deb:wordnet-base": _wordnet, "deb:dict-gcide": _gcide}

@@ -28,9 +28,9 @@ from cmx.data.sets.everyday import recipe as recipe_lib
 from cmx.files import archives
 from cmx.files import writing
 
-SIDE = 160  # pixels, height and width of the stored pictures
-MASK = "something"  # stands for a word of the category's own name
-REPORT = "report.json"  # beside the records: counts, what was skipped, labels, fingerprints
+_SIDE = 160  # pixels, height and width of the stored pictures
+_MASK = "something"  # stands for a word of the category's own name
+_REPORT = "report.json"  # beside the records: counts, what was skipped, labels, fingerprints
 _VERSION = "1.0.0"
 _BUILT = "everyday.zip"  # an already built set, where somebody has one: <modality>/<split>/...
 _TEXTS = ("text", "kind", "source", "package", "path", "licence", "key")
@@ -79,7 +79,7 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   Raises:
     FileNotFoundError: if packages are missing; the message holds the commands that fetch them.
   """
-  if (_folder(data) / REPORT).exists():
+  if (_folder(data) / _REPORT).exists():
     return
   rows = list(recipe) or recipe_lib.rows()
   built = packages(data) / _BUILT
@@ -90,7 +90,7 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   _record(data, examples)
   report = _report(rows, examples, skipped)
   # The report comes last: it says that all is there.
-  writing.write_text(_folder(data) / REPORT, json.dumps(report))
+  writing.write_text(_folder(data) / _REPORT, json.dumps(report))
   if built.is_dir():
     shutil.rmtree(built)
   logging.info("everyday: %s; skipped %s", report["counts"], report["skipped"] or "none")
@@ -129,8 +129,8 @@ def _examples(rows: Sequence[recipe_lib.Row], built: pathlib.Path
 
 def _checked(name: str, content: bytes) -> bytes:
   with Image.open(io.BytesIO(content)) as image:
-    if image.size != (SIDE, SIDE):
-      raise ValueError(f"{name} has {image.size} pixels; expected {(SIDE, SIDE)}")
+    if image.size != (_SIDE, _SIDE):
+      raise ValueError(f"{name} has {image.size} pixels; expected {(_SIDE, _SIDE)}")
     image.load()  # a damaged picture is found here, not in training
   return content
 
@@ -165,13 +165,13 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   options = data.everyday
   if options.spatial_text not in ("pixels", "words"):
     raise ValueError(f"spatial_text {options.spatial_text!r}; expected 'pixels' or 'words'")
-  if not (_folder(data) / REPORT).exists():
+  if not (_folder(data) / _REPORT).exists():
     built = (packages(data) / _BUILT).exists()
     raise FileNotFoundError(
       f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
       f"--config.data.name=everyday --config.data.root={data.root}\n"
       f"{'' if built else build.instructions(packages(data))}".rstrip())
-  report = json.loads((_folder(data) / REPORT).read_text())
+  report = json.loads((_folder(data) / _REPORT).read_text())
   builder = tfds.builder_from_directory(_folder(data))
   rows = tuple(_row(row, options) for row in modalities_lib.CMPLACES)
   splits = {split: {row.name: _source(builder, report, row, split, options) for row in rows}
@@ -184,7 +184,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
 def _row(row: modalities_lib.Modality, options: config_lib.Everyday) -> modalities_lib.Modality:
   if row == modalities_lib.SPATIAL_TEXT and options.spatial_text == "words":
     return row._replace(kind="text")
-  return row._replace(shape=(SIDE, SIDE, 3)) if row.kind == "pixels" else row
+  return row._replace(shape=(_SIDE, _SIDE, 3)) if row.kind == "pixels" else row
 
 
 def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, split: str,
@@ -221,4 +221,4 @@ def _text(record: _records.Record) -> str:
 def _masked(classes: Sequence[str]) -> Any:
   patterns = [re.compile(rf"\b({'|'.join(map(re.escape, name.split('_')))})(e?s)?\b", re.IGNORECASE)
               for name in classes]
-  return lambda record: patterns[record.integer("label")].sub(MASK, _text(record))
+  return lambda record: patterns[record.integer("label")].sub(_MASK, _text(record))

@@ -12,7 +12,7 @@ from PIL import ImageFont
 
 from cmx.data.sets.everyday import recipe as recipe_lib
 
-SIDE = 160  # pixels of the stored picture
+_SIDE = 160  # pixels of the stored picture
 _DRAWN = 256  # pixels of the picture before it is reduced
 _INK = 0.9  # share of the side that a cut out thing fills
 _OPAQUE = 8  # alpha above which a pixel belongs to the thing, of 255
@@ -22,7 +22,7 @@ _GAP = 2  # pixels between two words, one above the other
 _DPI = 96  # without it resvg refuses files measured in points
 _HINT = "drawing SVG needs resvg-py: pip install 'cmx[everyday]' (or resvg-py==0.5.0)"
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+_Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
 def renderer() -> Any:
@@ -77,7 +77,7 @@ def _on_square(image: Image.Image, longest: int) -> Image.Image:
   square = Image.new("RGB", (_DRAWN, _DRAWN), "white")
   square.paste(image.resize(size, Image.Resampling.LANCZOS),
                tuple((_DRAWN - length) // 2 for length in size))
-  return square.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+  return square.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
 
 
 def written(words: Sequence[recipe_lib.Word]) -> Image.Image:
@@ -90,10 +90,10 @@ def written(words: Sequence[recipe_lib.Word]) -> Image.Image:
     box = _free(word.x * _DRAWN, word.y * _DRAWN, right - left, bottom - top, taken)
     taken.append(box)
     draw.text((box[0] - left, box[1] - top), word.text, font=font, fill="black")
-  return canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS).convert("RGB")
+  return canvas.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS).convert("RGB")
 
 
-def _free(x: float, y: float, width: float, height: float, taken: Sequence[Box]) -> Box:
+def _free(x: float, y: float, width: float, height: float, taken: Sequence[_Box]) -> _Box:
   """Box of that size whose centre is nearest to (x, y) above or below and that touches no other."""
   left = min(max(x - width / 2, 1), max(1, _DRAWN - 1 - width))
   lowest = max(1, _DRAWN - 1 - height)

@@ -10,10 +10,10 @@ from typing import Any
 from cmx.data.sets.cmplaces import annotations
 
 
-Found = annotations.Photograph | annotations.Left | annotations.Bad
+_Found = annotations.Photograph | annotations.Left | annotations.Bad
 
 
-def parse(tree: dict[str, Any]) -> Iterator[Found]:
+def parse(tree: dict[str, Any]) -> Iterator[_Found]:
   """The photographs of a file, in its order; COCO says nothing of scenes but by their folders.
 
   What is wrong with a row costs that row alone: its object, or its photograph.

@@ -14,7 +14,7 @@ from cmx.files import kinds
 from cmx.runtime import progress
 
 _SUFFIXES = (".xml", ".json")
-Found = annotations.Photograph | annotations.Left | annotations.Bad
+_Found = annotations.Photograph | annotations.Left | annotations.Bad
 
 # JSON of other tools by a key of theirs: what it is, and what to do.
 _OTHERS = {
@@ -28,7 +28,7 @@ _OTHERS = {
   "bbox": "COCO's results; give the file of annotations"}
 
 
-def read(path: pathlib.Path) -> Iterator[Found]:
+def read(path: pathlib.Path) -> Iterator[_Found]:
   """The photographs that a folder, an archive (.zip, .tar.gz, ...) or a .json file tells of.
 
   Beside them come the objects that are left out, and files and photographs that are bad; a
@@ -49,7 +49,7 @@ def read(path: pathlib.Path) -> Iterator[Found]:
       where=f"{where} {found.where}".rstrip())
 
 
-def _all(path: pathlib.Path) -> Iterator[tuple[str, Found]]:
+def _all(path: pathlib.Path) -> Iterator[tuple[str, _Found]]:
   """What files tell of, and what messages call the file."""
   if path.is_file() and path.suffix.lower() == ".json":
     for found in _of_file(path.stem, path.read_bytes(), ".json"):
@@ -69,7 +69,7 @@ def _all(path: pathlib.Path) -> Iterator[tuple[str, Found]]:
       line.update(number)
 
 
-def _of_file(key: str, content: bytes, suffix: str) -> Iterator[Found]:
+def _of_file(key: str, content: bytes, suffix: str) -> Iterator[_Found]:
   said = kinds.sentence(content[:kinds.HEAD], "xml", "html", "empty", "utf16", "utf32")
   try:
     if said:
@@ -79,7 +79,7 @@ def _of_file(key: str, content: bytes, suffix: str) -> Iterator[Found]:
     yield annotations.Bad("", str(error))
 
 
-def _of_json(key: str, content: bytes) -> Iterator[Found]:
+def _of_json(key: str, content: bytes) -> Iterator[_Found]:
   try:
     tree: Any = json.loads(content)
   except json.JSONDecodeError as error:
