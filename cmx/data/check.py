@@ -99,13 +99,13 @@ def _of_folders(data: config_lib.Data) -> Report:
         looks.look(item, x)
   bad = [*listing.bad, *undecoded]
   report = _report(data.folders.path, kinds, judgement.classes(listing), entries, bad)
+  found = judgement.problems(judgement.without(listing, undecoded), data)
   if len(bad) > data.folders.damaged:
-    its = "it" if len(bad) == 1 else "them"
-    report.problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; remove or "
-                           f"replace {its}, or leave {its} out with {judgement.flag(bad)}")
+    report.problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; "
+                           + judgement.remedy(len(bad), not found))
   elif bad:
     report.remarks.append(f"bad files left out: {len(bad)} of {data.folders.damaged} allowed")
-  report.problems += judgement.problems(judgement.without(listing, undecoded), data)
+  report.problems += found
   report.remarks += [f"modality {name!r} has a validation split, so its split test is not used"
                      for name in listing.left_out]
   report.remarks += [*doubts.of_names(kinds, "modalities"), *looks.remarks(), *listing.remarks]

@@ -5,6 +5,7 @@ that cannot be used raises `Unusable` with the reason, so that a caller can go o
 """
 
 import contextlib
+import functools
 import pathlib
 import struct
 import tokenize
@@ -31,6 +32,7 @@ _ALSO = {"pixels": (".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", 
                     ".j2k", ".jpf", ".jpx", ".j2c", ".jpc")}
 _TEXT_BYTES = 1_000_000
 _NO_TEXT = ("html", "lfs", "annex", "rtf")  # what decodes, and is no text of an example
+_KEPT = 1 << 16  # names of classes that are not looked at again
 _WIDTH = 65_536  # entries of a vector
 _SUSPICIOUS_BYTES = 1 << 28  # of an inflated array, from which on its ratio is looked at
 _SUSPICIOUS_RATIO = 200  # inflated to stored; real features shrink to a tenth at most
@@ -108,6 +110,7 @@ def vector(path: pathlib.Path) -> np.ndarray:
                    else f"does not read as .npy: {reason}") from error
 
 
+@functools.lru_cache(_KEPT)  # tables have a few in many rows
 def class_name(name: str) -> str:
   """The name as it is compared: accents can be written in two ways, tables leave spaces behind.
 

@@ -135,12 +135,11 @@ def _allow(data: config_lib.Data, listing: listing_lib.Listing,
   bad = [*listing.bad, *undecoded]
   if not bad:
     return
-  lines = "\n  ".join(items_lib.lines(bad))
+  found = judgement.problems(judgement.without(listing, undecoded), data)
   if len(bad) > data.folders.damaged:
     raise ValueError(f"{len(bad)} of {len(listing.items) + len(listing.bad)} files cannot be used; "
-                     f"remove or replace them, or leave them out with {judgement.flag(bad)}:"
-                     f"\n  {lines}")
-  found = judgement.problems(judgement.without(listing, undecoded), data)
+                     + judgement.remedy(len(bad), not found) + ":\n  "
+                     + "\n  ".join([*items_lib.lines(bad), *found]))
   if found:
     raise ValueError(f"{data.folders.path} cannot be trained on without the {len(bad)} bad files:"
                      f"\n  " + "\n  ".join([*found, *items_lib.lines(bad)]))

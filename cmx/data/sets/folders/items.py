@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import pathlib
 import re
 from typing import NamedTuple
@@ -82,6 +83,7 @@ def modality(name: str) -> str:
   return next((row.name for row in modalities_lib.CMPLACES if row.code == name), name)
 
 
+@functools.lru_cache
 def why_no_modality(name: str) -> str:
   """Why this cannot name a modality, which is a folder, a parameter, a heading; "" where it can."""
   if not _NAME.fullmatch(text_lib.without_marks(name)):

@@ -2,7 +2,7 @@
 
 import hashlib
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -88,9 +88,11 @@ def without(listing: listing_lib.Listing,
   return listing._replace(items=[item for item in listing.items if item.key not in keys])
 
 
-def flag(bad: Sequence[items_lib.Bad]) -> str:
-  """The flag with which so many bad files are left out."""
-  return f"--config.data.folders.damaged={len(bad)}"
+def remedy(count: int, trainable: bool) -> str:
+  """What to do about bad files; leaving them out is named where the rest can be trained on."""
+  its = "it" if count == 1 else "them"
+  return f"remove or replace {its}" + (
+    f", or leave {its} out with --config.data.folders.damaged={count}" if trainable else "")
 
 
 def problems(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
