@@ -40,8 +40,8 @@ def main(argv: Sequence[str]) -> None:
   options = writing.Options(VARIATIONS.value, VALIDATION.value, SEED.value, DAMAGED.value,
                             DEFAULT.style._replace(size=SIZE.value))
   said = writing.write(ANNOTATIONS.value, OUT.value, options, LABELS.value)
-  logging.info("%s, in %s. Written: %s", said, progress.duration(time.monotonic() - started),
-               OUT.value)
+  logging.info("%s\nSpatial text in %s. Written: %s", said,
+               progress.duration(time.monotonic() - started), OUT.value)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ which stand out on both grounds and differ for eyes that do not tell red from gr
 """
 
 import contextlib
+import functools
 import io
 import pathlib
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cmx.files import fonts
@@ -75,7 +76,7 @@ def write(figure: Any, folder: pathlib.Path, name: str) -> None:
   folder.mkdir(parents=True, exist_ok=True)
   with style():
     if figure.get_layout_engine() is not None:  # once is enough: it costs more than drawing
-      figure.draw_without_rendering()
+      _with_letters(figure, figure.draw_without_rendering)
       figure.set_layout_engine("none")
     save(figure, folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
     save(figure, folder / f"{name}.pdf", dpi=_DPI,
@@ -90,35 +91,46 @@ def save(figure: Any, to: pathlib.Path | io.StringIO, **options: Any) -> None:
     to: file or stream.
     **options: of matplotlib's `Figure.savefig`.
   """
+  def draw():
+    if isinstance(to, io.StringIO):
+      to.seek(0)
+      to.truncate()
+    figure.savefig(to, **options)
+
+  _with_letters(figure, draw)
+
+
+def _with_letters(figure: Any, draw: Callable[[], None]) -> None:
+  """Draws; once more, with other fonts, where those that the figure has lack letters."""
   with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
-    figure.savefig(to, **options)
+    draw()
   found = [_MISSING.match(str(warning.message)) for warning in said]
   for warning, letter in zip(said, found):
     if letter is None:
       warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
   letters = "".join(sorted({chr(int(letter[1])) for letter in found if letter}))
   if letters and _add_fonts(figure, letters):
-    if isinstance(to, io.StringIO):
-      to.seek(0)
-      to.truncate()
     with warnings.catch_warnings():  # what is still missing has been said
       warnings.filterwarnings("ignore", _MISSING.pattern)
-      figure.savefig(to, **options)
+      draw()
 
 
 def _add_fonts(figure: Any, letters: str) -> bool:
   """Gives all text fonts for letters that its own lacks, where the machine has any."""
-  from matplotlib import font_manager
   from matplotlib import text
-  names = []
-  for path in dict.fromkeys(fonts.path_of(letter) for letter in letters):
-    if path is not None:
-      font_manager.fontManager.addfont(path)
-      names.append(font_manager.FontProperties(fname=path).get_name())
+  names = [_family(path) for path in fonts.files_with(letters)]
   for words in figure.findobj(text.Text) if names else ():
     words.set_fontfamily([*words.get_fontfamily(), *names])
   return bool(names)
+
+
+@functools.cache
+def _family(path: str) -> str:
+  """The name by which matplotlib knows the font of a file."""
+  from matplotlib import font_manager
+  font_manager.fontManager.addfont(path)
+  return font_manager.FontProperties(fname=path).get_name()
 
 
 def svg(figure: Any, *, dpi: int = 144) -> str:

@@ -49,6 +49,16 @@ def path_of(text: str) -> str | None:
   return best
 
 
+def files_with(letters: str) -> list[str]:
+  """Files of fonts that have some letters, each one's first; said of those that none has."""
+  best = {letter: _best(letter) for letter in letters}
+  lacking = "".join(letter for letter in letters if not _has(best[letter], letter))
+  if lacking:
+    _say(lacking)
+  return list(dict.fromkeys(font for letter, font in best.items()
+                            if font is not None and letter not in lacking))
+
+
 @functools.lru_cache(256)
 def _say(letters: str) -> None:  # once
   logging.warning("Characters %s are in no font of this machine and are drawn as boxes. Install "

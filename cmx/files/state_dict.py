@@ -142,7 +142,7 @@ class _Reader(pickle.Unpickler):
     kind, dtype, key, _, count = pid[:5]
     if kind != "storage" or dtype not in _STORAGES.values():
       raise ValueError(f"weight file refers to {kind!r}; expected a storage of numbers")
-    if any(part is not None for part in pid[5:6]):
+    if any(part is not None for part in pid[5:]):
       raise ValueError(f"storage {key!r} is a part of another one; expected whole ones")
     return self._storages.setdefault(str(key), _Storage(dtype, int(count)))
 

@@ -1,3 +1,4 @@
+import pathlib
 import re
 import sys
 from xml.etree import ElementTree
@@ -93,3 +94,16 @@ def test_letters_that_no_font_has_are_said_and_do_not_stop_a_figure(tmp_path, mo
   ("", 9, "")])
 def test_long_names_are_cut_with_an_ellipsis(name, letters, expected):
   assert figures.short(name, letters) == expected
+
+
+def test_letters_come_from_another_font_where_one_has_them(tmp_path, monkeypatch):
+  matplotlib = pytest.importorskip("matplotlib")
+  stix = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", "STIXGeneral.ttf")
+  monkeypatch.setattr(figures.fonts, "_files", lambda: (str(stix),))
+  monkeypatch.setattr(figures.fonts, "_say", None)  # nothing is to be said
+  figures.fonts._best.cache_clear()
+  figure = drawing("\u1d81")  # DejaVu Sans, matplotlib's own, has no such letter
+  with figures.style():
+    figures.save(figure, tmp_path / "x.png")
+  assert "STIXGeneral" in figure.axes[0].get_legend().get_texts()[0].get_fontfamily()
+  figures.fonts._best.cache_clear()
