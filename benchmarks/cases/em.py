@@ -65,8 +65,8 @@ def _fit(n: int, d: int, k: int, iterations: int, tolerance: float) -> Callable[
   fresh = em.Fit(start, [], [], False, 0, n, np.zeros(0, int))
 
   def run():
-    found = em.fit(passes.of_array(x), k, jax.random.key(0), iterations=iterations,
-                   tolerance=tolerance, variance_floor=1e-6, state=em.State(fresh, None))
+    options = em.Options(iterations=iterations, tolerance=tolerance, variance_floor=1e-6)
+    found = em.fit(passes.of_array(x), k, jax.random.key(0), options, state=em.State(fresh, None))
     return np.array([found.history[-2]])  # before the last iteration, as scikit-learn keeps it
 
   return run
@@ -118,6 +118,7 @@ def _stream(count: int) -> Callable[[], Any]:
   parts = [chunk] * (count // _CHUNK) + [chunk[:count % _CHUNK]]
 
   def run():
-    em.fit(lambda: iter(parts), 32, jax.random.key(0), iterations=2, tolerance=0.0)
+    em.fit(lambda: iter(parts), 32, jax.random.key(0),
+           em.Options(iterations=2, tolerance=0.0))
 
   return run

@@ -88,8 +88,7 @@ def _class_by_class(config, run, dataset, reference, layer) -> tuple[em.Fit, np.
     x = np.concatenate(list(activations.chunks()))
     fit, share = classes.fit(
       x, _labels(config, run, dataset), settings.per_class, layer_key(run, layer),
-      name=activations.name, **{name: told[name] for name in (
-        "restarts", "iterations", "tolerance", "variance_floor")})
+      em.Options(*(told[name] for name in em.Options._fields)), name=activations.name)
     logging.info("mixture of %s, class by class: %s. Written: %s", layer, store.describe(fit), path)
     return fit, np.pad(share, ((0, len(dataset.classes) - len(share)), (0, 0)))
 
@@ -141,7 +140,7 @@ def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
 def _settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
                  components: int) -> store.Settings:
   """All a layer's fit depends on: K, `config.mixture`, the reference's weights and the data."""
-  fields = ("covariance", "restarts", "iterations", "tolerance", "variance_floor", "examples")
+  fields = (*em.Options._fields, "examples")
   return {"components": components, **{name: getattr(config.mixture, name) for name in fields},
           "weights": features.digest(run.params), "data": dataset.fingerprint}
 

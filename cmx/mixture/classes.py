@@ -68,9 +68,8 @@ def owned(share: np.ndarray, weight: np.ndarray, least: float) -> tuple[np.ndarr
   return (kept / kept.sum(1, keepdims=True)).astype(np.float32), without
 
 
-def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array, *,
-        restarts: int = 1, iterations: int = 50, tolerance: float = 1e-3,
-        variance_floor: float = 1e-3,
+def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array,
+        options: em.Options = em.Options(), *,
         name: Callable[[int], str] = str) -> tuple[em.Fit, np.ndarray]:
   """A mixture fitted class by class: each component belongs to one class, one variance for all.
 
@@ -82,7 +81,8 @@ def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array, *,
     labels: int [N].
     components: of a class.
     key: random key; a class's own is folded from it, so that others do not matter.
-    restarts, iterations, tolerance, variance_floor, name: as for `em.fit`.
+    options: as for `em.fit`; the covariance is tied, whatever they say.
+    name: as for `em.fit`.
 
   Returns:
     The fit, components in the order of their classes, none for classes without examples; and how
@@ -95,14 +95,13 @@ def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array, *,
   means, counts, owners, within = [], [], [], np.zeros(x.shape[1])
   for label in np.unique(labels):
     members = np.asarray(x[labels == label], np.float32)
-    own = _of_class(members, components, jax.random.fold_in(key, int(label)), restarts, iterations,
-                    tolerance)
+    own = _of_class(members, components, jax.random.fold_in(key, int(label)), options)
     means.append(own.mean)
     counts.append(own.weight * len(members))
     owners += [label] * len(own.weight)
     within += own.variance[0] * len(members)
   counts = np.concatenate(counts)
-  floor = max(variance_floor * float(survey.variance.mean()), em.SMALLEST_VARIANCE)
+  floor = max(options.variance_floor * float(survey.variance.mean()), em.SMALLEST_VARIANCE)
   mixture = gmm.Mixture(*(a.astype(np.float32) for a in (
     counts / counts.sum(), np.concatenate(means), np.maximum(within / len(x), floor)[None])))
   likelihood = em.mean_log_prob(passes.of_array(x), min(_BLOCK, len(x)), mixture)
@@ -112,12 +111,11 @@ def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array, *,
                 np.flatnonzero(survey.variance == 0)), share.astype(np.float32)
 
 
-def _of_class(x: np.ndarray, components: int, key: jax.Array, restarts: int, iterations: int,
-              tolerance: float) -> gmm.Mixture:
+def _of_class(x: np.ndarray, components: int, key: jax.Array, options: em.Options) -> gmm.Mixture:
   """A tied mixture of one class's activations; of one component where EM has nothing to find."""
   count = min(components, len(x))
   if count > 1 and np.ptp(x, axis=0).any():
-    return em.fit(passes.of_array(x), count, key, covariance=em.TIED, restarts=restarts,
-                  iterations=iterations, tolerance=tolerance, variance_floor=0.0).mixture
+    return em.fit(passes.of_array(x), count, key,
+                  options._replace(covariance=em.TIED, variance_floor=0.0)).mixture
   return gmm.Mixture(np.ones(1), x.mean(0, dtype=np.float64)[None],
                      x.var(0, dtype=np.float64)[None])

@@ -49,6 +49,26 @@ class Fit(NamedTuple):
   dead_units: np.ndarray
 
 
+class Options(NamedTuple):
+  """How a mixture is fitted.
+
+  Attributes:
+    covariance: "diagonal", "tied" (one diagonal for all components) or "full" (of a single
+      Gaussian, for comparison: D^2 numbers in memory).
+    restarts: number of starts.
+    iterations: of a start at most.
+    tolerance: gain of the mean log likelihood, nats per example, below which a start is over.
+    variance_floor: share of the mean variance over units that no variance goes below; dead units
+      would have none and an infinite density.
+  """
+
+  covariance: str = DIAGONAL
+  restarts: int = 1
+  iterations: int = 50
+  tolerance: float = 1e-3
+  variance_floor: float = 1e-3
+
+
 class State(NamedTuple):
   """Where a fit stands after an iteration: all that it needs to go on.
 
@@ -71,10 +91,8 @@ class _Statistics(NamedTuple):
   examples: np.ndarray  # []
 
 
-def fit(chunks: passes.Chunks, components: int, key: jax.Array, *, covariance: str = DIAGONAL,
-        restarts: int = 1, iterations: int = 50, tolerance: float = 1e-3,
-        variance_floor: float = 1e-3, state: State | None = None,
-        on_iteration: Callable[[State], None] = lambda state: None,
+def fit(chunks: passes.Chunks, components: int, key: jax.Array, options: Options = Options(), *,
+        state: State | None = None, on_iteration: Callable[[State], None] = lambda state: None,
         name: Callable[[int], str] = str) -> Fit:
   """Fits a mixture: k-means++ on a sample, then expectation-maximisation; the best of the restarts.
 
@@ -82,13 +100,7 @@ def fit(chunks: passes.Chunks, components: int, key: jax.Array, *, covariance: s
     chunks: a call gives a pass over the activations, arrays float [n, D], the same in every pass.
     components: K.
     key: random key of the starts.
-    covariance: "diagonal", "tied" (one diagonal for all components) or "full" (of a single
-      Gaussian, for comparison: D^2 numbers in memory).
-    restarts: number of starts.
-    iterations: of a start at most.
-    tolerance: gain of the mean log likelihood, nats per example, below which a start is over.
-    variance_floor: share of the mean variance over units that no variance goes below; dead units
-      would have none and an infinite density.
+    options: how it is fitted.
     state: of an earlier call with the same arguments that was interrupted; goes on after it.
     on_iteration: called with the state after each iteration.
     name: what an example is called in errors, by its index.
@@ -100,6 +112,7 @@ def fit(chunks: passes.Chunks, components: int, key: jax.Array, *, covariance: s
     ValueError: if there are fewer examples than components, an activation is not finite, all units
       are constant, chunks differ in width, or a pass in its examples.
   """
+  covariance, restarts, iterations, tolerance, variance_floor = options
   check(components, covariance, restarts)
   survey = seeding.survey(chunks, components, key, name)
   floor = max(variance_floor * float(survey.variance.mean()), SMALLEST_VARIANCE)
@@ -195,12 +208,15 @@ def _maximise(total: _Statistics, survey: seeding.Survey, floor: float, covarian
     variance = (total.count @ variance / total.count.sum())[None]
   variance = np.maximum(variance, floor)
   empty = np.flatnonzero(total.count < _EMPTY)
+  # An empty component has nothing left to learn from. So it takes over half of a heavy one, from a
+  # tenth of a deviation beside it in every unit: far enough for EM to separate the two, near enough
+  # to lose no likelihood. The heaviest come first, and once more where more are empty than are not.
   heavy = np.resize(np.argsort(-total.count)[:len(count) - len(empty)], len(empty))
-  for one, other in zip(empty, heavy):  # takes over half of it; EM separates the two
-    rows = (one, other) if len(variance) > 1 else (0, 0)
-    variance[rows[0]] = variance[rows[1]]
+  for one, other in zip(empty, heavy):
+    if covariance != TIED:
+      variance[one] = variance[other]
     sign = rng.choice([-1.0, 1.0], mean.shape[1])
-    mean[one] = mean[other] + 0.1 * sign * np.sqrt(variance[rows[1]])
+    mean[one] = mean[other] + 0.1 * sign * np.sqrt(variance[0 if covariance == TIED else other])
     count[one] = count[other] = count[other] / 2
   return gmm.Mixture(*(a.astype(np.float32) for a in (
     count / count.sum(), mean + survey.mean, variance))), len(empty)

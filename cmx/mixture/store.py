@@ -23,8 +23,6 @@ from cmx.runtime import progress
 
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
 
-_OF_EM = ("covariance", "restarts", "iterations", "tolerance", "variance_floor")
-
 
 class Kept(NamedTuple):
   """A fit that is on disk, and the seconds that it took."""
@@ -39,7 +37,7 @@ def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
 
   Args:
     path: ends in .npz.
-    settings: "components" and em.fit's arguments by name, and more that the examples depend on.
+    settings: "components" and `em.Options` by name, and more that the examples depend on.
     key: see `em.fit`.
     activations: to fit on; passed over where the file is not there.
     what: is fitted, e.g. "mixture of fc7".
@@ -103,9 +101,9 @@ def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array,
         **_packed(state.current, "current_"), **_packed(state.best, "best_"),
         "seconds": before + time.monotonic() - started})
 
-    found = em.fit(activations.chunks, settings["components"], key, state=state,
-                   on_iteration=on_iteration, name=activations.name,
-                   **{name: settings[name] for name in _OF_EM})
+    options = em.Options(*(settings[name] for name in em.Options._fields))
+    found = em.fit(activations.chunks, settings["components"], key, options, state=state,
+                   on_iteration=on_iteration, name=activations.name)
   return Kept(found, before + time.monotonic() - started)
 
 

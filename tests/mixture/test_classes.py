@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from cmx.mixture import classes
+from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.mixture import passes
 
@@ -74,7 +75,7 @@ def test_several_components_of_a_class_find_its_parts():
   x, labels = examples((40, 1, 0, 30))
   second = np.flatnonzero(labels == 3)[::2]
   x[second, 0] += 50
-  fit, share = classes.fit(x, labels, 2, KEY, restarts=2)
+  fit, share = classes.fit(x, labels, 2, KEY, em.Options(restarts=2))
   np.testing.assert_array_equal(share > 0, [[1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0] * 5,
                                             [0, 0, 0, 1, 1]])
   np.testing.assert_allclose(share[3, 3:], 0.5, rtol=1e-5)
@@ -101,7 +102,7 @@ def test_examples_that_are_all_alike_are_one_component():
 def test_units_that_never_change_get_the_floor_and_are_counted():
   x, labels = examples()
   x[:, 1] = 2
-  fit, _ = classes.fit(x, labels, 1, KEY, variance_floor=0.01)
+  fit, _ = classes.fit(x, labels, 1, KEY, em.Options(variance_floor=0.01))
   np.testing.assert_allclose(fit.mixture.variance[0, 1], 0.01 * x.var(0).mean(), rtol=1e-4)
   assert fit.dead_units.tolist() == [1]
 

@@ -27,8 +27,10 @@ def groups(n=600, k=4, d=5, *, apart=2.0, seed=0):
   return (means[rng.integers(k, size=n)] + rng.normal(size=(n, d))).astype(np.float32)
 
 
-def fit(x, components, key=KEY, **changes):
-  return em.fit(passes_lib.of_array(x, 100), components, key, **{"tolerance": 1e-4, **changes})
+def fit(x, components, key=KEY, state=None, on_iteration=lambda state: None, **options):
+  options = em.Options(**{"tolerance": 1e-4, **options})
+  return em.fit(passes_lib.of_array(x, 100), components, key, options, state=state,
+                on_iteration=on_iteration)
 
 
 def start_at(x, k, rows):
@@ -134,8 +136,8 @@ import jax, numpy as np
 from cmx.mixture import em, passes
 x = np.load(sys.argv[1])
 for components, covariance in ((6, "diagonal"), (6, "tied"), (1, "full")):
-  found = em.fit(passes.of_array(x, 300), components, jax.random.key(0), covariance=covariance,
-                 iterations=6)
+  found = em.fit(passes.of_array(x, 300), components, jax.random.key(0),
+                 em.Options(covariance, iterations=6))
   digest = hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in jax.tree.leaves(found.mixture)))
   print(jax.device_count(), covariance, digest.hexdigest(), found.history)
 """

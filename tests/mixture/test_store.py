@@ -124,7 +124,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path):
 def test_a_description_says_what_a_user_should_know():
   x = examples()
   x[:, 2] = 0
-  found = em.fit(passes_lib.of_array(x), 2, KEY, iterations=1)
+  found = em.fit(passes_lib.of_array(x), 2, KEY, em.Options(iterations=1))
   text = store.describe(found)
   assert text == (f"K=2 D=4 N=200: {found.history[-1]:.2f} nats per example "
                   f"({found.history[-1] / 4:.3f} per dimension) after 1 iterations, 1 dead units, "
