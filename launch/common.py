@@ -26,6 +26,9 @@ def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> Non
     main: of the entry point.
     together: whether several processes can run it as one.
   """
+  for stream in (sys.stdout, sys.stderr):
+    if hasattr(stream, "reconfigure"):  # a console that lacks a letter shows its number
+      stream.reconfigure(errors="backslashreplace")
   progress.show_log()
   shown = (CONFIG, COMPILATION_CACHE, *(hosts.FLAGS if together else ()))
   for shared in shown:  # so that --help of the entry point shows them, too

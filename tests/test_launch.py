@@ -59,6 +59,14 @@ def own(root, tmp_path, **changes):
           *(f"--config.{name}={value}" for name, value in fields.items()))
 
 
+def test_a_console_that_lacks_letters_shows_their_numbers(tmp_path):
+  root = made_folders.write(tmp_path / "mine", ("bed", "chair", "door", "lamp", "床"))
+  said = subprocess.run([sys.executable, "-m", "launch.check", f"--path={root}"], cwd=ROOT,
+                        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True,
+                        text=True, check=False)
+  assert said.returncode == 0 and "\\u5e8a" in said.stdout, said.stdout + said.stderr
+
+
 def test_own_folders_with_holes_go_through_check_train_and_table(launch, mine, tmp_path):
   code, text = launch("check", f"--path={mine}")
   assert code == 0 and "3 modalities, 5 classes" in text and "launch.reproduce" in text
