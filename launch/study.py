@@ -1,14 +1,14 @@
 """A study: rows x seeds x values, with intervals, tests, and what could have been seen.
 
   python -m launch.study --config=configs/everyday.py --workdir=runs/study --seeds=5 \\
-    --rows=bl_ind,bl_shfinal,a_free,c --against=bl_shfinal \\
-    --tune=alignment.weight=0.01,0.03,0.1 --sweep=optimizer.steps=100,400,1600
+    --rows=bl_shfinal,bl_ind,class_own,c --against=bl_shfinal \\
+    --tune=alignment.weight=0.3,1,3 --sweep=optimizer.steps=100,400,1600
 
 Trains every row for every seed at every value of --sweep (one field at a time) and writes
 study.{txt,md,tex,csv,json,png,pdf}. --tune gives each row the best of as many trials, judged on
 held-out training examples. Running it again goes on; run it in several shells, or on several hosts
-that see the folder, and they share the work. --config.data.unseen_classes=8 adds retrieval of
-classes that no modality's training shows.
+that see the folder, and they share the work. --look shows what is there meanwhile.
+--config.data.unseen_classes=8 adds retrieval of classes that no modality's training shows.
 """
 
 import time
@@ -26,7 +26,7 @@ from launch import common
 from launch import typed
 
 WORKDIR = typed.path("workdir", "runs/study", "Folder of the study.", written="folder")
-ROWS = typed.words("rows", ["bl_shfinal", "bl_ind", "a_free", "b_gmm", "c"],
+ROWS = typed.words("rows", ["bl_shfinal", "bl_ind", "class_own", "a_free", "c"],
                    f"Methods, among {', '.join(methods.METHODS)}.")
 SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds, counted from the config's.",
                              lower_bound=1)
@@ -39,6 +39,7 @@ TUNE = flags.DEFINE_multi_string("tune", [], "field=value,value,...; may be give
 HOLDOUT = flags.DEFINE_float("holdout", 0.2, "Share of each training cell that --tune judges by.")
 MEASURES = typed.words("measures", [], "Columns with a table and a panel of their own, e.g. "
                        "mean,recognition; mean and unseen classes where none is named.")
+LOOK = flags.DEFINE_bool("look", False, "Only make the table of the runs that are there.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -48,7 +49,8 @@ def main(argv: Sequence[str]) -> None:
   study = study_lib.Study(
     config, WORKDIR.value, rows, SEEDS.value, AGAINST.value or (rows or [""])[0],
     [plan.parse(config, text) for text in SWEEP.value],
-    [plan.parse(config, text) for text in TUNE.value], HOLDOUT.value, MEASURES.value)
+    [plan.parse(config, text) for text in TUNE.value], HOLDOUT.value, MEASURES.value,
+    LOOK.value)
   print(study_lib.write(study, study_lib.run(study)))
   logging.info("%s. Written: %s/study.{txt,md,tex,csv,json,png,pdf}",
                progress.duration(time.monotonic() - started), study.workdir)

@@ -24,4 +24,4 @@ def content(values=("",), seeds=3, measures=("mean", "no DSC", "recognition"), *
       cells[value, row] = {seed: {name: score(mean + 0.1 * i + rng.normal(0, 0.05, 80))
                                   for name in measures} for seed in range(seeds)}
   return {**comparison.compare(cells, "bl_shfinal"), "definition": "mAP, defined.", "unseen": "",
-          "failed": [], "tuning": None, "seconds": {}, "provenance": {}, **changes}
+          "failed": [], "missing": 0, "tuning": None, "seconds": {}, "provenance": {}, **changes}

@@ -94,11 +94,12 @@ def _correct(found: Sequence[dict[str, Any]]) -> None:
 
 
 def summary(row: Scores) -> dict[str, Any]:
-  """{"mean", "std", "interval", "by_seed"} of a row over its seeds."""
-  values = [score.value for score in row]
+  """{"mean", "std", "interval" within 0 and 1, "by_seed"} of a row over its seeds."""
+  values, ends = [score.value for score in row], _interval(_by_class(row), _present(row))
   return {"mean": statistics.fmean(values),
           "std": statistics.stdev(values) if len(values) > 1 else None,
-          "interval": _interval(_by_class(row), _present(row)), "by_seed": values}
+          "interval": None if ends is None else [max(ends[0], 0.0), min(ends[1], 1.0)],
+          "by_seed": values}
 
 
 def difference(ours: Scores, theirs: Scores) -> dict[str, Any]:

@@ -90,6 +90,12 @@ def test_significant_queries_alone_are_no_verdict():
   assert abs(found["difference"]) < found["smallest"] and found["verdict"] == "unclear"
 
 
+def test_an_interval_of_fractions_holds_no_other_numbers():
+  values = [np.random.default_rng(seed).random(QUERIES) * (0.02, 0.6)[seed] for seed in (0, 1)]
+  low, high = comparison.summary([score(each) for each in values])["interval"]
+  assert low == 0.0 and 0.6 < high <= 1.0  # two seeds far apart: the interval has no bounds else
+
+
 def test_a_row_is_compared_at_its_own_value():
   low, high = study({"a": 0.0, "b": 0.1}), study({"a": 0.3, "b": 0.2})
   cells = {(value, row): found for value, part in (("x=1", low), ("x=2", high))

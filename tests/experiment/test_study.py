@@ -34,7 +34,7 @@ def root(tmp_path_factory):
 
 def study(root, folder, **changes):
   options = {name: changes.pop(name) for name in ("sweep", "tune", "seeds", "against", "measures",
-                                                  "rows", "holdout") if name in changes}
+                                                  "rows", "holdout", "look") if name in changes}
   config = tiny.config(root, "c", **{**tiny.TWO, "data__unseen_classes": 6, **changes})
   made = study_lib.Study(config, folder, options.pop("rows", ROWS), options.pop("seeds", 2),
                          options.pop("against", "bl_ind"))
@@ -128,6 +128,20 @@ def test_run_again_it_trains_nothing_and_says_the_same(whole, root, no_training)
   assert fewer["measures"]["mean"]["rows"][0]["std"] is None
 
 
+def test_a_look_shows_what_is_there_and_trains_nothing(whole, root, tmp_path, no_training):
+  folder, made = tmp_path / "part", study(root, tmp_path / "part", look=True)
+  with pytest.raises(ValueError, match="no run is there yet"):
+    study_lib.run(made)
+  shutil.copytree(whole[0] / "seed_0", folder / "seed_0")
+  shutil.copytree(whole[0] / "seed_1" / "c", folder / "seed_1" / "c")
+  content = study_lib.run(made)
+  assert content["seeds"] == [0] and content["missing"] == 2
+  text = " ".join(study_lib.write(made, content).split())
+  assert "An early look: 2 runs are not there yet." in text
+  shutil.copytree(whole[0] / "seed_1" / "bl_ind", folder / "seed_1" / "bl_ind")
+  assert study_lib.run(made)["measures"] == whole[1]["measures"]
+
+
 def command(root, folder, *options):
   """A process that runs the study of `whole` in a folder."""
   return subprocess.Popen(
@@ -200,7 +214,21 @@ def another_study(folder):
 
 def record_damaged(folder):
   (folder / "study.config.json").write_text("{")
-  return {}, "study.config.json is not a config"
+  return {}, "study.config.json is damaged"
+
+
+def tuned_otherwise(folder):
+  return {"tune": [("alignment.weight", [0.1, 1.0])]}, r"alignment.weight.*0.1, 1.0.* \| {}"
+
+
+def tuning_cut(folder):
+  (folder / "study.tuning.json").write_text('{"hold')
+  return {}, "study.tuning.json is damaged"
+
+
+def failure_cut(folder):
+  (folder / "seed_1" / "c" / "failure.json").write_text("{}")
+  return {}, "failure.json has no 'message'; remove it"
 
 
 def cell_of_another_config(folder):
@@ -221,7 +249,7 @@ def other_queries(folder):
 def queries_cut(folder):
   path = folder / "seed_1" / "c" / "average_precision.npz"
   path.write_bytes(path.read_bytes()[:200])
-  return {}, "seed_1/c is damaged"
+  return {}, "seed_1/c/average_precision.npz cannot be read.*; remove result.json and"
 
 
 def foreign_files(folder):
@@ -231,8 +259,9 @@ def foreign_files(folder):
   return {}, "seed_1/c holds files but no run"
 
 
-@pytest.mark.parametrize("tamper", [another_study, record_damaged, cell_of_another_config,
-                                    other_queries, queries_cut, foreign_files])
+@pytest.mark.parametrize("tamper", [
+  another_study, record_damaged, tuned_otherwise, tuning_cut, cell_of_another_config, other_queries,
+  queries_cut, failure_cut, foreign_files])
 def test_a_folder_that_was_tampered_with_is_refused(whole, root, tmp_path, no_training, tamper):
   folder = copied(whole, tmp_path)
   changes, words = tamper(folder)
@@ -245,7 +274,7 @@ def test_a_folder_that_was_tampered_with_is_refused(whole, root, tmp_path, no_tr
   (dict(against="a_tune"), "'a_tune'; expected one of the study's: bl_ind, c"),
   (dict(measures=["means"]), "'means'; expected among"),
   (dict(sweep=[("optimizer.learning_rate", [0.1, -1.0])]), "learning_rate -1.0; expected 0"),
-  (dict(sweep=[("network.trunk", [8])], tune=[("network.trunk", [9])]), "trunk is swept or tun"),
+  (dict(sweep=[("network.trunk", [8])], tune=[("network.trunk", [9])]), "swept or tuned 2 times"),
   (dict(tune=[("alignment.weight", [0.1])], holdout=1.5), "holdout 1.5"),
   (dict(tune=[("alignment.weight", [0.1])], data__holdout=0.1), "data.holdout 0.1"),
   (dict(sweep=[("data.unseen_classes", [3, 23])]), "unseen_classes 23 of 24; expected 0 to 22"),

@@ -1,13 +1,14 @@
 """A study: rows x seeds x values, and the table that says what of it can be believed.
 
   <workdir>/study.{txt,md,tex,csv,json,png,pdf}   the table and its picture
-  <workdir>/study.config.json                     what the folder is a study of
+  <workdir>/study.{config,tuning}.json            what the folder is a study of
 
 Runs lie as `plan` says. Every part is skipped where its result is on disk, so that a study goes on
 where it stopped, and several processes and hosts share it through its folder.
 """
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,11 +29,12 @@ from cmx.experiment.study import plan
 from cmx.experiment.study import table
 from cmx.experiment.study import tune as tune_lib
 from cmx.experiment.study import work
+from cmx.files import json_files
 from cmx.files import writing
 from cmx.runtime import provenance
 from cmx.training import workdir as workdir_lib
 
-_RECORD = "study.config.json"
+_RECORD, _TUNING = "study.config.json", "study.tuning.json"
 _TRIALS = "trials"  # folder of what is tuned
 
 
@@ -50,6 +52,7 @@ class Study(NamedTuple):
     holdout: share of each training cell that tuning judges by.
     measures: columns with a table and a panel of their own; () for the mean and, where there are
       unseen classes, theirs.
+    look: only make the table of what is there; nothing is trained.
   """
 
   config: config_lib.Config
@@ -61,6 +64,7 @@ class Study(NamedTuple):
   tune: Sequence[plan.Ladder] = ()
   holdout: float = 0.2
   measures: Sequence[str] = ()
+  look: bool = False
 
 
 def run(study: Study) -> dict[str, Any]:
@@ -68,9 +72,9 @@ def run(study: Study) -> dict[str, Any]:
 
   Returns:
     The dict of `comparison.compare`, with "definition": what the main numbers are, "unseen": how
-    many classes training never shows, in words, "failed": runs whose training failed, "tuning":
-    None or {"rule", "rows": {row: {"chosen", "trials"}}}, "seconds": {row: mean of its runs that
-    nothing interrupted}, "provenance".
+    many classes training never shows, in words, "failed": runs whose training failed, "missing":
+    number of runs that are not there, "tuning": None or {"rule", "rows": {row: {"chosen",
+    "trials"}}}, "seconds": {row: mean of its runs that nothing interrupted}, "provenance".
 
   Raises:
     ValueError: before anything is trained, if the study cannot be run as it is, or its folder holds
@@ -81,10 +85,13 @@ def run(study: Study) -> dict[str, Any]:
   choices = _tuned(study, data)
   cells = _cells(study, {row: choice.values for row, choice in choices.items()})
   _check_folders(cells)
-  work.finish(cells, "study", data)
-  return {**_compared(cells, study.against), "provenance": provenance.describe(), "tuning": {
-    "rule": tune_lib.rule(study.tune, study.holdout, study.config.seed),
-    "rows": tune_lib.to_json(choices)} if choices else None}
+  if not study.look:
+    work.finish(cells, "study", data)
+  there = _there(cells)
+  return {**_compared(there, study.against), "missing": len(cells) - len(there),
+          "provenance": provenance.describe(), "tuning": {
+            "rule": tune_lib.rule(study.tune, study.holdout, study.config.seed),
+            "rows": tune_lib.to_json(choices)} if choices else None}
 
 
 def write(study: Study, content: table.Content) -> str:
@@ -124,6 +131,7 @@ def _check(study: Study, data: work.Opened) -> None:
   for cell in (*cells, *trials):
     preflight.check(cell.config)
   workdir_lib.check_record(study.workdir / _RECORD, _settings(study), "study")
+  _check_tuning(study)
   _check_folders(trials if study.tune else cells)
   known: set[str] = set()
   for cell in (*cells, *trials):
@@ -137,7 +145,25 @@ def _check(study: Study, data: work.Opened) -> None:
       raise ValueError(f"measure {name!r}; expected among {', '.join(sorted(known))}")
   if not (study.workdir / _RECORD).exists():
     study.workdir.mkdir(parents=True, exist_ok=True)
+    writing.write_text(study.workdir / _TUNING, json.dumps(_tuning(study)))
     writing.write_text(study.workdir / _RECORD, fields.to_json(_settings(study)) + "\n")
+
+
+def _check_tuning(study: Study) -> None:
+  """Refuses a folder whose rows were given what other trials, or none, have found best."""
+  path, ours = study.workdir / _TUNING, _tuning(study)
+  remedy = "choose another --workdir, or remove it if you know that this study was tuned as now"
+  theirs = json_files.read(path, remedy) if path.exists() else ours
+  if ours != theirs:
+    raise ValueError(f"{study.workdir} holds a study that was tuned otherwise (asked for | found "
+                     f"there):\n  {json.dumps(ours)} | {json.dumps(theirs)}\nChoose another "
+                     "--workdir, or the same --tune and --holdout.")
+
+
+def _tuning(study: Study) -> dict[str, Any]:
+  """What rows are tuned by, as JSON."""
+  return {"holdout": study.holdout, "tune": {field: [plan.plain(value) for value in values]
+                                             for field, values in study.tune}} if study.tune else {}
 
 
 def _check_folders(cells: Sequence[plan.Cell]) -> None:
@@ -162,10 +188,23 @@ def _tuned(study: Study, data: work.Opened) -> dict[str, tune_lib.Choice]:
     return {}
   trials = _trials(study)
   logging.info(tune_lib.rule(study.tune, study.holdout, study.config.seed))
-  work.finish(trials, "tuning", data)
+  if not study.look:
+    work.finish(trials, "tuning", data)
   judged = {(cell.row, cell.value): None if work.failure(cell.folder) else
             _scores(cell)[1][scores_lib.MEAN].value for cell in trials}
   return tune_lib.choose(study.tune, judged, study.rows)
+
+
+def _there(cells: Sequence[plan.Cell]) -> list[plan.Cell]:
+  """The cells that are done, of rows that have the first seed and of seeds that all these have."""
+  done = [cell for cell in cells if evaluate.finished(cell.folder) or work.failure(cell.folder)]
+  if not done:
+    raise ValueError("no run is there yet; expected one row at least: run it without --look")
+  first = min(cell.seed for cell in done)
+  rows = {(cell.value, cell.row) for cell in done if cell.seed == first}
+  seeds = [seed for seed in {cell.seed: None for cell in done}
+           if rows <= {(cell.value, cell.row) for cell in done if cell.seed == seed}]
+  return [cell for cell in done if cell.seed in seeds and (cell.value, cell.row) in rows]
 
 
 def _scores(cell: plan.Cell) -> tuple[dict[str, Any], dict[str, scores_lib.Score]]:

@@ -171,6 +171,8 @@ def _overview_caption(content: Content) -> str:
     took = sorted(content["seconds"].values())
     parts.append(f"A run took {progress.duration(took[0])} to {progress.duration(took[-1])}, by "
                  f"row, on {content['provenance']['devices']}.")
+  if content["missing"]:
+    parts.append(f"An early look: {content['missing']} runs are not there yet.")
   if content["failed"]:
     parts.append("Left out, as training failed: " + "; ".join(content["failed"]) + ".")
   return " ".join(parts)

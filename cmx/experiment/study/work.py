@@ -21,6 +21,7 @@ from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.experiment import reproduce
 from cmx.experiment.study import plan
+from cmx.files import json_files
 from cmx.files import writing
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -131,7 +132,9 @@ def _do(task: _Task, data: Opened) -> None:
 def failure(folder: pathlib.Path) -> str | None:
   """Why the run of a folder came to no result; None where it did."""
   path = folder / _FAILURE
-  return json.loads(path.read_text())["message"] if path.exists() else None
+  if not path.exists():
+    return None
+  return json_files.read(path, "remove it, and the run is tried again", "message")["message"]
 
 
 def seconds(folder: pathlib.Path) -> float | None:
