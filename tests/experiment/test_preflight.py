@@ -181,7 +181,7 @@ def test_components_matter_only_to_rows_that_are_told_how_many():
   ("network.dropout", 1.0, "less than 1"), ("optimizer.tune_share", 1.5, "from 0 to 1"),
   ("network.channels", (4, 4, 4), "expected 4"), ("network.channels", (4,) * 8, "expected 4"),
   ("network.channels", (), "expected 4"), ("network.channels", (4, 4, 0, 4), "1 or more"),
-  ("mixture.layers", (), "one layer or more"), ("mixture.layers", ("fc6", "fc9"), "fc9"),
+  ("mixture.layers", (), "one or more of pool5"), ("mixture.layers", ("fc6", "fc9"), "fc9"),
   ("evaluation.layers", ("",), "expected one of"), ("evaluation.readout", "", "expected one of")])
 def test_a_value_that_training_would_stumble_over_is_named(name, value, word):
   config = fields.replace(config_lib.Config(), {name: value})

@@ -27,10 +27,10 @@ def groups(n=600, k=4, d=5, *, apart=2.0, seed=0):
   return (means[rng.integers(k, size=n)] + rng.normal(size=(n, d))).astype(np.float32)
 
 
-def fit(x, components, key=KEY, state=None, on_iteration=lambda state: None, **options):
+def fit(x, components, key=KEY, state=None, on_iteration=lambda state: None, name=str, **options):
   options = em.Options(**{"tolerance": 1e-4, **options})
   return em.fit(passes_lib.of_array(x, 100), components, key, options, state=state,
-                on_iteration=on_iteration)
+                on_iteration=on_iteration, name=name)
 
 
 def start_at(x, k, rows):

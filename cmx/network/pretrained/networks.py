@@ -60,6 +60,8 @@ def without_wrapper(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
   while (len({name.partition(".")[0] for name in names.values()}) == 1
          and not known & set(names.values()) and all("." in name for name in names.values())):
     names = {name: inner.partition(".")[2] for name, inner in names.items()}
+  if not known & set(names.values()):  # of no known network: errors say the names of the file
+    return dict(arrays)
   for name, inner in names.items():
     if list(names.values()).count(inner) > 1:
       raise ValueError(f"array {name!r} is {inner!r} without its wrapper, and so is another one; "
