@@ -14,6 +14,8 @@ import unicodedata
 from absl import logging
 from PIL import ImageFont
 
+from cmx.files import text as text_lib
+
 _PROBE = 24  # points at which glyphs are compared
 _NOWHERE = "\uffff"  # no font has it: what is drawn for it is the box
 _FOLDERS = {"darwin": ("/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts"),
@@ -21,17 +23,12 @@ _FOLDERS = {"darwin": ("/System/Library/Fonts", "/Library/Fonts", "~/Library/Fon
 _ELSEWHERE = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
 
 
-def plain(text: str) -> str:
-  """Text as fonts have it: letters and their accents in one character where there is one."""
-  return unicodedata.normalize("NFC", text)
-
-
 def missing(text: str) -> str:
   """The characters of a text that no font of this machine has together with the others.
 
   Where some font has them all, none is missing; else those that the best one lacks.
   """
-  lacking = [_lacking(font, plain(text)) for font in _fonts_for(text)]
+  lacking = [_lacking(font, text_lib.normal(text)) for font in _fonts_for(text)]
   return min(lacking, key=len)
 
 
@@ -42,7 +39,7 @@ def of(text: str, points: float) -> ImageFont.FreeTypeFont:
 
 def path_of(text: str) -> str | None:
   """File of the font of `of`; None where it is Pillow's own, which has none."""
-  letters = "".join(sorted(set(plain(text))))
+  letters = "".join(sorted(set(text_lib.normal(text))))
   best = _best(letters)
   if lacking := _lacking(best, letters):
     _say(lacking)
@@ -72,7 +69,7 @@ def _best(letters: str) -> str | None:
 
 def _fonts_for(text: str) -> tuple[str | None, ...]:
   """Pillow's own font where it has a text's letters, else all, in order."""
-  return (None,) if not _lacking(None, plain(text)) else (None, *_files())
+  return (None,) if not _lacking(None, text_lib.normal(text)) else (None, *_files())
 
 
 def _lacking(font: str | None, text: str) -> str:

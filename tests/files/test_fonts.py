@@ -3,6 +3,7 @@
 import pytest
 
 from cmx.files import fonts
+from cmx.files import text as text_lib
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_font_that_has_all_letters_is_chosen(text):
   assert fonts.missing(text) == "" and fonts.path_of(text).endswith(".ttf")
   font = fonts.of(text, 20)
   assert all(bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
-             for letter in fonts.plain(text))
+             for letter in text_lib.normal(text))
 
 
 def test_what_is_missing_is_said_once(alone, monkeypatch):

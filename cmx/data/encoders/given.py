@@ -15,6 +15,7 @@ import numpy as np
 
 from cmx import data as data_lib
 from cmx.data.encoders import matrices
+from cmx.files import text as text_lib
 from cmx.runtime import progress
 
 NAME, KIND = "vectors", "text"
@@ -83,7 +84,7 @@ def encode(matrix: matrices.Matrix, inputs: Sequence[str]) -> np.ndarray:
 
 def _found(rows: dict[str, list[int]], key: str, text: str) -> list[int]:
   """Rows of an example; accents in its key or text may be written in either form."""
-  names = (key, unicodedata.normalize("NFC", key), unicodedata.normalize("NFD", key), _digest(text),
+  names = (key, text_lib.normal(key), unicodedata.normalize("NFD", key), _digest(text),
            _digest(unicodedata.normalize("NFD", text)))
   return next((rows[name] for name in names if name and name in rows), [])
 

@@ -2,12 +2,12 @@
 
 import pathlib
 import re
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
 from cmx.files import kinds
+from cmx.files import text
 
 _CHOICES = ("same", "named", "fresh")
 _LABELLED = re.compile(r"(?P<name>.*[^\s,;])[\s,;]+(?P<label>[0-9]+)")
@@ -57,7 +57,7 @@ def _text(path: pathlib.Path) -> str:
 
 def plain(name: str) -> str:
   """A class name as it is compared: "/b/bakery/shop", "bakery-shop" and "Bakery shop" are one."""
-  name = unicodedata.normalize("NFC", name).lower()
+  name = text.normal(name).lower()
   parts = name.replace("-", " ").replace("_", " ").replace("/", " ").split()
   return "_".join(parts[1:] if len(parts) > 1 and len(parts[0]) == 1 else parts)
 

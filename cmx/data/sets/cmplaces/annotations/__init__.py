@@ -10,9 +10,10 @@
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from cmx.files import text
 
 # Annotators' remarks, and numbers that stand by themselves.
 _ASIDE = re.compile(r"\b(occluded|cropped|crop|truncated)\b|\(.*?\)|(?<!\S)\d+(?!\S)")
@@ -56,7 +57,7 @@ class Bad(NamedTuple):
 
 def path_key(path: str) -> str:
   """A photograph's path as it is compared: without suffix and "./", in one normal form."""
-  parts = unicodedata.normalize("NFC", path).replace("\\", "/").split("/")
+  parts = text.normal(path).replace("\\", "/").split("/")
   return _SUFFIX.sub("", "/".join(part for part in parts if part not in ("", ".")))
 
 
@@ -65,7 +66,7 @@ def plain(name: str) -> str:
 
   Of synonyms the first; annotators' remarks, brackets, and numbers by themselves are left out.
   """
-  words = unicodedata.normalize("NFC", name).split(",")[0].lower().replace("_", " ")
+  words = text.normal(name).split(",")[0].lower().replace("_", " ")
   return " ".join(_ASIDE.sub(" ", words).split())
 
 
