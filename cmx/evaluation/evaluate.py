@@ -74,7 +74,8 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
                  for name, part in found.items()}
   result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
                               recognition)
-  hidden, alone = unseen(config, dataset), _alone(config, found, unseen(config, dataset))
+  hidden = unseen(config, dataset)
+  alone = _alone(config, found, hidden)
   if alone is not None:
     result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
                                           [alone], recognition)["tables"][0]

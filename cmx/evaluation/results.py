@@ -133,6 +133,12 @@ def pair_groups(codes: Sequence[str], text: Sequence[str]) -> dict[str, list[str
   return {name: [f"{q}>{g}" for q, g in group] for name, group in groups.items() if group}
 
 
+def main_mean(result: Mapping[str, Any]) -> float | None:
+  """Mean mAP of a run's main table over pairs of different modalities; None where none has any."""
+  cells = result["tables"][0]["map"].items()
+  return spread(value for pair, value in cells if len(set(pair.split(">"))) > 1)["mean"]
+
+
 def _by_method(results: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
   rows: dict[str, list] = {}
   for result in results:

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
-import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
@@ -22,6 +21,7 @@ from cmx import methods
 from cmx.alignment import given
 from cmx.data import opening
 from cmx.evaluation import evaluate
+from cmx.evaluation import results
 from cmx.evaluation import table_files
 from cmx.experiment import codes
 from cmx.experiment import mixtures as mixtures_lib
@@ -138,8 +138,7 @@ def _report(result: Mapping[str, Any], where: str) -> None:
   table = result["tables"][0]
   accuracy = ", ".join(f"{code} {100 * part['accuracy']:.0f}"
                        for code, part in result["recognition"].items())
-  means = [value for pair, value in table["map"].items()
-           if len(set(pair.split(">"))) > 1 and value is not None]
+  mean = results.main_mean(result)
   what = f"({table['layer']} {table['readout']})"
-  score = f"mean mAP {100 * np.mean(means):.1f} % {what}, " if means else ""
+  score = f"mean mAP {100 * mean:.1f} % {what}, " if mean is not None else ""
   logging.info("%s, %s: %srecognition %% %s", where, result["name"], score, accuracy)

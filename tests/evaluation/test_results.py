@@ -135,3 +135,9 @@ def test_a_table_that_comes_again_is_no_second_seed():
   run = run_of(0.1, layers=("fc7", "fc6", "fc7"))
   assert [table["layer"] for table in run["tables"]] == ["fc7", "fc6"]
   assert results.aggregate([run])["tables"][0]["rows"][0]["map"]["groups"]["mean"]["count"] == 1
+
+
+def test_the_mean_of_a_run_is_over_pairs_of_different_modalities_that_have_a_value():
+  cells = {"NAT>LDR": 0.2, "LDR>NAT": 0.4, "NAT>DSC": None, "NAT>NAT": 0.9}
+  assert results.main_mean({"tables": [{"map": cells}]}) == pytest.approx(0.3)
+  assert results.main_mean({"tables": [{"map": {"NAT>NAT": 0.9}}]}) is None

@@ -19,6 +19,7 @@ from cmx import fields
 from cmx import methods
 from cmx.data import opening
 from cmx.evaluation import evaluate
+from cmx.evaluation import results
 from cmx.experiment import reproduce
 from cmx.experiment.study import plan
 from cmx.files import json_files
@@ -154,10 +155,8 @@ def _outcome(task: _Task) -> str:
   if _is_reference(task):
     word = "is trained"
   else:
-    table = json.loads((task.folder / "result.json").read_text())["tables"][0]
-    means = [value for pair, value in table["map"].items()
-             if len(set(pair.split(">"))) > 1 and value is not None]
-    word = f"has mean mAP {100 * statistics.fmean(means):.1f} %" if means else "is evaluated"
+    mean = results.main_mean(json.loads((task.folder / "result.json").read_text()))
+    word = f"has mean mAP {100 * mean:.1f} %" if mean is not None else "is evaluated"
   return f"{name} {word}" + (f" after {progress.duration(took)}" if took is not None else "")
 
 
