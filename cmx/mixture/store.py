@@ -129,8 +129,7 @@ def _unpacked(arrays: Mapping[str, np.ndarray], prefix: str = "") -> em.Fit | No
 
 
 def _write(path: pathlib.Path, settings: Settings, arrays: Mapping[str, Any]) -> None:
-  with writing.whole(path) as file:
-    np.savez(file, settings=json.dumps(settings), **arrays)
+  writing.write_arrays(path, {"settings": json.dumps(settings), **arrays})
 
 
 def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:

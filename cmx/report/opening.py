@@ -14,8 +14,6 @@ from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
 _FOLDER = "report"  # below the work directory
-
-
 SEEDS = 2**32 - 1  # the largest seed that t-SNE takes
 
 

@@ -10,9 +10,7 @@ from cmx import fields
 from cmx.files import writing
 from cmx.runtime import hosts
 
-
 _RECORD = "config.json"
-
 
 # Where things lie and how often they are written: a run is the same run without them.
 _INCIDENTAL = ("log.", "mixture.stored", "data.root", "data.everyday.packages")
