@@ -178,7 +178,7 @@ class Evaluation:
 
   layers: tuple[str, ...] = ("pool5", "fc6", "fc7")  # layers with a table each
   layer: str = "fc7"  # the layer of the main table
-  readout: str = "cosine"  # how features are compared: an entry of evaluation.retrieval.READOUTS
+  readout: str = "cosine"  # how features are compared: an entry of evaluation.readouts.READOUTS
   batch: int = 256  # examples a forward pass, over all devices
 
 

@@ -26,8 +26,9 @@ PURE_FILES = {
     "normalisation", "pool", "prototypes")),
   "cmx/mixture/gmm.py", "cmx/network/convolution.py", "cmx/network/model.py",
   "cmx/network/residual.py", "cmx/network/towers.py", "cmx/evaluation/comparison.py",
-  "cmx/evaluation/paper.py", "cmx/evaluation/ranking.py", "cmx/evaluation/results.py",
-  "cmx/evaluation/retrieval.py", "cmx/evaluation/scores.py", "cmx/evaluation/significance.py",
+  "cmx/evaluation/paper.py", "cmx/evaluation/ranking.py", "cmx/evaluation/readouts.py",
+  "cmx/evaluation/results.py", "cmx/evaluation/retrieval.py", "cmx/evaluation/scores.py",
+  "cmx/evaluation/significance.py",
   "cmx/analysis/inversion/fidelity.py", "cmx/analysis/inversion/generator.py",
   "cmx/analysis/inversion/optimise.py", "cmx/analysis/maps/tsne.py",
   "cmx/analysis/units/consistency.py", "cmx/analysis/units/tally.py"}

@@ -1,11 +1,13 @@
 """Retrieval boards: one query, and what stands nearest to it in every other modality."""
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from cmx.evaluation import ranking
+from cmx.evaluation import readouts
 from cmx.evaluation import retrieval
 
 Query = tuple[str, int]  # modality and row
@@ -57,25 +59,22 @@ def draw_queries(labels: Mapping[str, np.ndarray], count: int, seed: int,
 
 
 def ask(features: Mapping[str, retrieval.Activations], queries: Sequence[Query], layer: str,
-        readout: str = "cosine", count: int = 5) -> list[Board]:
+        readout: str = "cosine", count: int = 5,
+        statistics: readouts.Statistics = types.MappingProxyType({})) -> list[Board]:
   """A board for each query: the `count` nearest items of every other modality.
 
   Args:
     features: {modality: {layer: [N, D], "label": [N]}}.
     queries: modality and row of each.
     layer: layer to compare; some read-outs read another, whatever is said.
-    readout: name of an entry of `retrieval.READOUTS`.
+    readout: name of an entry of `readouts.READOUTS`.
     count: answers of each modality, as many as it has at most.
+    statistics: of `readouts.fit` for the layer; {} for read-outs that need none.
 
   Raises:
-    ValueError: if the read-out or the layer is not known, or a query is not among the features.
+    ValueError: as `retrieval.vectors`, or if a query is not among the features.
   """
-  if readout not in retrieval.READOUTS:
-    raise ValueError(f"read-out {readout!r}; expected one of {', '.join(retrieval.READOUTS)}")
-  for name, part in features.items():
-    if layer not in part:
-      raise ValueError(f"{name} has no layer {layer!r}; expected one of "
-                       f"{', '.join(key for key in part if key != 'label')}")
+  found = retrieval.vectors(features, layer, readout, statistics)
   for name, row in queries:
     if name not in features or not 0 <= row < len(features[name]["label"]):
       raise ValueError(f"query {row} of {name!r}; expected a row of one of {', '.join(features)}")
@@ -84,17 +83,16 @@ def ask(features: Mapping[str, retrieval.Activations], queries: Sequence[Query],
     rows = [row for modality, row in answers if modality == name]
     for target in features:
       if rows and target != name:
-        for row, answer in zip(rows, _answers(features, name, rows, target, layer, readout, count)):
+        for row, answer in zip(rows, _answers(found, name, rows, target, count)):
           answers[name, row].append(answer)
   return [Board(*query, answers[query]) for query in queries]
 
 
-def _answers(features, name: str, rows: list[int], target: str, layer: str, readout: str,
+def _answers(found: retrieval.Vectors, name: str, rows: list[int], target: str,
              count: int) -> list[Answer]:
   """What `target` answers to each of a modality's rows; ties rank in the gallery's order."""
-  ours, theirs = retrieval.READOUTS[readout](features, name, target, layer)
-  labels = np.asarray(features[name]["label"])[rows]
-  gallery = np.asarray(features[target]["label"])
+  ours, theirs = found.pair(name, target)
+  labels, gallery = found.labels[name][rows], found.labels[target]
   precision = ranking.retrieval(ours[rows], labels, theirs, gallery)
   order = np.argsort(-(ours[rows] @ theirs.T), axis=1, kind="stable")[:, :count]
   correct = gallery[order] == labels[:, None]

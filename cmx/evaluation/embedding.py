@@ -9,7 +9,7 @@ from PIL import Image
 from cmx import modalities as modalities_lib
 from cmx.data import encoders
 from cmx.evaluation import features as features_lib
-from cmx.evaluation import retrieval
+from cmx.evaluation import readouts
 from cmx.files import pictures
 from cmx.runtime import devices
 from cmx.training import checkpoint
@@ -101,6 +101,6 @@ def neighbours(vector: np.ndarray, features: Mapping[str, Mapping[str, np.ndarra
     if vector.shape != part[layer].shape[1:]:
       raise ValueError(f"vector of shape {list(vector.shape)}; expected "
                        f"{list(part[layer].shape[1:])}, the width of {layer} of {name}")
-    similarity = retrieval.unit(part[layer]) @ retrieval.unit(vector[None])[0]
+    similarity = readouts.unit(part[layer]) @ readouts.unit(vector[None])[0]
     found[name] = np.argsort(-similarity, kind="stable")[:count]
   return found

@@ -14,6 +14,8 @@ from cmx import config as config_lib
 from cmx import data
 from cmx.data import splits
 from cmx.evaluation import features
+from cmx.evaluation import fitted
+from cmx.evaluation import readouts
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
 from cmx.evaluation import scores
@@ -68,14 +70,17 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
                            workdir / "features" / data.VALIDATION, batch=settings.batch)
   pairs = dict.fromkeys([(settings.layer, settings.readout),
                          *((layer, settings.readout) for layer in settings.layers),
-                         (settings.layer, "centred"), ("fc8", "posterior")])
-  rows = [retrieval.retrieval_table(found, layer, readout) for layer, readout in pairs]
+                         ("fc8", "posterior")])
+  needed = readouts.named(settings.readout).pieces
+  fits = fitted.statistics(run, dataset, workdir) if needed else {}
+  rows = [retrieval.retrieval_table(found, layer, readout, fits.get(layer, {}))
+          for layer, readout in pairs]
   recognition = {name: retrieval.recognition(part["fc8"], part["label"])
                  for name, part in found.items()}
   result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
                               recognition)
   hidden = unseen(config, dataset)
-  alone = _alone(config, found, hidden)
+  alone = _alone(config, found, hidden, fits.get(settings.layer, {}))
   if alone is not None:
     result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
                                           [alone], recognition)["tables"][0]
@@ -85,11 +90,11 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
   return result
 
 
-def _alone(config: config_lib.Config, found: features.Features,
-           hidden: np.ndarray) -> retrieval.Table | None:
+def _alone(config: config_lib.Config, found: features.Features, hidden: np.ndarray,
+           fits: readouts.Statistics) -> retrieval.Table | None:
   """Retrieval among the examples of unseen classes; None where there are none to rank."""
   part = features.with_classes(found, hidden)
-  if (config.evaluation.readout in retrieval.OF_CLASSIFIER
+  if (readouts.named(config.evaluation.readout).of_classifier
       or not all(len(own["label"]) for own in part.values())):
     return None
-  return retrieval.retrieval_table(part, config.evaluation.layer, config.evaluation.readout)
+  return retrieval.retrieval_table(part, config.evaluation.layer, config.evaluation.readout, fits)

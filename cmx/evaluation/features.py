@@ -1,7 +1,7 @@
 """Features: activations of a split under a trained run, with labels and keys, as files.
 
-`<folder>/<modality>/{<layer>.npy, label.npy, key.json}`; arrays are memory maps, written and read,
-so that a split need not fit in memory.
+`<folder>/<modality>/{<layer>.npy, label.npy, key.json}` and `<folder>/classes.json`; arrays are
+memory maps, written and read, so that a split need not fit in memory.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from cmx.runtime import progress
 from cmx.training import checkpoint
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
+CLASSES = "classes.json"  # names in label order; as the card, not in every folder
 _CARD = "card.json"  # what the features are of; a folder made by other means need not have one
 
 Features = dict[str, dict[str, np.ndarray]]  # {modality: {layer: [N, D], "label": [N]}}
@@ -72,6 +73,7 @@ def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Seque
       chosen = order(len(source), card["limit"])
       _extract_modality(run, params, modality, source, chosen, layers, unfinished / modality.name,
                         batch)
+    (unfinished / CLASSES).write_text(json.dumps(run.classes))
     (unfinished / _CARD).write_text(json.dumps(card))
     (unfinished / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
 

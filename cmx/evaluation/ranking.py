@@ -1,46 +1,79 @@
-"""Ranking a gallery: exact average precision in bounded memory, and its chance level.
+"""Ranking a gallery: exact ranks and average precision in bounded memory, and its chance level.
 
 Pinned definition: AP over the full ranking of the gallery, relevant = same class, the query itself
 left out where the gallery is the queries, ties broken by gallery order. A query without a relevant
 item has no AP: it is NaN here, for callers to leave out of means, never a zero.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-BLOCK = 256  # queries ranked at once: 256 x 20,500 similarities are 21 MB, held twice
+_BLOCK = 256  # queries ranked at once, at most: 256 x 20,500 similarities are 21 MB
+_CELLS = 1 << 25  # similarities held at once, at most, where a gallery has no more items
+_ROWS = 1 << 22  # entries of vectors looked through at once
+
+Similarity = Callable[[slice], np.ndarray]  # queries -> their similarities to all items [b, G]
 
 
-def _block_precision(similarity, relevant, excluded, first: int) -> np.ndarray:
-  """AP of each query of a block over its full ranking, exact; NaN without a relevant item.
+def average_precision(ranks: np.ndarray) -> float:
+  """AP = 1/R sum_i i / rank_i of the ranks of relevant items [R], ascending from 1; R >= 1."""
+  return float(np.mean(np.arange(1, ranks.size + 1) / ranks))
 
-  AP = 1/R sum_i i / rank_i, with rank_1 < ... < rank_R the ranks of the relevant items. Equal
-  similarities rank in gallery order. Others differ there: scikit-learn's average_precision_score
-  takes equal scores as one threshold, ranx.evaluate sorts them in no stated order. Without ties all
-  agree. Gallery order must therefore not follow the classes, or constant features beat chance.
+
+def ranks(similarity: Similarity, query_labels: np.ndarray, gallery_labels: np.ndarray, *,
+          own: np.ndarray | None = None, block: int = 0,
+          look: Callable[[np.ndarray], None] = lambda block: None) -> Iterator[np.ndarray]:
+  """Ranks of the relevant items of each query over the full ranking, exact.
+
+  Equal similarities rank in gallery order. Others differ there: scikit-learn's
+  average_precision_score takes equal scores as one threshold, ranx.evaluate sorts them in no stated
+  order. Without ties all agree. Gallery order must therefore not follow the classes, or constant
+  features beat chance.
 
   Args:
-    similarity: [b, G], larger is nearer; overwritten.
-    relevant: gallery indices of the relevant items [R] of each query.
-    excluded: gallery index left out of each query's ranking [b], e.g. the query itself; or None.
-    first: number of the block's first query, for errors.
+    similarity: gives those of a slice of the queries to all items; larger is nearer. Its arrays are
+      overwritten, and never more than one is held.
+    query_labels: int [Q].
+    gallery_labels: int [G].
+    own: gallery index that is left out of each query's ranking, e.g. itself, int [Q]; or None.
+    block: queries ranked at once; 0 takes as many as fit.
+    look: shown each block of similarities [b, G], what is left out at -inf.
+
+  Yields:
+    For each query in turn, ranks from 1, ascending [R]; [0] where nothing is relevant.
+
+  Raises:
+    ValueError: if a similarity is not finite.
   """
+  positions, nothing = members(gallery_labels), np.zeros(0, np.int64)
+  block = block or max(1, min(_BLOCK, _CELLS // max(len(gallery_labels), 1)))
+  for start in range(0, len(query_labels), block):
+    labels = query_labels[start:start + block].tolist()
+    items = [positions.get(label, nothing) for label in labels]
+    found = similarity(slice(start, start + len(labels)))
+    _check_finite(found, start)
+    if own is not None:
+      left_out = own[start:start + block]
+      found[np.arange(len(found)), left_out] = -np.inf  # last, behind everything finite
+      items = [part[part != out] for part, out in zip(items, left_out)]
+    look(found)
+    yield from map(_ranks, found, items)
+    del found  # before the next one is made
+
+
+def _check_finite(similarity: np.ndarray, first: int) -> None:
   finite = np.isfinite(similarity).all(axis=1)
   if not finite.all():
     raise ValueError(f"similarity of query {first + int(np.argmin(finite))} is not finite; "
                      "expected numbers without NaN and infinity")
-  if excluded is not None:
-    relevant = [items[items != own] for items, own in zip(relevant, excluded, strict=True)]
-    similarity[np.arange(len(similarity)), excluded] = -np.inf  # last, behind everything finite
-  ordered = np.sort(similarity, axis=1)  # values alone sort several times faster than indices
-  values = np.full(len(similarity), np.nan)
-  for i, items in enumerate(relevant):
-    if items.size:
-      values[i] = np.mean(np.arange(1, items.size + 1) / _ranks(similarity[i], ordered[i], items))
-  return values
 
 
-def _ranks(row: np.ndarray, ordered: np.ndarray, items: np.ndarray) -> np.ndarray:
-  """Ranks from 1, ascending, of gallery `items` [R] in `row` [G], sorted as `ordered` [G]."""
+def _ranks(row: np.ndarray, items: np.ndarray) -> np.ndarray:
+  """Ranks from 1, ascending, of gallery `items` [R] in `row` [G]."""
+  if not items.size:
+    return items
+  ordered = np.sort(row)  # values alone sort several times faster than indices
   scores = row[items]
   after = np.searchsorted(ordered, scores, side="right")
   if np.all(after - np.searchsorted(ordered, scores, side="left") == 1):
@@ -52,18 +85,18 @@ def _ranks(row: np.ndarray, ordered: np.ndarray, items: np.ndarray) -> np.ndarra
 
 def retrieval(queries: np.ndarray, query_labels: np.ndarray, gallery: np.ndarray,
               gallery_labels: np.ndarray, *, exclude_self: bool = False,
-              block: int = BLOCK) -> np.ndarray:
+              block: int = 0) -> np.ndarray:
   """Average precision of each query by inner product, never holding more than `block` rows of it.
 
   Products are float32: vectors that differ by rounding alone may rank either way.
 
   Args:
-    queries: [Q, D], finite; see `READOUTS` for what makes the inner product a cosine.
+    queries: [Q, D], finite; see `readouts` for what makes the inner product a cosine.
     query_labels: int [Q].
     gallery: [G, D], finite.
     gallery_labels: int [G].
     exclude_self: leave item i out of query i's ranking; for a gallery that is the queries.
-    block: queries ranked at once.
+    block: queries ranked at once; 0 takes as many as fit.
 
   Returns:
     AP [Q], float64; NaN for queries whose class the gallery lacks.
@@ -79,15 +112,9 @@ def retrieval(queries: np.ndarray, query_labels: np.ndarray, gallery: np.ndarray
   if exclude_self and len(queries) != len(gallery):
     raise ValueError(f"exclude_self with {len(queries)} queries and {len(gallery)} gallery items; "
                      "expected the gallery to be the queries")
-  positions = members(gallery_labels)
-  nothing = np.zeros(0, np.int64)
-  values = [np.zeros(0)]
-  for start in range(0, len(queries), block):
-    stop = min(start + block, len(queries))
-    items = [positions.get(label, nothing) for label in query_labels[start:stop].tolist()]
-    own = np.arange(start, stop) if exclude_self else None
-    values.append(_block_precision(queries[start:stop] @ gallery.T, items, own, start))
-  return np.concatenate(values)
+  found = ranks(lambda part: queries[part] @ gallery.T, query_labels, gallery_labels,
+                own=np.arange(len(queries)) if exclude_self else None, block=block)
+  return np.array([average_precision(own) if own.size else np.nan for own in found])
 
 
 def members(labels: np.ndarray) -> dict[int, np.ndarray]:
@@ -105,11 +132,13 @@ def checked(features: np.ndarray, labels: np.ndarray, what: str) -> tuple[np.nda
   if labels.shape != features.shape[:1]:
     raise ValueError(f"{what} have {len(features)} examples and labels of shape "
                      f"{list(labels.shape)}; expected [{len(features)}]")
-  finite = np.isfinite(features).all(axis=1)
-  if not finite.all():
-    index = int(np.argmin(finite))
-    raise ValueError(f"{what}: example {index} (class {labels[index]}) is not finite; "
-                     "expected features without NaN and infinity")
+  step = max(1, _ROWS // max(features.shape[1], 1))  # no mask of a whole gallery
+  for start in range(0, len(features), step):
+    finite = np.isfinite(features[start:start + step]).all(axis=1)
+    if not finite.all():
+      index = start + int(np.argmin(finite))
+      raise ValueError(f"{what}: example {index} (class {labels[index]}) is not finite; "
+                       "expected features without NaN and infinity")
   return features, labels
 
 

@@ -1,13 +1,14 @@
-"""Retrieval by class between modalities: read-outs, the table of mean AP, recognition."""
+"""Retrieval by class between modalities: the table of mean AP by a read-out, recognition."""
 
 import itertools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cmx.evaluation import ranking
+from cmx.evaluation import readouts
 
 Activations = Mapping[str, np.ndarray]  # {"pool5": [N, D], ..., "fc8": [N, C], "label": [N]}
 
@@ -17,7 +18,7 @@ class Table(NamedTuple):
 
   Attributes:
     layer: layer whose activations are compared ("fc8" for the posterior).
-    readout: name of an entry of `READOUTS`.
+    readout: name of an entry of `readouts.READOUTS`.
     modalities: M names.
     mean: mean AP over queries [M, M]; NaN where no query has a relevant item.
     chance: expected `mean` of a random ranking [M, M].
@@ -51,89 +52,92 @@ class Recognition(NamedTuple):
   examples: int
 
 
-def cosine(features: Mapping[str, Activations], query: str, gallery: str,
-           layer: str) -> tuple[np.ndarray, np.ndarray]:
-  """Cosine of two modalities' activations. Returns unit vectors ([Q, D], [G, D])."""
-  return unit(features[query][layer]), unit(features[gallery][layer])
+class Vectors(NamedTuple):
+  """Features as a read-out sees them.
 
-
-def centred(features: Mapping[str, Activations], query: str, gallery: str,
-            layer: str) -> tuple[np.ndarray, np.ndarray]:
-  """Cosine after each modality's own mean is subtracted. Returns unit vectors ([Q, D], [G, D]).
-
-  It sees the whole split's mean (no label): what is common to a modality no longer counts.
+  Attributes:
+    layer: that is read.
+    readout: name of an entry of `readouts.READOUTS`.
+    statistics: of the layer.
+    x: {modality: [N, E]}.
+    labels: {modality: int [N]}.
   """
-  pair = [np.asarray(features[name][layer], np.float32) for name in (query, gallery)]
-  first, second = (unit(x - x.mean(axis=0, dtype=np.float64).astype(np.float32)) for x in pair)
-  return first, second
+
+  layer: str
+  readout: str
+  statistics: readouts.Statistics
+  x: Mapping[str, np.ndarray]
+  labels: Mapping[str, np.ndarray]
+
+  def pair(self, query: str, gallery: str) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays ([Q, F], [G, F]) of those modalities whose inner products rank the gallery."""
+    score = readouts.named(self.readout).score
+    return score(self.statistics, query, self.x[query], gallery, self.x[gallery])
 
 
-def posterior(features: Mapping[str, Activations], query: str, gallery: str,
-              layer: str) -> tuple[np.ndarray, np.ndarray]:
-  """Cosine of class probabilities, softmax of fc8. Returns unit vectors ([Q, C], [G, C]).
+def vectors(features: Mapping[str, Activations], layer: str, readout: str = "cosine",
+            statistics: readouts.Statistics = types.MappingProxyType({})) -> Vectors:
+  """The vectors of all features by a read-out.
 
-  Bounded by the classifier: it cannot rank classes that training never showed.
+  Args:
+    features: {modality: {layer: [N, D], "label": [N]}}.
+    layer: layer to compare; the posterior reads "fc8" whatever is said.
+    readout: name of an entry of `readouts.READOUTS`.
+    statistics: of `readouts.fit` for the layer; {} for read-outs that need none.
+
+  Returns:
+    `Vectors`, in the order of `features`.
+
+  Raises:
+    ValueError: if the read-out, the layer, the statistics or the widths do not fit, or a feature is
+      not finite.
   """
-  del layer  # the answer of the classifier is read, wherever the table's layer is
-  first, second = (unit(_softmax(features[name]["fc8"])) for name in (query, gallery))
-  return first, second
+  row = readouts.named(readout)
+  layer = row.layer or layer
+  _check_features(features, layer, row.widths)
+  return Vectors(
+    layer, readout, statistics,
+    {name: readouts.apply(readout, statistics, name, part[layer])
+     for name, part in features.items()},
+    {name: np.asarray(part["label"]) for name, part in features.items()})
 
 
-def unit(x: np.ndarray) -> np.ndarray:
-  """Rows of x [N, D] at length 1, float32; a row of zeros stays zero, similar to nothing."""
-  x = np.asarray(x, np.float32)
-  scale = np.abs(x).max(axis=1, keepdims=True)  # first, so that no square over- or underflows
-  x = x / np.where(scale > 0, scale, 1)
-  length = np.sqrt(np.einsum("nd,nd->n", x, x))[:, None]
-  return x / np.where(length > 0, length, 1)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-  logits = np.asarray(logits, np.float32)
-  powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-  return powers / powers.sum(axis=1, keepdims=True)
-
-
-# A read-out maps (features of all modalities, query, gallery, layer) to two arrays whose inner
-# product ranks the gallery. What depends on the gallery item alone (CSLS, query banks) is one more
-# column.
-_Readout = Callable[[Mapping[str, Activations], str, str, str], tuple[np.ndarray, np.ndarray]]
-READOUTS: dict[str, _Readout] = {"cosine": cosine, "centred": centred, "posterior": posterior}
-OF_CLASSIFIER = frozenset(("posterior",))  # read-outs that cannot rank classes never trained on
-
-
-def retrieval_table(features: Mapping[str, Activations], layer: str, readout: str = "cosine", *,
-                    block: int = ranking.BLOCK) -> Table:
+def retrieval_table(features: Mapping[str, Activations], layer: str, readout: str = "cosine",
+                    statistics: readouts.Statistics = types.MappingProxyType({}), *,
+                    block: int = 0) -> Table:
   """Mean AP and chance from every modality to every modality, the diagonal with self left out.
 
   Args:
-    features: {modality: {layer: [N, D], "fc8": [N, C], "label": [N]}}, in table order. Examples in
-      an order that ignores their class: dead features tie, and ties rank in that order.
-    layer: layer to compare; the posterior reads "fc8" whatever is said.
-    readout: name of an entry of `READOUTS`.
-    block: queries ranked at once.
+    features: {modality: {layer: [N, D], "label": [N]}}, in table order. Examples in an order that
+      ignores their class: dead features tie, and ties rank in that order.
+    layer, readout, statistics: as of `vectors`.
+    block: queries ranked at once; 0 takes as many as fit.
 
   Returns:
     A `Table` over the M modalities of `features`.
 
   Raises:
-    ValueError: if the read-out, the layer or the widths do not fit, or a feature is not finite.
+    ValueError: as `vectors`.
   """
-  if readout not in READOUTS:
-    raise ValueError(f"read-out {readout!r}; expected one of {', '.join(READOUTS)}")
-  layer = "fc8" if readout == "posterior" else layer
-  _check_features(features, layer)
+  return table(vectors(features, layer, readout, statistics), block=block)
+
+
+def table(found: Vectors, *, block: int = 0) -> Table:
+  """The table of `retrieval_table` from vectors."""
   precision, cells = {}, []
-  for pair in itertools.product(features, features):
-    precision[pair] = _precision(features, *pair, layer, readout, block)
-    cells.append(_cell(features, *pair, precision[pair]))
+  for query, gallery in itertools.product(found.x, found.x):
+    ours, theirs = found.pair(query, gallery)
+    labels, targets = found.labels[query], found.labels[gallery]
+    precision[query, gallery] = ranking.retrieval(
+      ours, labels, theirs, targets, exclude_self=query == gallery, block=block)
+    cells.append(_cell(labels, targets, query == gallery, precision[query, gallery]))
   columns = {name: np.array([cell[name] for cell in cells]) for name in cells[0]}
-  shape = (len(features), len(features))
-  return Table(layer, readout, tuple(features), precision=precision, **{
+  shape = (len(found.x), len(found.x))
+  return Table(found.layer, found.readout, tuple(found.x), precision=precision, **{
     name: values.reshape(shape + values.shape[1:]) for name, values in columns.items()})
 
 
-def _check_features(features: Mapping[str, Activations], layer: str) -> None:
+def _check_features(features: Mapping[str, Activations], layer: str, any_width: bool) -> None:
   if not features:
     raise ValueError("no features; expected at least one modality")
   widths = {}
@@ -145,27 +149,24 @@ def _check_features(features: Mapping[str, Activations], layer: str) -> None:
     widths[name] = x.shape[1]
   first = next(iter(widths))
   for name, width in widths.items():
-    if width != widths[first]:
+    if width != widths[first] and not any_width:
+      bears = ", ".join(key for key, row in readouts.READOUTS.items() if row.widths)
       raise ValueError(f"{layer} of {name} has width {width}, of {first} {widths[first]}; "
-                       "expected one width: compare a layer that all modalities share in size")
+                       "expected one width: compare a layer that all modalities share in size, or "
+                       f"by a read-out that bears others: {bears}")
 
 
-def _precision(features, query: str, gallery: str, layer: str, readout: str,
-               block: int) -> np.ndarray:
-  """AP of each query of a cell [Q]; NaN where it has no relevant item."""
-  ours, theirs = READOUTS[readout](features, query, gallery, layer)
-  labels, targets = (np.asarray(features[name]["label"]) for name in (query, gallery))
-  return ranking.retrieval(ours, labels, theirs, targets, exclude_self=query == gallery,
-                           block=block)
-
-
-def _cell(features, query: str, gallery: str, precision: np.ndarray) -> dict[str, Any]:
-  """The numbers of one cell by `Table`'s fields, from the AP of its queries [Q]."""
-  same = query == gallery
-  labels, targets = (np.asarray(features[name]["label"]) for name in (query, gallery))
+def relevant(labels: np.ndarray, targets: np.ndarray, same: bool) -> np.ndarray:
+  """Number of items [Q] of each query's label [Q] among targets [G]; self left out where `same`."""
   members = ranking.members(targets)
-  count = np.array([members[label].size - same if label in members else 0
-                    for label in labels.tolist()])
+  return np.array([members[label].size - same if label in members else 0
+                   for label in labels.tolist()])
+
+
+def _cell(labels: np.ndarray, targets: np.ndarray, same: bool,
+          precision: np.ndarray) -> dict[str, Any]:
+  """The numbers of one cell by `Table`'s fields, from the AP of its queries [Q]."""
+  count = relevant(labels, targets, same)
   size = len(targets) - same
   valid = count > 0
   if not valid.any():

@@ -13,6 +13,7 @@ import numpy as np
 
 from cmx import modalities as modalities_lib
 from cmx.evaluation import ranking
+from cmx.evaluation import readouts
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
 
@@ -117,7 +118,7 @@ def scores(result: Mapping[str, Any], kept: Arrays) -> dict[str, Score]:
   every = groups.get(MEAN, groups["same"])
   parts["posterior"] = list(_pairs(kept, ("fc8", "posterior"), every, seen))
   parts["recognition"] = list(_recognised(kept, result["modalities"], seen))
-  if unseen.size and main[1] not in retrieval.OF_CLASSIFIER:
+  if unseen.size and not readouts.named(main[1]).of_classifier:
     parts[UNSEEN[0]] = list(_pairs(kept, main, every, unseen, alone=True))
     parts[UNSEEN[1]] = list(_pairs(kept, main, every, unseen))
   return {name: _score(members, kept, result["modalities"], classes)

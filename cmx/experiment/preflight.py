@@ -10,7 +10,7 @@ from cmx import data
 from cmx import fields
 from cmx import methods
 from cmx.data import batches
-from cmx.evaluation import retrieval
+from cmx.evaluation import readouts
 from cmx.experiment import codes
 from cmx.experiment import mixtures
 from cmx.network import model
@@ -90,9 +90,9 @@ def check(config: config_lib.Config) -> None:
     if layer not in model.ACTIVATIONS:
       raise ValueError(f"layer {layer!r}; expected one of {', '.join(model.ACTIVATIONS)}")
   _check_terms(config, method)
-  if config.evaluation.readout not in retrieval.READOUTS:
+  if config.evaluation.readout not in readouts.READOUTS:
     raise ValueError(f"evaluation.readout {config.evaluation.readout!r}; "
-                     f"expected one of {', '.join(retrieval.READOUTS)}")
+                     f"expected one of {', '.join(readouts.READOUTS)}")
 
 
 def _check_terms(config: config_lib.Config, method: methods.Method) -> None:

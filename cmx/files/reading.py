@@ -164,7 +164,7 @@ def table_labels(path: pathlib.Path) -> tuple[list[str], int]:
     if y.shape != shape[:1]:
       raise Unusable(f"{shape[0]} rows in x but y of shape {list(y.shape)}; expected [{shape[0]}]")
     classes = _array(file, "classes") if "classes.npy" in file.namelist() else None
-  return _names(y, classes), shape[1]
+  return names(y, classes), shape[1]
 
 
 def _labels(file: zipfile.ZipFile) -> np.ndarray:
@@ -184,7 +184,19 @@ def table(path: pathlib.Path) -> np.ndarray:
       return _array(file, "x").astype(np.float32)
 
 
-def _names(y: np.ndarray, classes: np.ndarray | None) -> list[str]:
+def arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays of an .npz file [any] by name; none of them is of objects. Raises `Unusable`."""
+  with _opened(path) as file:
+    return {name.removesuffix(".npy"): _array(file, name.removesuffix(".npy"))
+            for name in file.namelist()}
+
+
+def names(y: np.ndarray, classes: np.ndarray | None) -> list[str]:
+  """Class names [N] of labels y [N], which are names, or places in `classes` [C]; else their own.
+
+  Raises:
+    Unusable: if they are of another kind, or a label is none of the classes.
+  """
   if y.dtype.kind not in "iuU":
     raise Unusable(f"y of {y.dtype}; expected integers or strings")
   if y.dtype.kind != "U" and classes is not None:
@@ -198,15 +210,15 @@ def _names(y: np.ndarray, classes: np.ndarray | None) -> list[str]:
     y = classes[y]
   known = [] if classes is None else [class_name(str(name)) for name in classes.ravel()]
   written = {name: class_name(name) for name in set(map(str, y))}
-  names = [written[str(name)] for name in y]
+  found = [written[str(name)] for name in y]
   twice = next((name for name in known if known.count(name) > 1), None)
   if twice:
     raise Unusable(f"class {twice!r} is there twice in classes; expected each name once")
-  wrong = sorted(set(names) - set(known))
+  wrong = sorted(set(found) - set(known))
   if known and wrong:
     raise Unusable(f"label {wrong[0]!r} in y; expected one of the classes "
                    + ", ".join(sorted(known)))
-  return names
+  return found
 
 
 @contextlib.contextmanager

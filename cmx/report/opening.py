@@ -22,7 +22,7 @@ class Options(NamedTuple):
 
   Attributes:
     layer: whose features are drawn and searched.
-    readout: how boards compare features: an entry of `retrieval.READOUTS`.
+    readout: how boards compare features: an entry of `readouts.READOUTS`.
     points: of a map, all modalities together.
     perplexity: of a map.
     queries: of boards, for each modality.

@@ -4,6 +4,7 @@ import threadpoolctl
 from sklearn import manifold
 
 from cmx.analysis.maps import tsne
+from cmx.evaluation import readouts
 from cmx.evaluation import retrieval
 
 LABELS = {"natural": np.repeat([0, 1, 2], [50, 30, 20]),
@@ -142,7 +143,7 @@ def test_length_does_not_matter_direction_does():
   x = tsne.vectors(features, "fc7", sample)
   for point in range(5):
     name, row = sample.names[sample.modality[point]], sample.row[point]
-    np.testing.assert_array_equal(x[point], retrieval.unit(features[name]["fc7"][row][None])[0])
+    np.testing.assert_array_equal(x[point], readouts.unit(features[name]["fc7"][row][None])[0])
 
 
 def test_one_feature_is_enough_for_a_plane():

@@ -29,9 +29,15 @@ def by_ranx(similarity, relevant):
 
 
 def precision(similarity, relevant, excluded=None):
-  """Of each query of one block, by similarities instead of features."""
-  items = [np.flatnonzero(row) for row in relevant]
-  return ranking._block_precision(similarity.copy(), items, excluded, 0)
+  """Of each query, by similarities and what is relevant instead of features and labels."""
+  values = []
+  for i, (row, truth) in enumerate(zip(similarity, relevant)):
+    def own(part, row=row):
+      return row[None].copy()
+    left_out = None if excluded is None else excluded[i:i + 1]
+    ranks, = ranking.ranks(own, np.ones(1, int), np.asarray(truth, int), own=left_out)
+    values.append(ranking.average_precision(ranks) if ranks.size else np.nan)
+  return np.array(values)
 
 
 def test_average_precision_of_a_ranking_by_hand():
@@ -130,6 +136,18 @@ def test_memory_stays_below_the_matrix_of_similarities():
   assert peak < 16e6  # the matrix alone has 40e6 bytes
 
 
+def test_a_larger_gallery_has_smaller_blocks(monkeypatch):
+  sizes = []
+  monkeypatch.setattr(ranking, "_CELLS", 1000)
+
+  def similarity(part):
+    sizes.append(part.stop - part.start)
+    return np.zeros((sizes[-1], 300), np.float32)
+
+  list(ranking.ranks(similarity, np.zeros(10, int), np.zeros(300, int)))
+  assert sizes == [3, 3, 3, 1]  # 3 x 300 <= 1000
+
+
 @pytest.mark.parametrize("relevant, gallery, expected", [
   (10, 2050, 0.0083763), (100, 20500, 0.0053395), (1, 4, 25 / 48), (1, 1, 1.0), (3, 3, 1.0),
   (2, 3, 29 / 36)])
@@ -161,4 +179,4 @@ def test_errors_say_expected_and_given():
   with pytest.raises(ValueError, match=r"gallery have shape \[0, 4\]; expected \[N, D\] with N"):
     ranking.retrieval(x, labels, x[:0], labels[:0])
   with pytest.raises(ValueError, match="similarity of query 1 is not finite"):
-    precision(np.array([[1.0, 2.0], [np.nan, 0.0]]), np.ones((2, 2), bool))
+    list(ranking.ranks(lambda part: np.array([[1.0, 2.0], [np.nan, 0.0]]), labels[:2], labels[:2]))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from cmx.evaluation import ranking
+from cmx.evaluation import readouts
 from cmx.evaluation import retrieval
 
 
@@ -34,7 +35,7 @@ def test_shuffled_labels_are_at_chance():
 def test_rows_are_queries_and_columns_galleries():
   features = world(7, {"a": 30, "b": 45}, noise=2.0)
   table = retrieval.retrieval_table(features, "fc7")
-  x, y = (retrieval.unit(features[m]["fc7"]) for m in "ab")
+  x, y = (readouts.unit(features[m]["fc7"]) for m in "ab")
   expected = ranking.retrieval(x, features["a"]["label"], y, features["b"]["label"]).mean()
   assert table.modalities == ("a", "b")
   assert table.mean[0, 1] == expected and table.mean[1, 0] != expected
@@ -64,7 +65,7 @@ def test_the_precision_of_every_query_is_kept():
   features["b"]["label"][features["b"]["label"] == 4] = 0  # queries of class 4 have nothing to find
   table = retrieval.retrieval_table(features, "fc7")
   assert list(table.precision) == [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")]
-  x, y = (retrieval.unit(features[m]["fc7"]) for m in "ab")
+  x, y = (readouts.unit(features[m]["fc7"]) for m in "ab")
   one = table.precision["a", "b"]
   np.testing.assert_array_equal(np.isnan(one), features["a"]["label"] == 4)
   assert np.nanmean(one) == pytest.approx(table.mean[0, 1])
@@ -83,26 +84,32 @@ def test_a_cell_without_common_classes_is_nan():
   assert table.mean[0, 0] == 1.0
 
 
-def test_centring_removes_an_offset_of_a_modality():
-  features = world(8, {"a": 50, "b": 50}, noise=0.3)
-  plain = retrieval.retrieval_table(features, "fc7", "centred").mean
-  features["b"]["fc7"] = features["b"]["fc7"] + 10 * np.eye(8, dtype=np.float32)[0]
-  moved = retrieval.retrieval_table(features, "fc7", "centred").mean
-  np.testing.assert_allclose(moved, plain, atol=0.01)  # float32 rounding may swap neighbours
-  assert retrieval.retrieval_table(features, "fc7", "cosine").mean[0, 1] < plain[0, 1] - 0.05
-
-
-def test_posterior_is_the_cosine_of_softmax():
-  logits = np.log(np.array([[0.6, 0.3, 0.1]], np.float32))
-  features = {"a": {"fc8": logits, "label": [0]},
-              "b": {"fc8": 1000 + logits[:, ::-1], "label": [0]}}
-  x, y = retrieval.posterior(features, "a", "b", "fc7")
-  np.testing.assert_allclose(x @ y.T, [[(0.06 + 0.09 + 0.06) / 0.46]], rtol=1e-4)
+def test_a_read_out_compares_the_layer_that_it_reads():
+  features = world(8, {"a": 20, "b": 20})
   assert retrieval.retrieval_table(features, "fc7", "posterior").layer == "fc8"
+  found = retrieval.vectors(features, "fc7", "posterior")
+  powers = np.exp(features["a"]["fc8"])
+  np.testing.assert_allclose(
+    found.x["a"], readouts.unit(powers / powers.sum(axis=1, keepdims=True)), atol=1e-6)
+
+
+def test_statistics_are_those_of_other_examples():
+  features, training = world(8, {"a": 50, "b": 50}, noise=0.3), world(9, {"a": 40, "b": 40})
+  for name, offset in (("a", 0.0), ("b", 10.0)):
+    for part in (features, training):
+      part[name]["fc7"] = part[name]["fc7"] + offset * np.eye(8, dtype=np.float32)[0]
+  fits = readouts.fit(training, "fc7")
+  table = retrieval.retrieval_table(features, "fc7", "centred", fits)
+  x, y = (readouts.unit(features[m]["fc7"] - training[m]["fc7"].mean(axis=0)) for m in "ab")
+  expected = ranking.retrieval(x, features["a"]["label"], y, features["b"]["label"]).mean()
+  assert table.mean[0, 1] == pytest.approx(expected, abs=1e-3)  # rounding may swap neighbours
+  assert retrieval.retrieval_table(features, "fc7").mean[0, 1] < table.mean[0, 1] - 0.05
+  with pytest.raises(ValueError, match="'centred' needs statistics of training examples of 'a'"):
+    retrieval.retrieval_table(features, "fc7", "centred")
 
 
 def test_unit_survives_zeros_and_extreme_sizes():
-  x = retrieval.unit(np.array([[0, 0], [3e30, 4e30], [3e-30, 4e-30]], np.float32))
+  x = readouts.unit(np.array([[0, 0], [3e30, 4e30], [3e-30, 4e-30]], np.float32))
   np.testing.assert_allclose(x, [[0, 0], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6)
 
 
@@ -127,7 +134,7 @@ def test_a_feature_that_is_not_finite_names_the_example():
 
 def test_other_errors_say_expected_and_given():
   features = features_of_two()
-  with pytest.raises(ValueError, match="read-out 'cos'; expected one of cosine, centred, post"):
+  with pytest.raises(ValueError, match="read-out 'cos'; expected one of cosine, centred, white"):
     retrieval.retrieval_table(features, "fc7", "cos")
   with pytest.raises(ValueError, match="photo has no layer 'fc9'; expected one of fc7, fc8"):
     retrieval.retrieval_table(features, "fc9")

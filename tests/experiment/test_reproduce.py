@@ -86,7 +86,7 @@ def test_every_layer_and_read_out_is_tabled_the_main_one_first(whole):
   kinds = [(part["layer"], part["readout"]) for part in table["tables"]]
   assert kinds[0] == ("fc7", "cosine") and len(set(kinds)) == len(kinds)
   assert set(kinds) == {("fc7", "cosine"), ("pool5", "cosine"), ("fc6", "cosine"),
-                        ("fc7", "centred"), ("fc8", "posterior")}
+                        ("fc8", "posterior")}
   for part in table["tables"]:
     assert [row["method"] for row in part["rows"]] == list(ROWS)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cmx.evaluation import retrieval
+from cmx.evaluation import readouts
 
 _BLOCK = 256  # queries compared at once
 
@@ -63,10 +63,10 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, *, block: int = _BLOCK) ->
   best = np.full(len(queries), -np.inf, np.float32)
   index = np.zeros(len(queries), np.int64)
   for first in range(0, len(gallery), 16 * block):
-    part = retrieval.unit(gallery[first:first + 16 * block])
+    part = readouts.unit(gallery[first:first + 16 * block])
     for start in range(0, len(queries), block):
       rows = slice(start, start + block)
-      similarity = retrieval.unit(queries[rows]) @ part.T
+      similarity = readouts.unit(queries[rows]) @ part.T
       here = similarity.argmax(axis=1)
       value = similarity[np.arange(len(here)), here]
       better = value > best[rows]
@@ -77,7 +77,7 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, *, block: int = _BLOCK) ->
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
   """Cosine of corresponding rows of [N, D] and [N, D], [N]; 0 with a row of zeros."""
-  return np.einsum("nd,nd->n", retrieval.unit(a), retrieval.unit(b))
+  return np.einsum("nd,nd->n", readouts.unit(a), readouts.unit(b))
 
 
 def squared_error(pictures: np.ndarray, originals: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from sklearn import neighbors
 import threadpoolctl
 
 from cmx.evaluation import ranking
+from cmx.evaluation import readouts
 from cmx.evaluation import retrieval
 
 _NEAREST = 10  # neighbours that are counted
@@ -130,7 +131,7 @@ def vectors(features: Mapping[str, retrieval.Activations], layer: str,
     if not np.isfinite(part).all():
       raise ValueError(f"{layer} of {name} is not finite; expected numbers without NaN "
                        "and infinity")
-    x[sample.modality == i] = retrieval.unit(part)
+    x[sample.modality == i] = readouts.unit(part)
   return x
 
 

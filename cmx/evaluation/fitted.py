@@ -1,0 +1,67 @@
+"""Statistics of a run's read-outs: fitted on training examples, once, and kept with the run.
+
+  <workdir>/features/sampled_train/   activations of training examples, at most `EXAMPLES` of each
+                                      modality, drawn at random
+  <workdir>/readouts/<layer>.npz      what `readouts.fit` makes of them, and a card: of what
+"""
+
+import json
+import pathlib
+import numpy as np
+
+from cmx import data
+from cmx.evaluation import features
+from cmx.evaluation import readouts
+from cmx.files import writing
+from cmx.training import checkpoint
+
+EXAMPLES = 5_000  # of each modality: more change means and covariances little
+
+
+def training(run: checkpoint.Run, dataset: data.Dataset,
+             workdir: pathlib.Path) -> features.Features:
+  """Activations of training examples, {modality: {layer: [N, D], "label": [N]}}; kept on disk."""
+  return features.extract(run, dataset, data.TRAIN, [*dict.fromkeys((*_layers(run), "fc8"))],
+                          workdir / "features" / "sampled_train",
+                          batch=run.config.evaluation.batch, limit=EXAMPLES)
+
+
+def _layers(run: checkpoint.Run) -> list[str]:
+  settings = run.config.evaluation
+  return list(dict.fromkeys((settings.layer, *settings.layers)))
+
+
+def statistics(run: checkpoint.Run, dataset: data.Dataset,
+               workdir: pathlib.Path) -> dict[str, dict[str, np.ndarray]]:
+  """What all read-outs know of the layers that the run compares; read where it is on disk.
+
+  Args:
+    run: trained network.
+    dataset: opened and encoded as for the run.
+    workdir: of the run.
+
+  Returns:
+    {layer: {"piece/modality": array [...]}}, see `readouts.fit`.
+
+  Raises:
+    ValueError: as `features.extract` and `readouts.fit`.
+  """
+  card = json.dumps({"weights": features.digest(run.params), "data": dataset.fingerprint,
+                     "examples": EXAMPLES, "readouts": sorted(readouts.READOUTS)})
+  files = {layer: workdir / "readouts" / f"{layer}.npz" for layer in _layers(run)}
+  missing = [layer for layer, file in files.items() if _card(file) != card]
+  if missing:
+    found = training(run, dataset, workdir)
+    for layer in missing:
+      files[layer].parent.mkdir(exist_ok=True)
+      writing.write_arrays(files[layer], {"card": np.array(card), **readouts.fit(found, layer)})
+  return {layer: {name: value for name, value in writing.read_arrays(file).items()
+                  if name != "card"} for layer, file in files.items()}
+
+
+def _card(file: pathlib.Path) -> str:
+  """What a file says that it is of; "" where there is none, or it cannot be read."""
+  try:
+    return str(writing.read_arrays(file)["card"])
+  except (OSError, ValueError, KeyError):
+    return ""
