@@ -131,7 +131,7 @@ def test_the_command_that_a_message_names_leads_on(tmp_path, name):
   (tmp_path / file).write_bytes(content)
   message = answered(tmp_path / file)
   if name == "several in a zip":
-    command, new = message.split("give that: ")[1], "a.txt"
+    command, new = message.split("you want: ")[1], "a.txt"
   elif name == "cp1252":
     command, new = message.split("Convert the file: ")[1], f"utf8_{file}"
   else:

@@ -251,9 +251,8 @@ def _chunks(path: pathlib.Path, kind: str) -> Iterator[bytes]:
     names = [name for name in archive.namelist() if not name.endswith("/")
              and not name.startswith("__MACOSX")]
     if len(names) != 1:
-      first = shlex.quote(names[0]) if names else "FILE"
-      raise ValueError(f"it holds {len(names)} files ({', '.join(names[:8])}); unpack the one you "
-                       f"want and give that: unzip {shlex.quote(str(path))} {first}")
+      raise ValueError(f"it holds {len(names)} files ({', '.join(names[:8])}); unpack it and give "
+                       f"the one you want: python3 -m zipfile -e {shlex.quote(str(path))} .")
     with archive.open(names[0]) as stream:
       yield from _parts(stream)
 
