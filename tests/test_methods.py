@@ -8,6 +8,7 @@ from cmx import methods
 from cmx import modalities
 from cmx.evaluation import paper
 from cmx.network import model
+from cmx.training import terms
 
 PLACES = [row._replace(shape=(64,) if row.kind == "text" else (32, 32, 3))
           for row in modalities.CMPLACES]
@@ -69,7 +70,7 @@ def test_rows_that_read_the_names_of_classes_say_so():
 
 def test_every_term_has_the_signature_that_the_step_calls():
   found = [term for method in methods.METHODS.values() for term in method.terms]
-  assert found and all(list(inspect.signature(term.function).parameters) == [
+  assert found and all(list(inspect.signature(terms.function_of(term)).parameters) == [
     "x", "labels", "given", "alignment"] for term in found)
 
 

@@ -1,11 +1,13 @@
 """What a row adds to the cross entropy, what share of the gradient it is, and its health."""
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from cmx import alignment
 from cmx import config as config_lib
 from cmx import methods as methods_lib
 from cmx.alignment import given as given_lib
@@ -31,6 +33,12 @@ class Observed(NamedTuple):
   responsibilities: dict[str, dict[str, jax.Array]]
   moments: dict[str, dict[str, Any]]
   squares: dict[str, jax.Array]
+
+
+def function_of(term: methods_lib.Term) -> Callable[..., jax.Array]:
+  """What computes a term of a layer's activations [B, D]; see `cmx.alignment` for its signature."""
+  file, name = term.function.split(".")
+  return getattr(importlib.import_module(f"{alignment.__name__}.{file}"), name)
 
 
 def layers_of(term: methods_lib.Term, config: config_lib.Config) -> tuple[str, ...]:
@@ -67,14 +75,14 @@ def added(config: config_lib.Config, method: methods_lib.Method,
   """
   metrics, responsibilities, total = {}, {}, jnp.zeros(())
   for term in method.terms:
-    value = jnp.zeros(())
+    value, function = jnp.zeros(()), function_of(term)
     for number, layer in enumerate(layers_of(term, config)):
       x, y = {name: part[layer] for name, part in activations.items()}, dict(labels)
       if term.couples:
         x, y = devices.gather((x, y))
       given = given_lib.Given(constants.statistics.get(layer), constants.prototypes,
                               adversaries.get(layer), jax.random.fold_in(key, number))
-      value += term.function(x, y, given, config.alignment)
+      value += function(x, y, given, config.alignment)
       if term.statistics:
         responsibilities[layer] = mixture.mean_responsibilities(x, y, given, config.alignment)
     metrics[f"loss/{term.name}"] = config.alignment.weight * term.weight * value

@@ -134,8 +134,9 @@ def test_the_share_of_the_gradient_is_that_before_the_highest_layer(row, recompu
 
   def added(h):
     (term,) = method.terms
-    return term.weight * term.function({name: jax.nn.relu(x) for name, x in h.items()}, labels,
-                                       given.Given(constants().statistics["fc7"]), config.alignment)
+    x, statistics = {name: jax.nn.relu(x) for name, x in h.items()}, constants().statistics["fc7"]
+    return term.weight * terms.function_of(term)(x, labels, given.Given(statistics),
+                                                 config.alignment)
 
   norms = [np.sqrt(sum(np.square(slope).sum() for slope in jax.grad(loss)(before).values()))
            for loss in (cross_entropy, added)]
