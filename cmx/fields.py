@@ -1,16 +1,43 @@
-"""A config by dotted name, and as JSON: every value checked against its field's type."""
+"""A config by dotted name, and as JSON: every value checked against its field's type and limits."""
 
 import ast
 import dataclasses
 import json
+import math
 import types
 import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from cmx import config as config_lib
 
 _YES_OR_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+
+
+class Limit(NamedTuple):
+  """What a number of a config must be: a test, the words for it, the fields it holds for."""
+
+  holds: Callable[[float], bool]
+  words: str
+  fields: tuple[str, ...]
+
+
+_MOST = 1 << 31  # of what is counted in 32 bits
+_LARGEST = 3e38  # of float32
+LIMITS = (
+  Limit(lambda x: 1 <= x < _MOST, f"1 or more, below {_MOST}", (
+    "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
+    "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate", "per_class",
+    "temperature", "projections", "discriminator")),
+  Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share", "least_share")),
+  Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
+    "holdout", "word_dropout", "vector_dropout", "dropout", "memory")),
+  Limit(lambda x: x > 0, "more than 0", ("clip", "contrast", "spread", "bandwidths")),
+  Limit(lambda x: abs(x) < math.inf, "a finite number", ("bias",)),
+  Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}", ("seed",)),
+  Limit(lambda x: x >= 0, "0 or more", ("checkpoint_seconds", "peak_flops")),  # also without end
+  Limit(lambda x: 0 <= x < _LARGEST, "0 or more, and finite", ()),  # every other number
+)
 
 
 def from_dict(tree: dict[str, Any], cls: type) -> Any:
@@ -43,6 +70,31 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     raise ValueError(f"{name} {value!r}; expected a value of type "
                      f"{hint.__name__ if origin is None else hint}")
   return value
+
+
+def check_limits(config: config_lib.Config) -> None:
+  """Checks every number of a config against its field's limit.
+
+  Raises:
+    ValueError: if one is beyond it; with the field, its value and what is expected.
+  """
+  for name, value in flat(dataclasses.replace(config, rows={})).items():
+    may_be_none = name == "inversion.optimisation.steps" or (
+      name == "reference.steps" and config.weights.file)  # which are kept as they are
+    limit = LIMITS[-1] if may_be_none else _limit(name)
+    for number in value if isinstance(value, tuple) else (value,):
+      if _is_number(number) and not limit.holds(number):
+        raise ValueError(f"config.{name} {value}; expected {limit.words}")
+
+
+def _limit(name: str) -> Limit:
+  """The limit of a dotted field: its last part decides."""
+  leaf = name.split(".")[-1]
+  return next((limit for limit in LIMITS if leaf in limit.fields), LIMITS[-1])
+
+
+def _is_number(value: object) -> bool:
+  return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,9 +1,6 @@
 """Preflight: what would stop a run later is refused before anything is trained or written."""
 
-import dataclasses
-import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from cmx import config as config_lib
 from cmx import data
@@ -19,49 +16,17 @@ from cmx.runtime import devices
 from cmx.training import terms
 
 
-class Limit(NamedTuple):
-  """What a number of a config must be: a test, the words for it, the fields it holds for."""
-
-  holds: Callable[[float], bool]
-  words: str
-  fields: tuple[str, ...]
-
-
-_MOST = 1 << 31  # of what is counted in 32 bits
-_LARGEST = 3e38  # of float32
-LIMITS = (
-  Limit(lambda x: 1 <= x < _MOST, f"1 or more, below {_MOST}", (
-    "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
-    "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate", "per_class",
-    "temperature", "projections", "discriminator")),
-  Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share", "least_share")),
-  Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
-    "holdout", "word_dropout", "vector_dropout", "dropout", "memory")),
-  Limit(lambda x: x > 0, "more than 0", ("clip", "contrast", "spread", "bandwidths")),
-  Limit(lambda x: abs(x) < math.inf, "a finite number", ("bias",)),
-  Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}", ("seed",)),
-  Limit(lambda x: x >= 0, "0 or more", ("checkpoint_seconds", "peak_flops")),  # also without end
-  Limit(lambda x: 0 <= x < _LARGEST, "0 or more, and finite", ()),  # every other number
-)
-
-
 def check_rows(config: config_lib.Config, rows: Sequence[str]) -> None:
   """Checks the config of every row of a table.
 
   Raises:
-    ValueError: if there is no row, one is not known, is the reference or comes twice, `config.rows`
-      names one that does not exist, or as `check`.
+    ValueError: as `methods.check_rows`, if `config.rows` names a row that does not exist, or as
+      `check`.
   """
-  if not rows:
-    raise ValueError(f"no rows; expected one or more of {', '.join(methods.METHODS)}")
-  for row in (*rows, *config.rows):
+  methods.check_rows(rows)
+  for row in config.rows:
     methods.named(row)
   for row in rows:
-    if methods.named(row).reference:
-      raise ValueError(f"row {row!r} is the reference network, which every table starts from; "
-                       "expected rows that start from it")
-    if list(rows).count(row) > 1:
-      raise ValueError(f"row {row!r} comes {list(rows).count(row)} times; expected it once")
     check(fields.for_method(config, row))
 
 
@@ -72,13 +37,7 @@ def check(config: config_lib.Config) -> None:
     ValueError: if a number is out of its limits, a batch does not split over the devices, a layer
       or a read-out is not known, or a term cannot be had with these settings.
   """
-  for name, value in fields.flat(dataclasses.replace(config, rows={})).items():
-    may_be_none = name == "inversion.optimisation.steps" or (
-      name == "reference.steps" and config.weights.file)  # which are kept as they are
-    limit = LIMITS[-1] if may_be_none else _limit(name)
-    for number in value if isinstance(value, tuple) else (value,):
-      if _is_number(number) and not limit.holds(number):
-        raise ValueError(f"config.{name} {value}; expected {limit.words}")
+  fields.check_limits(config)
   method = methods.named(config.method)
   for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
     devices.check_batch(settings.batch, settings.accumulate)
@@ -115,16 +74,6 @@ def _check_terms(config: config_lib.Config, method: methods.Method) -> None:
     raise ValueError(f"config.optimizer.accumulate {config.optimizer.accumulate} with method "
                      f"{config.method!r}, which compares the examples of a whole batch; expected 1:"
                      " config.optimizer.recompute saves memory, too")
-
-
-def _limit(name: str) -> Limit:
-  """The limit of a dotted field: its last part decides."""
-  leaf = name.split(".")[-1]
-  return next((limit for limit in LIMITS if leaf in limit.fields), LIMITS[-1])
-
-
-def _is_number(value: object) -> bool:
-  return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:

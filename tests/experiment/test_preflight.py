@@ -68,7 +68,7 @@ def test_numbers_that_no_run_can_use_are_refused(field, value, words):
 
 def test_limits_name_fields_that_exist():
   leaves = {name.split(".")[-1] for name in fields.flat(config())}
-  for limit in preflight.LIMITS:
+  for limit in fields.LIMITS:
     assert set(limit.fields) <= leaves
 
 
