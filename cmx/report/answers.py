@@ -11,6 +11,7 @@ from cmx.analysis import tiles as tiles_lib
 from cmx.evaluation import boards
 from cmx.evaluation import examples
 from cmx.report import opening
+from cmx.report import options as options_lib
 from cmx.report import section as section_lib
 
 _TILE = 54  # pixels on the page
@@ -54,7 +55,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
                              _CAREFUL, problems)
 
 
-def _queries(opened: opening.Opened, options: opening.Options) -> list[boards.Query]:
+def _queries(opened: opening.Opened, options: options_lib.Options) -> list[boards.Query]:
   """The queries asked for, by key or category; random ones where none are."""
   labels = {name: part["label"] for name, part in opened.features.items()}
   if not options.ask:

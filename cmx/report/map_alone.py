@@ -11,14 +11,14 @@ from cmx.evaluation import features as features_lib
 from cmx.files import writing
 from cmx.report import map_page
 from cmx.report import maps
-from cmx.report import opening
+from cmx.report import options as options_lib
 from cmx.report import page
 from cmx.report import section as section_lib
 from cmx.training import checkpoint
 
 
 def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence[str],
-          options: opening.Options, out: pathlib.Path) -> str:
+          options: options_lib.Options, out: pathlib.Path) -> str:
   """Writes `<out>.{html,png,pdf,svg}` and returns in words what the map says, and what it lacks.
 
   Args:

@@ -6,6 +6,7 @@ from cmx.analysis.maps import tsne
 from cmx.evaluation import features as features_lib
 from cmx.report import map_page
 from cmx.report import opening
+from cmx.report import options as options_lib
 from cmx.report import section as section_lib
 from cmx.runtime import progress
 
@@ -29,7 +30,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
   return section_lib.Section("Map", _body(report, found) if found else "", CAREFUL, problems)
 
 
-def draw(features: features_lib.Features, options: opening.Options,
+def draw(features: features_lib.Features, options: options_lib.Options,
          problems: list[str]) -> tsne.Map:
   """The map of a run's features; where the perplexity does not fit, of a smaller one.
 
@@ -78,7 +79,7 @@ def _body(report: opening.Report, found: list[tuple[opening.Opened, tsne.Map]]) 
   return body + section_lib.tabs("map", parts)
 
 
-def explanation(options: opening.Options, drawn: tsne.Map) -> str:
+def explanation(options: options_lib.Options, drawn: tsne.Map) -> str:
   """How to read a map, in words."""
   return (f"t-SNE of {options.layer} by cosine: {len(drawn.place):,} examples drawn at random, "
           "equally many of each modality and category. Where a representation is aligned, colours "

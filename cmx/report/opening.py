@@ -10,35 +10,11 @@ from cmx import methods
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
 from cmx.files import json_files
+from cmx.report import options as options_lib
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
 _FOLDER = "report"  # below the work directory
-SEEDS = 2**32 - 1  # the largest seed that t-SNE takes
-
-
-class Options(NamedTuple):
-  """What may be asked of a report.
-
-  Attributes:
-    layer: whose features are drawn and searched.
-    readout: how boards compare features: an entry of `readouts.READOUTS`.
-    points: of a map, all modalities together.
-    perplexity: of a map.
-    queries: of boards, for each modality.
-    ask: keys or categories of queries; () draws them at random.
-    answers: of a query in each other modality.
-    seed: of everything that is drawn by lot.
-  """
-
-  layer: str = "fc7"
-  readout: str = "cosine"
-  points: int = 1_000
-  perplexity: float = 30.0
-  queries: int = 2
-  ask: tuple[str, ...] = ()
-  answers: int = 5
-  seed: int = 0
 
 
 class Opened(NamedTuple):
@@ -84,7 +60,7 @@ class Report(NamedTuple):
   folder: pathlib.Path
   runs: Sequence[Opened]
   reference: Opened | None
-  options: Options
+  options: options_lib.Options
   problems: Sequence[str]
 
   @property
@@ -96,7 +72,7 @@ class Report(NamedTuple):
     return list(first.values())
 
 
-def open_report(workdir: pathlib.Path, options: Options) -> Report:
+def open_report(workdir: pathlib.Path, options: options_lib.Options) -> Report:
   """Opens a run, or all runs of an experiment as `launch.reproduce` writes it.
 
   Raises:

@@ -14,6 +14,7 @@ from cmx.report import dissected
 from cmx.report import inversions
 from cmx.report import maps
 from cmx.report import opening
+from cmx.report import options as options_lib
 from cmx.report import recognition
 from cmx.report import section as section_lib
 from cmx.report import table
@@ -23,7 +24,8 @@ from cmx.runtime import progress
 SECTIONS = (card, table, recognition, curves, maps, answers, dissected, inversions)
 
 
-def build(workdir: pathlib.Path, options: opening.Options = opening.Options()) -> pathlib.Path:
+def build(workdir: pathlib.Path,
+          options: options_lib.Options = options_lib.Options()) -> pathlib.Path:
   """Writes `<workdir>/report.html` and its figures; returns the page's path.
 
   Raises:

@@ -13,6 +13,7 @@ from cmx.analysis.units import figure
 from cmx.analysis.units import findings
 from cmx.analysis.units import lit_tiles
 from cmx.analysis.units import looks as looks_lib
+from cmx.analysis.units import options
 from cmx.analysis.units import study
 from cmx.analysis.units import subject as subject_lib
 from cmx.data import encoders
@@ -21,7 +22,7 @@ from cmx.data.encoders import given
 from cmx.evaluation import examples
 from cmx.network import model
 
-OPTIONS = findings.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
+OPTIONS = options.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
                            permutations=19, squares=2)
 
 

@@ -16,12 +16,13 @@ from cmx.analysis.units import comparison
 from cmx.analysis.units import consistency
 from cmx.analysis.units import findings
 from cmx.analysis.units import looks
+from cmx.analysis.units import options
 from cmx.analysis.units import study
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import tally as tally_lib
 from cmx.data import opening
 
-OPTIONS = findings.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
+OPTIONS = options.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
                            permutations=19, squares=2)
 
 

@@ -9,6 +9,7 @@ from cmx import data
 from cmx.analysis import figures
 from cmx.report import card
 from cmx.report import opening
+from cmx.report import options
 from cmx.report import page
 from cmx.report import section
 from cmx.training import checkpoint
@@ -22,7 +23,7 @@ def experiment(tmp_path, monkeypatch):
 
 
 def test_an_experiment_opens_in_table_order_one_run_a_method_shown(experiment):
-  report = opening.open_report(experiment, opening.Options())
+  report = opening.open_report(experiment, options.Options())
   assert [(run.method, run.run.config.seed) for run in report.runs] == [
     ("bl_ind", 0), ("bl_ind", 1), ("c", 0), ("c", 1)]
   assert [run.run.config.seed for run in report.shown] == [0, 0]
@@ -31,24 +32,24 @@ def test_an_experiment_opens_in_table_order_one_run_a_method_shown(experiment):
 
 
 def test_one_run_opens_alone(experiment):
-  report = opening.open_report(experiment / "seed_1" / "c", opening.Options())
+  report = opening.open_report(experiment / "seed_1" / "c", options.Options())
   assert [run.name for run in report.runs] == ["C: Tune + StatReg (GMM)"]
 
 
 def test_the_reference_network_stands_apart(experiment):
   small_experiment.write_run(experiment / "seed_0" / "reference", "reference")
-  report = opening.open_report(experiment, opening.Options())
+  report = opening.open_report(experiment, options.Options())
   assert report.reference.method == "reference" and len(report.runs) == 4
 
 
 def test_runs_share_the_examples_that_they_share(experiment):
-  report = opening.open_report(experiment, opening.Options())
+  report = opening.open_report(experiment, options.Options())
   assert len({id(run.examples) for run in report.runs}) == 1
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
   with pytest.raises(FileNotFoundError, match="no trained run in .*expected a work directory of"):
-    opening.open_report(tmp_path, opening.Options())
+    opening.open_report(tmp_path, options.Options())
 
 
 def test_a_run_that_cannot_be_opened_is_left_out_and_named(experiment):
@@ -56,7 +57,7 @@ def test_a_run_that_cannot_be_opened_is_left_out_and_named(experiment):
   broken = experiment / "seed_0" / "broken"
   broken.mkdir()
   (broken / "config.json").write_text("{}")
-  report = opening.open_report(experiment, opening.Options())
+  report = opening.open_report(experiment, options.Options())
   assert len(report.runs) == 3
   assert report.problems == [
     f"The run in {broken} cannot be opened: {broken} holds no checkpoints; "
@@ -66,13 +67,13 @@ def test_a_run_that_cannot_be_opened_is_left_out_and_named(experiment):
 def test_a_run_of_another_class_list_is_left_out_and_named(experiment):
   other = small_experiment.dataset(classes=("one", "two", "three"))
   small_experiment.write_run(experiment / "seed_2" / "c", "c", 2, other)
-  report = opening.open_report(experiment, opening.Options())
+  report = opening.open_report(experiment, options.Options())
   assert len(report.runs) == 4 and "its 3 classes are not the 3 of" in report.problems[0]
 
 
 def test_a_run_without_features_is_kept_and_said(experiment):
   (experiment / "seed_1" / "c" / "features" / "validation" / "modalities.json").unlink()
-  report = opening.open_report(experiment, opening.Options())
+  report = opening.open_report(experiment, options.Options())
   assert len(report.runs) == 4 and report.runs[-1].features == {}
   assert report.problems == [
     "C: Tune + StatReg (GMM), seed 1, has no features of the validation split: run "
@@ -80,7 +81,7 @@ def test_a_run_without_features_is_kept_and_said(experiment):
 
 
 def test_the_card_says_command_versions_data_and_what_differs(experiment):
-  body = card.section(opening.open_report(experiment, opening.Options())).body
+  body = card.section(opening.open_report(experiment, options.Options())).body
   for text in ("python ", "jax 0.", "fingerprint f1f2f3", "gre&amp;n", "blue &lt;b&gt;"):
     assert text in body
   assert "<b>" not in body
@@ -90,7 +91,7 @@ def test_the_card_says_where_nothing_was_recorded(experiment, monkeypatch):
   monkeypatch.setattr(checkpoint, "card", lambda *args: {
     key: value for key, value in CARD(*args).items() if key != "provenance"})
   small_experiment.write_run(experiment / "alone", "c")
-  found = card.section(opening.open_report(experiment / "alone", opening.Options()))
+  found = card.section(opening.open_report(experiment / "alone", options.Options()))
   assert "not recorded" in found.body and "do not say by which command" in found.problems[0]
   assert "All numbers are of one seed" in found.careful[0]
 
@@ -172,7 +173,7 @@ def test_tabs_of_one_part_are_that_part():
 
 
 def test_tiles_are_pictures_or_escaped_texts(experiment):
-  examples = opening.open_report(experiment, opening.Options()).runs[0].examples
+  examples = opening.open_report(experiment, options.Options()).runs[0].examples
   picture = section.tile(examples("natural", 0))
   assert re.match(r'<img class="tile" src="data:image/webp;base64,', picture)
   assert "&lt;script&gt;" in section.tile(examples("description", 0))

@@ -15,9 +15,10 @@ from cmx.report import map_alone
 from cmx.report import map_page
 from cmx.report import maps
 from cmx.report import opening
+from cmx.report import options
 from cmx.training import checkpoint
 
-OPTIONS = opening.Options(points=30, perplexity=5.0)
+OPTIONS = options.Options(points=30, perplexity=5.0)
 
 
 @pytest.fixture

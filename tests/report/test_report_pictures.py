@@ -16,6 +16,7 @@ from cmx.analysis.units import looks
 from cmx.report import dissected
 from cmx.report import inversions
 from cmx.report import opening
+from cmx.report import options
 
 CODES = ("NAT", "CLP", "DSC")
 
@@ -37,7 +38,7 @@ def drawn(monkeypatch):
 
 def body(section, experiment):
   with figures.style():
-    return section(opening.open_report(experiment, opening.Options()))
+    return section(opening.open_report(experiment, options.Options()))
 
 
 # Units.

@@ -11,10 +11,11 @@ from cmx.report import answers
 from cmx.report import curves
 from cmx.report import heat
 from cmx.report import opening
+from cmx.report import options
 from cmx.report import recognition
 from cmx.report import table
 
-OPTIONS = opening.Options(queries=2, answers=3)
+OPTIONS = options.Options(queries=2, answers=3)
 
 
 @pytest.fixture

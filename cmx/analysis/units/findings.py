@@ -9,39 +9,10 @@ import numpy as np
 from cmx import data as data_lib
 from cmx.analysis.units import consistency
 from cmx.analysis.units import objects as objects_lib
+from cmx.analysis.units import options as options_lib
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import tally as tally_lib
 from cmx.runtime import progress
-
-
-class Options(NamedTuple):
-  """What may be asked of a study.
-
-  Attributes:
-    split: whose examples.
-    layers: activations; pool5, fc6, fc7, but also those before the ReLU.
-    modalities: names or codes; all of the run where there are none.
-    top: examples shown of each unit and modality.
-    show: units shown of each layer: so many of the most consistent, and as many by lot.
-    places: share of the places of all pictures at which a unit fires.
-    examples: share of the examples on which it fires, where it has one value an example.
-    permutations: of the null hypothesis.
-    squares: pictures are cut into so many squares a side where a unit has no map; 0 leaves them.
-    limit: examples of each modality at most, by lot; None takes all.
-    seed: of permutations and lots.
-  """
-
-  split: str = data_lib.VALIDATION
-  layers: tuple[str, ...] = ("pool5", "fc6", "fc7")
-  modalities: tuple[str, ...] = ()
-  top: int = 6
-  show: int = 3
-  places: float = 0.02
-  examples: float = 0.05
-  permutations: int = 1_000
-  squares: int = 4
-  limit: int | None = None
-  seed: int = 0
 
 
 class Findings(NamedTuple):
@@ -59,7 +30,7 @@ class Findings(NamedTuple):
   """
 
   subject: subject_lib.Subject
-  options: Options
+  options: options_lib.Options
   data: str
   tallies: Mapping[str, Mapping[str, tally_lib.Tally]]
   compared: Mapping[str, consistency.Consistency]
@@ -72,7 +43,8 @@ class Findings(NamedTuple):
     return _rng(self.options, layer)
 
 
-def find(subject: subject_lib.Subject, raw: data_lib.Dataset, options: Options) -> Findings:
+def find(subject: subject_lib.Subject, raw: data_lib.Dataset,
+         options: options_lib.Options) -> Findings:
   """Passes over the examples, and compares modalities.
 
   Args:
@@ -97,5 +69,5 @@ def find(subject: subject_lib.Subject, raw: data_lib.Dataset, options: Options) 
   return Findings(subject, options, raw.name, tallies, compared, seen, overlaps, problems)
 
 
-def _rng(options: Options, layer: str) -> np.random.Generator:
+def _rng(options: options_lib.Options, layer: str) -> np.random.Generator:
   return np.random.default_rng([options.seed, zlib.crc32(layer.encode())])

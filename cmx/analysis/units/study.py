@@ -16,6 +16,7 @@ from cmx import data
 from cmx import methods
 from cmx.analysis.units import findings as findings_lib
 from cmx.analysis.units import looks
+from cmx.analysis.units import options as options_lib
 from cmx.analysis.units import shown as shown_lib
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import summary
@@ -32,7 +33,7 @@ from cmx.training import workdir as workdir_lib
 FOLDER, RESULT, _LINES = "units", "units.json", "units.csv"
 
 
-def study_all(workdir: pathlib.Path, options: findings_lib.Options) -> list[dict[str, Any]]:
+def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[str, Any]]:
   """Dissects a run, or all runs of an experiment but for their reference networks.
 
   Args:
@@ -86,7 +87,7 @@ def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
 
 
 def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
-          options: findings_lib.Options = findings_lib.Options(), *,
+          options: options_lib.Options = options_lib.Options(), *,
           draw: bool = True) -> dict[str, Any]:
   """Dissects a run; returns at once where that is done already, with the same options.
 
