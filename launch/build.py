@@ -5,11 +5,9 @@
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from absl import app
-
-from cmx.data.sets import _build
 
 
 def main(build: Callable[[], None]) -> None:
@@ -19,5 +17,12 @@ def main(build: Callable[[], None]) -> None:
     sys.exit(f"{type(error).__name__}: {error}")
 
 
+def parse(argv: Sequence[str]) -> Callable[[], None]:
+  """TFDS's own reading of its flags, after a line that says what takes seconds."""
+  print("cmx build: starting TFDS ...", file=sys.stderr)
+  from cmx.data.sets import _build
+  return _build.parse(argv)
+
+
 if __name__ == "__main__":
-  app.run(main, flags_parser=_build.parse)
+  app.run(main, flags_parser=parse)

@@ -12,10 +12,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-
 from cmx import config as config_lib
 from cmx import fields
-from cmx.data import check
 from launch import common
 from launch import typed
 
@@ -24,6 +22,7 @@ JSON = typed.path("json", None, "File that the whole report is written to.", wri
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import check
   del argv
   config = common.CONFIG.value
   if PATH.value:

@@ -1,4 +1,8 @@
-"""What every entry point shares: flags, logging, the compilation cache and errors that teach."""
+"""What every entry point shares: flags, logging, the compilation cache and errors that teach.
+
+To import JAX takes seconds, so an entry point imports what needs it in `main`: by then its flags
+are parsed and checked, and there is something on the screen.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -44,6 +48,7 @@ def _guarded(main: Callable[[Sequence[str]], None],
   def guarded(argv: Sequence[str]) -> None:
     if len(argv) > 1:
       raise app.UsageError(f"unexpected argument {argv[1]!r}; flags are written --name=value")
+    hosts.greet()
     try:
       _set_up(hosts.join() if together else 1)
       main(argv)
@@ -60,7 +65,7 @@ def _guarded(main: Callable[[Sequence[str]], None],
 
 
 def _set_up(processes: int) -> None:
-  import jax  # after the flags: importing it takes a second, and --help should not
+  import jax
   from cmx.runtime import devices
   config = CONFIG.value
   rows = [config, *(fields.for_method(config, row) for row in config.rows)]

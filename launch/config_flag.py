@@ -7,6 +7,7 @@ from absl import flags
 
 from cmx import config as config_lib
 from cmx import fields
+from cmx import methods
 from cmx.files import paths
 from launch import config_file
 
@@ -30,6 +31,8 @@ def parse(argv: Sequence[str]) -> list[str]:
     config = fields.replace(config_file.read(CONFIG.value), {})
     for name, words in changes.items():
       config = fields.replace(config, {name: fields.parsed(config, name, words)})
+    methods.named(config.method)
+    fields.check_limits(config)
     flags.FLAGS[CONFIG.name].value = fields.replace(config, {
       name: paths.own(f"config.{name}", value)
       for name, value in fields.paths(config).items() if value})

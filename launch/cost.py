@@ -14,15 +14,12 @@ from absl import flags
 
 from cmx import fields
 from cmx import methods
-from cmx.experiment import budget
-from cmx.experiment import cost
-from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
+from launch import rows as rows_flag
 from launch import typed
 
-ROWS = typed.words("rows", list(methods.PAPER),
-                   f"Methods, among {', '.join(methods.METHODS)}.")
+ROWS = rows_flag.define(methods.PAPER)
 DEVICES = flags.DEFINE_integer("devices", 1, "Number of devices that divide a batch.",
                                lower_bound=1)
 UTILISATION = flags.DEFINE_float("utilisation", 0.3, "Share of the devices' peak that is reached.",
@@ -38,6 +35,9 @@ JSON = typed.path("json", None, "File that all numbers are written to.",
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.experiment import budget
+  from cmx.experiment import cost
+  from cmx.experiment import reproduce
   del argv
   config, rows = common.CONFIG.value, [reproduce.REFERENCE, *ROWS.value]
   for name in rows:

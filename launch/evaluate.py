@@ -10,11 +10,7 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx.data import opening
-from cmx.evaluation import evaluate
-from cmx.evaluation import table_files
 from cmx.files import paths
-from cmx.training import checkpoint
 from launch import common
 from launch import typed
 
@@ -26,6 +22,10 @@ PAPER = flags.DEFINE_bool("paper", False, "Put the paper's means beside ours.")
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
+  from cmx.evaluation import evaluate
+  from cmx.evaluation import table_files
+  from cmx.training import checkpoint
   del argv
   found, folders = [], [pathlib.Path(paths.own("--runs", run)) for run in RUNS.value]
   for folder in folders:

@@ -10,15 +10,12 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx.data import opening
-from cmx.evaluation import features
 from cmx.files import paths
 from cmx.runtime import progress
-from cmx.training import checkpoint
 from launch import common
 from launch import typed
 
-WORKDIR = typed.path("workdir", None, "Folder of the run.", required=True)
+WORKDIR = typed.path("workdir", None, "Folder of the run.", there=True, required=True)
 SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION],
                           "Which examples.")
 LAYERS = typed.words("layers", ["fc7"],
@@ -28,6 +25,9 @@ OUT = typed.path("out", None, "Folder for <modality>/{<layer>,label}.npy and key
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
+  from cmx.evaluation import features
+  from cmx.training import checkpoint
   del argv
   started, workdir = time.monotonic(), WORKDIR.value
   run = checkpoint.load_run(workdir)  # the run's own config says which data it belongs to

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from absl import logging
 
 from cmx import methods
-from cmx.data import opening
-from cmx.experiment import mixtures
-from cmx.experiment import preflight
-from cmx.mixture import store
 from cmx.runtime import progress
-from cmx.training import checkpoint
 from launch import common
 from launch import typed
 
 REFERENCE = typed.path("reference", None, "Folder of the reference network.",
-                       required=True)
+                       there=True, required=True)
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
+  from cmx.experiment import mixtures
+  from cmx.experiment import preflight
+  from cmx.mixture import store
+  from cmx.training import checkpoint
   del argv
   started, config, folder = time.monotonic(), common.CONFIG.value, REFERENCE.value
   if not methods.named(config.method).statistics:

@@ -14,6 +14,13 @@ PROCESS = flags.DEFINE_integer("process", None, "Which of them this is, from 0."
 FLAGS = (COORDINATOR, PROCESSES, PROCESS)
 
 
+def greet() -> None:
+  """Says at once that a command has begun; of several processes the first alone does."""
+  if not PROCESS.value:
+    name = sys.argv[0].removesuffix(".py").replace("/", ".").rpartition(".")[2]
+    logging.info("cmx %s: starting JAX ...", name)
+
+
 def join() -> int:
   """Joins the other processes, if there are any; the first alone speaks. Returns their number."""
   # After the flags: importing JAX takes a second, and --help should not.

@@ -12,17 +12,18 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from cmx.analysis.inversion import invert
-from cmx.analysis.inversion import result as result_lib
 from cmx.runtime import progress
-from cmx.training import checkpoint
 from launch import common
 from launch import typed
 
-WORKDIR = typed.path("workdir", None, "Folder of the run.", written="folder", required=True)
+WORKDIR = typed.path("workdir", None, "Folder of the run.", written="folder", there=True,
+                     required=True)
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.analysis.inversion import invert
+  from cmx.analysis.inversion import result as result_lib
+  from cmx.training import checkpoint
   del argv
   started, settings = time.monotonic(), common.CONFIG.value.inversion
   run = checkpoint.load_run(WORKDIR.value)

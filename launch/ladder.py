@@ -12,20 +12,20 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from cmx.data import opening
-from cmx.experiment import choose_k
 from cmx.runtime import progress
-from cmx.training import checkpoint
 from launch import common
 from launch import typed
 
 REFERENCE = typed.path("reference", None, "Folder of the reference network.",
-                       required=True)
+                       there=True, required=True)
 COMPONENTS = typed.words("components", ["1", "2", "4", "8", "16", "32", "64", "128"],
                          "Numbers of components, K.")
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
+  from cmx.experiment import choose_k
+  from cmx.training import checkpoint
   del argv
   started, folder = time.monotonic(), REFERENCE.value
   if wrong := [word for word in COMPONENTS.value if not word.isdecimal()]:

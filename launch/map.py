@@ -10,18 +10,14 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx.data import opening as opening_lib
-from cmx.evaluation import features
 from cmx.files import paths
-from cmx.report import map_alone
-from cmx.report import opening
+from cmx.report import options as options_lib
 from cmx.runtime import progress
-from cmx.training import checkpoint
 from launch import common
 from launch import typed
 
-DEFAULT = opening.Options()
-WORKDIR = typed.path("workdir", None, "Folder of the run.", required=True)
+DEFAULT = options_lib.Options()
+WORKDIR = typed.path("workdir", None, "Folder of the run.", there=True, required=True)
 SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION],
                           "Which examples.")
 LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer to draw.")
@@ -30,19 +26,23 @@ POINTS = flags.DEFINE_integer("points", 2_000, "Points, all modalities together.
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
                                 "Neighbours that t-SNE keeps together.")
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of sample and t-SNE.", lower_bound=0,
-                            upper_bound=opening.SEEDS)
+                            upper_bound=options_lib.SEEDS)
 OUT = typed.path("out", None, "Files <out>.{html,png,pdf,svg}; "
                  "<workdir>/maps/<split>_<layer> where none is given.")
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
+  from cmx.evaluation import features
+  from cmx.report import map_alone
+  from cmx.training import checkpoint
   del argv
   started, workdir = time.monotonic(), WORKDIR.value
   out = OUT.value or workdir / "maps" / f"{SPLIT.value}_{LAYER.value}"
   paths.check_folder("--out", out.parent)
   folder, run = features.holding(workdir, SPLIT.value, LAYER.value), checkpoint.load_run(workdir)
   if not folder.exists():
-    dataset = opening_lib.open_data(run.config).encoded
+    dataset = opening.open_data(run.config).encoded
     features.extract(run, dataset, SPLIT.value, [LAYER.value], folder,
                      batch=run.config.evaluation.batch)
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,

@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from absl import logging
 
 from cmx import data
-from cmx.analysis import contact_sheet
-from cmx.data import opening
-from cmx.runtime import hosts
 from cmx.runtime import progress
 from launch import common
 from launch import typed
@@ -23,6 +20,9 @@ PICTURE = typed.path("picture", None,
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.analysis import contact_sheet
+  from cmx.data import opening
+  from cmx.runtime import hosts
   del argv
   started, config = time.monotonic(), common.CONFIG.value
   data.prepare(config.data)

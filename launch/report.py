@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx.report import opening
-from cmx.report import page
+from cmx.report import options as options_lib
 from cmx.runtime import progress
 from launch import common
 from launch import typed
 
-DEFAULT = opening.Options()
+DEFAULT = options_lib.Options()
 WORKDIR = typed.path("workdir", None, "Folder of the run or experiment.", written="folder",
-                     required=True)
+                     there=True, required=True)
 LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer that maps and boards show.")
 POINTS = flags.DEFINE_integer("points", DEFAULT.points, "Points of a map.", lower_bound=2)
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
@@ -28,10 +27,11 @@ QUERIES = flags.DEFINE_integer("queries", DEFAULT.queries, "Queries of a board, 
 ASK = typed.words("ask", [], "Queries of boards: keys of examples, or categories; random "
                   "ones where none is given.")
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of what is drawn by lot.", lower_bound=0,
-                            upper_bound=opening.SEEDS)
+                            upper_bound=options_lib.SEEDS)
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.report import page
   del argv
   started = time.monotonic()
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,

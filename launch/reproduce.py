@@ -14,21 +14,21 @@ from absl import logging
 
 from cmx import data
 from cmx import methods
-from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
+from launch import rows as rows_flag
 from launch import typed
 
 WORKDIR = typed.path("workdir", "runs/world",
                      "Folder of the experiment: table and one folder a run.", written="folder")
-ROWS = typed.words("rows", list(methods.PAPER),
-                   f"Methods, among {', '.join(methods.METHODS)}.")
+ROWS = rows_flag.define(methods.PAPER)
 SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.",
                              lower_bound=1)
 PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours.")
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.experiment import reproduce
   del argv
   started = time.monotonic()
   config = common.CONFIG.value

@@ -20,10 +20,10 @@ from launch import typed
 
 DEFAULT = writing.Options()
 ANNOTATIONS = typed.path("annotations", None, "Folder, archive or .json file.",
-                         required=True)
+                         there=True, required=True)
 OUT = typed.path("out", None, "The archive to write, spatial_text.zip in the folder of "
                  "CMPlaces' archives.", written="file", required=True)
-LABELS = typed.path("labels", None, "List of the photographs' labels.")
+LABELS = typed.path("labels", None, "List of the photographs' labels.", there=True)
 VARIATIONS = flags.DEFINE_integer("variations", DEFAULT.variations,
                                   "Pictures of a photograph of the training split.")
 VALIDATION = flags.DEFINE_integer("validation", DEFAULT.validation,

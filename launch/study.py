@@ -18,16 +18,13 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx import methods
-from cmx.experiment.study import plan
-from cmx.experiment.study import study as study_lib
 from cmx.runtime import progress
 from launch import common
+from launch import rows as rows_flag
 from launch import typed
 
 WORKDIR = typed.path("workdir", "runs/study", "Folder of the study.", written="folder")
-ROWS = typed.words("rows", ["bl_shfinal", "bl_ind", "class_own", "a_free", "c"],
-                   f"Methods, among {', '.join(methods.METHODS)}.")
+ROWS = rows_flag.define(["bl_shfinal", "bl_ind", "class_own", "a_free", "c"])
 SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds, counted from the config's.",
                              lower_bound=1)
 AGAINST = flags.DEFINE_string("against", "", "Row that the others are compared with; the first of "
@@ -43,6 +40,8 @@ LOOK = flags.DEFINE_bool("look", False, "Only make the table of the runs that ar
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.experiment.study import plan
+  from cmx.experiment.study import study as study_lib
   del argv
   started, config, rows = time.monotonic(), common.CONFIG.value, ROWS.value
   data.prepare(config.data)

@@ -13,8 +13,6 @@ from absl import logging
 
 from cmx import data
 from cmx import methods
-from cmx.data import opening
-from cmx.experiment import reproduce
 from cmx.runtime import progress
 from launch import common
 from launch import typed
@@ -25,6 +23,8 @@ REFERENCE = typed.path("reference", None, "Folder of the reference network; "
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
+  from cmx.experiment import reproduce
   del argv
   started, config, workdir = time.monotonic(), common.CONFIG.value, WORKDIR.value
   method = methods.named(config.method)

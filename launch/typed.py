@@ -2,11 +2,15 @@
 
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from absl import flags
 
 from cmx import fields
 from cmx.files import paths
+
+
+_WRITTEN = {"": [], "folder": [paths.check_folder], "file": [paths.check_file]}
 
 
 class _Path(flags.ArgumentParser):
@@ -42,23 +46,20 @@ class _Added(flags.Flag):
 
 
 def path(name: str, default: str | None, help_text: str, *, written: str = "",
-         required: bool = False) -> flags.FlagHolder:
+         there: bool = False, required: bool = False) -> flags.FlagHolder:
   """Defines a flag whose value is a path; None where none is given and there is no default.
 
   Args:
-    name: of the flag.
-    default: of the flag.
-    help_text: of the flag.
-    written: "folder", "file" or "stem" of several files, where that is going to be written and is
-      refused before the work if it cannot be; "" for what is read.
-    required: whether it has to be given.
+    name, default, help_text: of the flag.
+    written: "folder" or "file", where that is going to be written and is refused before the work if
+      it cannot be; "" for what is read.
+    there, required: whether it is refused where there is nothing; whether it has to be given.
   """
   flags.disclaim_key_flags()  # the flag belongs to the entry point
   holder = flags.DEFINE(_Path(name), name, default, help_text, required=required)
-  if written:
-    check = {"folder": paths.check_folder, "file": paths.check_file,
-             "stem": lambda name, stem: paths.check_folder(name, stem.parent)}[written]
-    flags.register_validator(name, lambda given: given is None or _passes(check, name, given))
+  for check in [paths.check_there] * there + _WRITTEN[written]:
+    flags.register_validator(name, lambda given, check=check: (
+      given is None or passes(check, f"--{name}", given)))
   return holder
 
 
@@ -70,9 +71,10 @@ def words(name: str, default: Sequence[str] | None, help_text: str, *,
   return flags.DEFINE_flag(flag, required=required)
 
 
-def _passes(check: Callable[[str, pathlib.Path], None], name: str, given: pathlib.Path) -> bool:
+def passes(check: Callable[..., None], *arguments: Any) -> bool:
+  """True, for a validator of flags; what a check refuses is refused as flags are."""
   try:
-    check(f"--{name}", given)
+    check(*arguments)
   except ValueError as error:
     raise flags.ValidationError(str(error)) from error
   return True

@@ -14,16 +14,14 @@ from absl import flags
 from absl import logging
 
 from cmx import data
-from cmx.analysis.units import comparison
-from cmx.analysis.units import findings
-from cmx.analysis.units import study
+from cmx.analysis.units import options as options_lib
 from cmx.runtime import progress
 from launch import common
 from launch import typed
 
-DEFAULT = findings.Options()
+DEFAULT = options_lib.Options()
 WORKDIR = typed.path("workdir", None, "Folder of a run, or of an experiment.",
-                     required=True, written="folder")
+                     there=True, required=True, written="folder")
 SPLIT = flags.DEFINE_enum("split", DEFAULT.split, [data.TRAIN, data.VALIDATION], "Which examples.")
 LAYERS = typed.words("layers", list(DEFAULT.layers), "Activations to look at.")
 MODALITIES = typed.words("modalities", [], "Names or codes; all of the run where none.")
@@ -45,9 +43,11 @@ SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of permutations and lots.", l
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.analysis.units import comparison
+  from cmx.analysis.units import study
   del argv
   started, workdir = time.monotonic(), WORKDIR.value
-  options = findings.Options(SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value,
+  options = DEFAULT._replace(SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value,
                              SHOW.value, PLACES.value, EXAMPLES.value, PERMUTATIONS.value,
                              SQUARES.value, LIMIT.value, SEED.value)
   found = study.study_all(workdir, options)

@@ -21,7 +21,6 @@ import numpy as np
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
 from cmx.data import sets
-from cmx.runtime import hosts
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -89,6 +88,7 @@ def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:
 
 def prepare(data: config_lib.Data) -> None:
   """Makes the records of a data set on disk unless they are there already."""
+  from cmx.runtime import hosts  # here: it imports JAX, which nobody needs to open a data set
   module = _module(data.name)
   if hosts.several() and hasattr(module, "share"):
     module.share(data)

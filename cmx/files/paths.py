@@ -27,6 +27,12 @@ def own(name: str, path: str) -> str:
   return whole
 
 
+def check_there(name: str, path: pathlib.Path) -> None:
+  """Raises ValueError unless there is a file or folder of that path; `name` is whose it is."""
+  if not path.exists():
+    raise ValueError(f"{name} {path}: there is nothing; expected a file or folder that there is")
+
+
 def check_folder(name: str, folder: pathlib.Path) -> None:
   """Checks that files can be written into a folder, which need not exist; leaves no trace.
 

@@ -55,3 +55,9 @@ def test_a_new_folder_and_one_that_is_there_pass_and_nothing_is_left(tmp_path):
 def test_a_file_to_write_is_no_folder(tmp_path):
   with pytest.raises(ValueError, match="--out .* is a folder; expected a file"):
     paths.check_file("--out", tmp_path)
+
+
+def test_what_is_to_be_read_is_there(tmp_path):
+  paths.check_there("--workdir", tmp_path)
+  with pytest.raises(ValueError, match="--workdir .*missing: there is nothing; expected a file or"):
+    paths.check_there("--workdir", tmp_path / "missing")
