@@ -43,7 +43,7 @@ class Folders:
   path: Path = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .tsv / .jsonl manifest
   damaged: int = 0  # files or rows that cannot be used and are left out, at most
   image_size: int = 64  # pixels; images are padded to a white square and resized
-  reference: str = ""  # modality the others start from; "": natural, else the most numerous images
+  reference: str = ""  # modality the others start from; "": natural by name, else most pictures
   written: tuple[str, ...] = ()  # image modalities that show written words: never mirrored
 
 

@@ -4,6 +4,7 @@ A data set states which modalities it has. The five of CMPlaces stand here by na
 user's own add rows of any other name through `named`.
 """
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -42,6 +43,11 @@ DESCRIPTION = Modality("description", "DSC", "text")
 
 CMPLACES = (NATURAL, CLIPART, SPATIAL_TEXT, DRAWING, DESCRIPTION)
 
+# Words of which names of natural images are made, as people name their folders.
+_NATURAL_WORDS = frozenset(
+  "natural real photo photos photograph photographs photography foto fotos image images img imgs "
+  "picture pictures pic pics".split())
+
 
 def named(name: str, kind: str) -> Modality:
   """Row for a modality by name: one of the five if it is known and of that kind, else a new one.
@@ -59,6 +65,12 @@ def named(name: str, kind: str) -> Modality:
     if name in (row.name, row.code):
       return row if kind == row.kind else row._replace(kind=kind, mirror=False)
   return Modality(name, name[:3].upper(), kind, mirror=kind == "pixels")
+
+
+def shows_nature(name: str, kind: str) -> bool:
+  """Whether a modality's name says natural images: natural, photos, real_images; never of texts."""
+  words = re.findall(r"[^\W\d_]+", name.lower())
+  return kind != "text" and bool(words) and all(word in _NATURAL_WORDS for word in words)
 
 
 def of_name(modalities: Iterable[Modality], name: str) -> Modality:

@@ -32,6 +32,14 @@ def test_an_own_modality_gets_a_code_and_mirrors_only_images():
   assert not modalities.named("titles", "text").mirror
 
 
+@pytest.mark.parametrize("name, kind, natural", [
+  ("natural", "pixels", True), ("Photos", "pixels", True), ("images_2", "pixels", True),
+  ("real-photographs", "vector", True), ("photo", "text", False), ("photo_sketch", "pixels", False),
+  ("cartoon", "pixels", False), ("7", "pixels", False)])
+def test_names_of_natural_images_are_known(name, kind, natural):
+  assert modalities.shows_nature(name, kind) is natural
+
+
 def test_an_unknown_kind_is_refused():
   with pytest.raises(ValueError, match="kind 'video' of modality 'x'; expected one of pixels"):
     modalities.named("x", "video")

@@ -152,18 +152,35 @@ def test_the_codes_of_cmplaces_name_its_modalities(mine):
   assert (row.name, row.code, row.mirror) == ("natural", "NAT", True)
 
 
-def test_images_with_most_examples_are_the_reference_unless_another_is_named(mine):
+def test_natural_images_by_name_are_the_reference_else_those_with_most_examples(mine):
   for i in range(30):
     paint(mine / "sketch/train/bed" / f"{i}.png")
   paint(mine / "sketch/val/bed/0.png")
   data = settings(mine)
+  assert opened(data).modalities[0].name == "photo"
+  (mine / "photo").rename(mine / "cartoon")
   assert opened(data).modalities[0].name == "sketch"
+  (mine / "cartoon").rename(mine / "photo")
   data.folders.reference = "sound"
   assert opened(data).modalities[0].name == "sound"
   data.folders.reference = "smell"
   with pytest.raises(ValueError,
                      match="reference 'smell'; expected one of note, photo, sketch, sound"):
     folders.prepare(data)
+
+
+def test_the_choice_of_the_reference_is_said(mine):
+  found = listing.find(settings(mine).folders)
+  assert judgement.reference(found) == ("photo", "its name says natural images")
+  assert judgement.reference(found, "note") == ("note", "as asked for")
+  kinds = {"cartoon": "pixels", "sketch": "pixels", "note": "text"}
+  items = [found.items[0]._replace(modality=name, kind=kind, split="train")
+           for name, kind in kinds.items() for _ in range(len(name))]  # 7, 6, 4
+  assert judgement.reference(found._replace(items=items)) == (
+    "cartoon", "no name says natural images; the most pictures, 7, more than sketch 6")
+  items = [item for item in items if item.kind == "text"]
+  assert judgement.reference(found._replace(items=items)) == (
+    "note", "nothing is of pixels; the most examples, 4")
 
 
 def test_written_modalities_are_not_mirrored(mine):

@@ -25,7 +25,7 @@ from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing as listing_lib
 from cmx.files import writing
 
-_VERSION = "2"  # of the records; another number makes new ones
+_VERSION = "3"  # of the records; another number makes new ones
 _CARD, _DIGEST = "card.json", "digest"  # written last: they say that a folder is whole
 _ARRAY, _TEXTS, _KEYS = "inputs.npy", "inputs.json", "keys.json"
 _LEFT_OUT = "left_out.json"

@@ -37,33 +37,55 @@ def classes(listing: listing_lib.Listing) -> tuple[str, ...]:
   return tuple(sorted({item.class_name for item in listing.items}))
 
 
-def rows(listing: listing_lib.Listing, reference: str = "") -> tuple[modalities_lib.Modality, ...]:
-  """Modalities in table order, the reference first, their shapes still unknown.
+def reference(listing: listing_lib.Listing, named: str = "") -> tuple[str, str]:
+  """Name of the modality that the others start from, and how it was chosen, in words.
 
-  The reference is the one that is named, else natural images, else the images with most training
-  examples, else the modality with most. The rest come in CMPlaces' order, then by name.
+  It is the one that is named, else natural images by their name, else the images with most training
+  examples, else, where nothing is of pixels, the modality with most.
 
   Raises:
-    ValueError: if the named reference is not there, or a modality mixes kinds of input.
+    ValueError: if the named one is not there, there is none, or a modality mixes kinds of input.
   """
-  found = [modalities_lib.named(name, kind) for name, kind in sorted(kinds(listing).items())]
-  names = [row.name for row in found]
-  if reference and reference not in names:
-    raise ValueError(f"reference {reference!r}; expected one of {', '.join(names)}")
-  counts = {row.name: 0 for row in found}
+  found = kinds(listing)
+  if named in found:
+    return named, "as asked for"
+  if named or not found:
+    raise ValueError(f"reference {named!r}; expected one of {', '.join(sorted(found)) or 'none'}")
+  counts = dict.fromkeys(found, 0)
   for item in listing.items:
     counts[item.modality] += item.split == data_lib.TRAIN
+  by_name = [name for name, kind in found.items() if modalities_lib.shows_nature(name, kind)]
+  if modalities_lib.NATURAL.name in by_name:
+    by_name = [modalities_lib.NATURAL.name]
+  pixels = [name for name, kind in found.items() if kind == "pixels"]
+  first = min(by_name or pixels or found, key=lambda name: (-counts[name], name))
+  if by_name:
+    return first, "its name says natural images"
+  if pixels:
+    others = ", ".join(f"{name} {counts[name]:,}" for name in pixels if name != first)
+    more = f", more than {others}" if others else ""
+    return first, f"no name says natural images; the most pictures, {counts[first]:,}{more}"
+  return first, f"nothing is of pixels; the most examples, {counts[first]:,}"
+
+
+def rows(listing: listing_lib.Listing, named: str = "") -> tuple[modalities_lib.Modality, ...]:
+  """Modalities in table order, their shapes still unknown.
+
+  The reference comes first, see `reference`; the rest in CMPlaces' order, then by name.
+
+  Raises:
+    ValueError: as `reference`.
+  """
+  found = [modalities_lib.named(name, kind) for name, kind in sorted(kinds(listing).items())]
+  if not found and not named:
+    return ()
+  first, _ = reference(listing, named)
   places = [row.name for row in modalities_lib.CMPLACES]
 
-  def rank(row):
-    place = places.index(row.name) if row.name in places else len(places)
-    return (row.name != reference, row.name != modalities_lib.NATURAL.name, row.kind != "pixels",
-            -counts[row.name], place, row.name)
-
   def order(row):
-    return row != first, *rank(row)[4:]
+    place = places.index(row.name) if row.name in places else len(places)
+    return row.name != first, place, row.name
 
-  first = min(found, key=rank, default=None)
   return tuple(sorted(found, key=order))
 
 
