@@ -93,6 +93,8 @@ class Augment:
 class Encoders:
   """Frozen encoders that turn examples into vectors before any tower; by kind of input."""
 
+  # Both also take "hf:FOLDER" or "hf:OWNER/NAME", a model exported to ONNX, and
+  # "python:module.function": a list of PIL images or strings in, an array [N, E] out.
   pixels: str = ""  # "" feeds pixels to a tower of convolutions, "efficientnet_lite0" its features
   text: str = "hashing"  # bag of words; "minilm", "words" (their mean), "vectors" (skip-thoughts)
   file: Path = ""  # of "words": GloVe's text form, .npz or .npy; of "vectors": .npz or .npy

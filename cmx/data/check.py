@@ -70,11 +70,16 @@ def check_run(config: config_lib.Config) -> Report:
     ValueError, FileNotFoundError: as `check`.
   """
   report = check(config.data)
-  for kind in dict.fromkeys(report.modalities.values()):
-    try:
-      encoders.of(config, kind)
-    except (ValueError, FileNotFoundError) as error:
-      report.problems.append(f"{error}")
+  kinds = dict.fromkeys(report.modalities.values())
+  if lacking := encoders.missing(config, kinds):
+    report.problems.append("encoders lack package files; get them with: "
+                           + encoders.command(config, lacking))
+  else:
+    for kind in kinds:
+      try:
+        encoders.of(config, kind)
+      except (ValueError, FileNotFoundError) as error:
+        report.problems.append(f"{error}")
   if config.data.unseen_classes and not report.problems:
     unseen = splits.unseen_classes(len(report.classes), config.data.unseen_classes, config.seed)
     left = [name for label, name in enumerate(report.classes) if label not in unseen]

