@@ -63,8 +63,8 @@ def write_features(folder, source, seed=0, spread=0.3, layers=LAYERS, rows=ROWS)
   (folder / "modalities.json").write_text(json.dumps([row.name for row in rows]))
 
 
-def write_run(folder, method="c", seed=0, source=None, **options):
-  """A run with checkpoint, metrics, features and result."""
+def write_run(folder, method="c", seed=0, source=None, recorded=None, **options):
+  """A run with checkpoint, metrics, features and result; `recorded`: as its classes' names."""
   source = source or dataset()
   config = dataclasses.replace(config_lib.Config(), method=method, seed=seed)
   workdir.claim(folder, config)
@@ -80,7 +80,9 @@ def write_run(folder, method="c", seed=0, source=None, **options):
   result = results.run_result(
     method, methods.named(method).name, seed, ROWS,
     [retrieval.retrieval_table(found, "fc7", "cosine")],
-    {name: retrieval.recognition(part["fc8"], part["label"]) for name, part in found.items()})
+    {name: retrieval.recognition(part["fc8"], part["label"]) for name, part in found.items()},
+    classes=recorded or source.classes,
+    training={row.name: len(source.splits[data.TRAIN][row.name]) for row in ROWS})
   (folder / "result.json").write_text(json.dumps(result))
 
 

@@ -77,8 +77,9 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
           for layer, readout in pairs]
   recognition = {name: retrieval.recognition(part["fc8"], part["label"])
                  for name, part in found.items()}
+  training = {name: len(source) for name, source in dataset.splits[data.TRAIN].items()}
   result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
-                              recognition)
+                              recognition, classes=run.classes, training=training)
   hidden = unseen(config, dataset)
   alone = _alone(config, found, hidden, fits.get(settings.layer, {}))
   if alone is not None:

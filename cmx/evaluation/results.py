@@ -6,6 +6,7 @@ Numbers are fractions; a cell that is undefined is None. Nothing here touches a 
 import itertools
 import math
 import statistics
+import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ _STATISTICS = ("map", "chance", "balanced", "balanced_chance")
 def run_result(method: str, name: str, seed: int, modalities: Sequence[modalities_lib.Modality],
                tables: Sequence[retrieval.Table],
                recognition: Mapping[str, retrieval.Recognition], *,
-               split: str = "validation") -> dict[str, Any]:
+               split: str = "validation", classes: Sequence[str] = (),
+               training: Mapping[str, int] = types.MappingProxyType({})) -> dict[str, Any]:
   """What evaluation stores of one run: plain values only, None where a cell is undefined.
 
   Args:
@@ -32,9 +34,12 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
       posterior reads fc8 at whatever layer it is asked).
     recognition: {modality name: Recognition}; {} where the classes are none of the classifier's.
     split: evaluated on.
+    classes: names in label order; () where nobody said.
+    training: {modality name: training examples}; {} where nobody counted.
 
   Returns:
-    {"method", "name", "seed", "split", "modalities": [code], "text": [code],
+    {"method", "name", "seed", "split", "classes": [name], "modalities": [code], "text": [code],
+     "names": {code: modality name}, "training": {code: examples},
      "tables": [{"layer", "readout", one of `_STATISTICS`: {pair: fraction},
      "queries" | "gallery": {pair: count}, "relevant": {pair: [fewest, most]}}],
      "recognition": {code: {"accuracy", "balanced", "examples"}}}; pairs: "NAT>CLP", "NAT>NAT" ...
@@ -50,8 +55,10 @@ def run_result(method: str, name: str, seed: int, modalities: Sequence[modalitie
   once = {(table.layer, table.readout): table for table in tables}
   return {
     "method": method, "name": name, "seed": int(seed), "split": split,
-    "modalities": list(code_of.values()),
+    "classes": list(classes), "modalities": list(code_of.values()),
     "text": [code_of[row.name] for row in modalities if row.kind == "text"],
+    "names": {code: name for name, code in code_of.items()},
+    "training": {code_of[name]: int(training[name]) for name in names if name in training},
     "tables": [_plain_table(table, code_of) for table in once.values()],
     "recognition": {code: recognition[name]._asdict() for name, code in code_of.items()
                     if recognition}}
@@ -85,10 +92,12 @@ def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> d
 
   Args:
     results: dicts of `run_result`, any number of seeds a method.
-    paper: put the paper's means over the same pairs beside rows that it has.
+    paper: put the paper's means over the same pairs beside rows that it has, where the classes are
+      the paper's.
 
   Returns:
-    {"unit", "split", "modalities", "text", "groups": {name of a mean: [pair]},
+    {"unit", "split", "classes", "modalities", "text", "names", "training" as of `run_result`,
+     "groups": {name of a mean: [pair]},
      "tables": [{"caption", "layer", "readout",
                  "rows": [{"method", "name", "seeds", "paper",
                            "map" | "balanced" | "lift": summary}],
@@ -97,28 +106,58 @@ def aggregate(results: Sequence[Mapping[str, Any]], *, paper: bool = False) -> d
     with summary = {"cells": {pair: spread}, "groups": {name: spread}}, spread as of `spread`.
 
   Raises:
-    ValueError: if there are no results, a method's seed comes twice, or modalities differ.
+    ValueError: if there are no results, a method's seed comes twice, or modalities or classes
+      differ.
   """
   if not results:
     raise ValueError("no results; expected at least one run that was evaluated")
   first = results[0]
-  seen = set()
-  for result in results:
-    if result["modalities"] != first["modalities"] or result["split"] != first["split"]:
-      raise ValueError(
-        f"{result['method']} seed {result['seed']} was evaluated on {result['split']} of "
-        f"{', '.join(result['modalities'])}; expected {first['split']} of "
-        f"{', '.join(first['modalities'])} as in {first['method']} seed {first['seed']}")
-    if (result["method"], result["seed"]) in seen:
-      raise ValueError(f"{result['method']} seed {result['seed']} comes twice; expected it once")
-    seen.add((result["method"], result["seed"]))
+  _check(results)
+  paper = paper and paper_lib.of_its_categories(classes_of(first))
   kinds = dict.fromkeys((t["layer"], t["readout"]) for r in results for t in r["tables"])
   return {
-    "unit": "fraction", "split": first["split"], "modalities": first["modalities"],
-    "text": first["text"], "groups": pair_groups(first["modalities"], first["text"]),
+    "unit": "fraction", "split": first["split"], "classes": classes_of(first),
+    "modalities": first["modalities"], "text": first["text"],
+    "names": first.get("names", {}), "training": first.get("training", {}),
+    "groups": pair_groups(first["modalities"], first["text"]),
     "tables": [_aggregate_table(results, first, kind, paper) for kind in kinds],
     "recognition": [_aggregate_recognition(runs) for runs in _by_method(results)
                     if all(run["recognition"] for run in runs)]}
+
+
+def _check(results: Sequence[Mapping[str, Any]]) -> None:
+  first, seen = results[0], set()
+  for result in results:
+    here, there = _where(result), _where(first)
+    if here != there:
+      raise ValueError(f"{_who(result)} was evaluated on {here}; expected {there} as in "
+                       f"{_who(first)}")
+    ours, theirs = classes_of(result), classes_of(first)
+    if ours and theirs and ours != theirs:
+      raise ValueError(f"{_who(result)} has {len(ours)} classes, {', '.join(ours[:3])} ...; "
+                       f"expected the {len(theirs)} of {_who(first)}, {', '.join(theirs[:3])} ...")
+    if (result["method"], result["seed"]) in seen:
+      raise ValueError(f"{_who(result)} comes twice; expected it once. Two runs of one method in a "
+                       "table need names, as in --runs=mine=FOLDER,other=FOLDER")
+    seen.add((result["method"], result["seed"]))
+
+
+def _who(result: Mapping[str, Any]) -> str:
+  return f"{result['method']} seed {result['seed']}"
+
+
+def _where(result: Mapping[str, Any]) -> str:
+  return f"{result['split']} of {', '.join(result['modalities'])}"
+
+
+def classes_of(result: Mapping[str, Any]) -> list[str]:
+  """Names of a result's classes in label order; [] where it is older than their record."""
+  return list(result.get("classes", ()))
+
+
+def labelled(result: Mapping[str, Any], label: str) -> dict[str, Any]:
+  """The result as a row of its own, e.g. "pixels: BL-Ind", beside others of the same method."""
+  return {**result, "method": f"{label}/{result['method']}", "name": f"{label}: {result['name']}"}
 
 
 def pair_groups(codes: Sequence[str], text: Sequence[str]) -> dict[str, list[str]]:
@@ -204,7 +243,7 @@ def _aggregate_recognition(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) -> str:
-  """What a number of the table is: metric, definition, layer, read-out, gallery, chance, spread."""
+  """What a number of the table is: metric, layer, read-out, gallery, chance, spread."""
   seeds = sorted({len(row["seeds"]) for row in table["rows"]})
   undefined = sum(value["mean"] is None for value in table["chance"]["cells"].values())
   sentences = [
@@ -220,12 +259,13 @@ def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) ->
   return " ".join(sentences)
 
 
-def definition(result: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+def definition(result: Mapping[str, Any], table: Mapping[str, Any], label: str = "") -> str:
   """What the mAP of a table is, in sentences: metric, galleries, chance, and which pairs.
 
   Args:
-    result: of `run_result`.
-    table: one of its tables, or of `aggregate`'s.
+    result: of `run_result`, or of `aggregate`.
+    table: one of its tables.
+    label: what pairs with a text modality are called; "" calls them by its codes.
   """
   codes, text = result["modalities"], "/".join(result["text"])
   sentences = [
@@ -235,7 +275,8 @@ def definition(result: Mapping[str, Any], table: Mapping[str, Any]) -> str:
     f"Gallery: {'; '.join(_gallery(table, code, codes) for code in codes)}.",
     "Chance is the expected mAP of a random ranking."]
   if text:
-    sentences.append(f"{text}: pairs with a text modality; no {text}: pairs without.")
+    label = label or text
+    sentences.append(f"{label}: pairs with a text modality; no {label}: pairs without.")
   return " ".join(sentences)
 
 

@@ -24,16 +24,16 @@ class Column(NamedTuple):
 
 
 def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
-          paper: bool = False) -> str:
+          paper: bool = False) -> dict[str, Any]:
   """Writes table.{json,csv,txt,md} and recognition.csv into `folder`, each whole or not at all.
 
   Args:
     folder: made if it is not there.
     results: dicts of `results.run_result`.
-    paper: put the paper's means beside ours.
+    paper: put the paper's means beside ours, where the classes are its own.
 
   Returns:
-    The first table and the recognition, as text; the files hold every layer and read-out.
+    What they hold: `results.aggregate`'s content; `screen.to_text` has it for a terminal.
 
   Raises:
     ValueError: as `results.aggregate`.
@@ -48,7 +48,7 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
   folder.mkdir(parents=True, exist_ok=True)
   for name, value in files.items():
     writing.write_text(folder / name, value)
-  return to_text({**content, "tables": content["tables"][:1]})
+  return content
 
 
 def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:
@@ -98,7 +98,9 @@ def _grids(content: Mapping[str, Any]) -> list[grids.Grid]:
   for table in content["tables"]:
     columns = _columns(content, table)
     rows = [[column.row(row) for column in columns] for row in table["rows"]]
-    found.append(_grid(table["caption"], columns, [*rows, [column.chance for column in columns]]))
+    caption = (f"Layer {table['layer']}, read-out {table['readout']}; else as above." if found
+               else table["caption"])
+    found.append(_grid(caption, columns, [*rows, [column.chance for column in columns]]))
   if content["recognition"]:
     columns = _recognition_columns(content)
     rows = [[column.row(row) for column in columns] for row in content["recognition"]]

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-WIDTH = 180  # characters of a caption's line
+WIDTH = 80  # characters of a caption's line: a terminal's, however wide the table
 _TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
         "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
         ">": "$>$", "<": "$<$", "|": "$|$", "±": r"$\pm$"}
@@ -30,7 +30,7 @@ class Grid(NamedTuple):
 
 
 def to_text(grid: Grid) -> str:
-  """Aligned text for a wide terminal: caption, heads, lines."""
+  """Aligned text: caption, heads, lines."""
   lines = [line for line in (*map(list, zip(*grid.heads)), *grid.lines) if any(line)]
   caption = [textwrap.fill(grid.caption, WIDTH)] if grid.caption else []
   return "\n".join([*caption, *columns(lines, grid.left, " "), ""])

@@ -27,7 +27,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
              for opened in report.runs if not opened.result]
   if not found:
     return section_lib.Section("Retrieval", "", problems=missing)
-  content = results.aggregate(found, paper=True)
+  content = results.aggregate(found)
   main = content["tables"][0]
   grids, careful = [_ours(content, main)], list(_CAREFUL)
   if (theirs := _theirs(content, main)) is not None:
@@ -76,7 +76,9 @@ def _ours(content: Mapping[str, Any], table: Mapping[str, Any]) -> heat.Grid:
 
 
 def _theirs(content: Mapping[str, Any], table: Mapping[str, Any]) -> heat.Grid | None:
-  """The paper's rows over the same pairs; None where it has none of them."""
+  """The paper's rows over the same pairs; None where it has none of them, or other classes."""
+  if not paper.of_its_categories(content["classes"]):
+    return None
   columns = [*content["groups"].values(), *([pair] for pair in content["groups"].get("mean", ()))]
   rows = {row["name"]: [_known(paper.mean(row["name"], pairs)) for pairs in columns]
           for row in table["rows"] if row["name"] in paper.TABLE}

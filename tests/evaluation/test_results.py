@@ -3,31 +3,16 @@ import json
 import numpy as np
 import pytest
 
+from made_results import run_of
+from made_results import table_of
 from cmx import modalities
+from cmx.data.sets.cmplaces import categories
 from cmx.evaluation import paper
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
 
 PAIRS = ("NAT>CLP NAT>SPT NAT>LDR NAT>DSC CLP>NAT CLP>SPT CLP>LDR CLP>DSC SPT>NAT SPT>CLP "
          "SPT>LDR SPT>DSC LDR>NAT LDR>CLP LDR>SPT LDR>DSC DSC>NAT DSC>CLP DSC>SPT DSC>LDR").split()
-
-
-def table_of(mean, chance=0.01, layer="fc7", rows=modalities.CMPLACES):
-  m = len(rows)
-  mean = np.broadcast_to(np.asarray(mean, float), (m, m)).copy()
-  by_chance = np.where(np.isnan(mean), np.nan, chance)
-  return retrieval.Table(
-    layer, "cosine", tuple(row.name for row in rows), mean, by_chance, mean / 2, by_chance,
-    queries=np.where(np.isnan(mean), 0, 2050), gallery=np.full((m, m), 2050) - np.eye(m, dtype=int),
-    relevant=np.full((m, m, 2), 10))
-
-
-def run_of(mean, method="c", name="C: Tune + StatReg (GMM)", seed=0, rows=modalities.CMPLACES,
-           layers=("fc7",)):
-  recognition = {row.name: retrieval.Recognition(0.1 * i + 0.1 * seed, 0.5, 40)
-                 for i, row in enumerate(rows)}
-  layer_tables = [table_of(mean, layer=layer, rows=rows) for layer in layers]
-  return results.run_result(method, name, seed, rows, layer_tables, recognition)
 
 
 def grid():
@@ -84,16 +69,25 @@ def test_rows_keep_the_order_in_which_methods_come_and_layers_get_a_table_each()
 
 
 def test_the_paper_stands_beside_rows_that_it_has():
-  content = results.aggregate([run_of(0.1), run_of(0.1, "own", "my method")], paper=True)
+  runs = [run_of(0.1, classes=categories.NAMES),
+          run_of(0.1, "own", "my method", classes=categories.NAMES)]
+  content = results.aggregate(runs, paper=True)
   rows = content["tables"][0]["rows"]
   means = {name: value for name, value in rows[0]["paper"].items() if name != "same"}
   assert means == pytest.approx({"mean": 0.142, "no DSC": 0.121, "DSC": 0.174}, abs=5e-4)
   assert rows[1]["paper"] == {"mean": None, "no DSC": None, "DSC": None, "same": None}
-  assert "paper" not in results.aggregate([run_of(0.1)])["tables"][0]["rows"][0]
+  assert "paper" not in results.aggregate(runs)["tables"][0]["rows"][0]
+
+
+@pytest.mark.parametrize("classes", [(), ("bed", "chair"), categories.NAMES[1:]])
+def test_the_paper_does_not_stand_beside_other_categories(classes):
+  content = results.aggregate([run_of(0.1, classes=classes)], paper=True)["tables"][0]
+  assert "paper" not in content["rows"][0] and "slides" not in content["caption"]
 
 
 def test_caption_says_metric_layer_read_out_gallery_and_chance():
-  caption = results.aggregate([run_of(0.1)], paper=True)["tables"][0]["caption"]
+  run = run_of(0.1, classes=categories.NAMES)
+  caption = results.aggregate([run], paper=True)["tables"][0]["caption"]
   for part in ("Mean average precision (mAP, %)", "layer fc7", "read-out cosine", "full ranking",
                "target's validation split", "CLP N = 2,050, R = 10", "1 seed(s) a row",
                "Chance is the expected mAP of a random ranking", "authors' slides"):
@@ -108,7 +102,8 @@ def test_one_run_s_table_is_defined_in_the_same_words():
 
 
 def test_the_caption_speaks_of_the_paper_only_where_it_stands_beside_a_row():
-  caption = results.aggregate([run_of(0.1, "own", "my method")], paper=True)["tables"][0]["caption"]
+  run = run_of(0.1, "own", "my method", classes=categories.NAMES)
+  caption = results.aggregate([run], paper=True)["tables"][0]["caption"]
   assert "slides" not in caption
 
 
@@ -129,6 +124,33 @@ def test_errors_say_expected_and_given():
     results.run_result("c", "C", 0, rows[:2], [], accuracy)
   with pytest.raises(ValueError, match="table fc7 has modalities natural, clipart; expected natur"):
     results.run_result("c", "C", 0, rows[:1], [table_of(0.1, rows=rows[:2])], accuracy)
+
+
+def test_runs_of_other_classes_are_refused():
+  runs = [run_of(0.1, seed=seed, classes=classes)
+          for seed, classes in enumerate((("bed", "chair"), ("bed", "stool")))]
+  with pytest.raises(ValueError, match="c seed 1 has 2 classes, bed, stool ...; expected the 2 of"):
+    results.aggregate(runs)
+  assert results.aggregate([runs[0], run_of(0.1, seed=1)])["classes"] == ["bed", "chair"]
+
+
+def test_a_run_that_comes_twice_needs_a_name_and_with_one_is_a_row_of_its_own():
+  with pytest.raises(ValueError, match="c seed 0 comes twice; expected it once.*--runs=mine="):
+    results.aggregate([run_of(0.1), run_of(0.2)])
+  content = results.aggregate([results.labelled(run_of(0.1), "pixels"), run_of(0.2)])
+  rows = content["tables"][0]["rows"]
+  assert [(row["method"], row["name"]) for row in rows] == [
+    ("pixels/c", "pixels: C: Tune + StatReg (GMM)"), ("c", "C: Tune + StatReg (GMM)")]
+
+
+def test_what_a_run_was_trained_on_is_recorded_by_code():
+  rows = modalities.CMPLACES
+  found = run_of(0.1, classes=("bed", "chair"), training={row.name: 3 for row in rows})
+  assert found["names"]["LDR"] == "drawing" and found["training"]["LDR"] == 3
+  old = {key: value for key, value in found.items()
+         if key not in ("classes", "names", "training")}  # evaluated before they were recorded
+  content = results.aggregate([old])
+  assert content["classes"] == [] and content["names"] == content["training"] == {}
 
 
 def test_a_table_that_comes_again_is_no_second_seed():

@@ -5,31 +5,16 @@ import os
 import numpy as np
 import pytest
 
+from made_results import run_of
+from made_results import table_of
 from cmx import modalities
+from cmx.data.sets.cmplaces import categories
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
 from cmx.evaluation import table_files
 
 PAIRS = ("NAT>CLP NAT>SPT NAT>LDR NAT>DSC CLP>NAT CLP>SPT CLP>LDR CLP>DSC SPT>NAT SPT>CLP "
          "SPT>LDR SPT>DSC LDR>NAT LDR>CLP LDR>SPT LDR>DSC DSC>NAT DSC>CLP DSC>SPT DSC>LDR").split()
-
-
-def table_of(mean, chance=0.01, layer="fc7", rows=modalities.CMPLACES):
-  m = len(rows)
-  mean = np.broadcast_to(np.asarray(mean, float), (m, m)).copy()
-  by_chance = np.where(np.isnan(mean), np.nan, chance)
-  return retrieval.Table(
-    layer, "cosine", tuple(row.name for row in rows), mean, by_chance, mean / 2, by_chance,
-    queries=np.where(np.isnan(mean), 0, 2050), gallery=np.full((m, m), 2050) - np.eye(m, dtype=int),
-    relevant=np.full((m, m, 2), 10))
-
-
-def run_of(mean, method="c", name="C: Tune + StatReg (GMM)", seed=0, rows=modalities.CMPLACES,
-           layers=("fc7",)):
-  recognition = {row.name: retrieval.Recognition(0.1 * i + 0.1 * seed, 0.5, 40)
-                 for i, row in enumerate(rows)}
-  layer_tables = [table_of(mean, layer=layer, rows=rows) for layer in layers]
-  return results.run_result(method, name, seed, rows, layer_tables, recognition)
 
 
 def grid():
@@ -51,7 +36,9 @@ def test_an_undefined_cell_is_none_and_out_of_the_means():
 
 
 def test_text_has_one_decimal_chance_spread_and_paper(tmp_path):
-  text = table_files.write(tmp_path, [run_of(0.1412, seed=0), run_of(0.1612, seed=1)], paper=True)
+  runs = [run_of(mean, seed=seed, classes=categories.NAMES)
+          for seed, mean in enumerate((0.1412, 0.1612))]
+  text = table_files.to_text(table_files.write(tmp_path, runs, paper=True))
   lines = text.splitlines()
   head = next(i for i, line in enumerate(lines) if line.split()[:2] == ["NAT", "NAT"])
   assert lines[head + 1].split() == ["row", *[f">{pair[4:]}" for pair in PAIRS], "mean", "DSC",
@@ -63,14 +50,15 @@ def test_text_has_one_decimal_chance_spread_and_paper(tmp_path):
 
 
 def test_files_agree_with_each_other(tmp_path):
-  runs = [run_of(grid() + 0.01 * seed, method, name, seed)
+  runs = [run_of(grid() + 0.01 * seed, method, name, seed, classes=categories.NAMES)
           for method, name in (("a", "A: Tune"), ("x|y", "mine | yours")) for seed in (0, 1)]
-  text = table_files.write(tmp_path / "new" / "folder", runs, paper=True)
+  written = table_files.write(tmp_path / "new" / "folder", runs, paper=True)
   folder = tmp_path / "new" / "folder"
   assert sorted(os.listdir(folder)) == ["recognition.csv", "table.csv", "table.json", "table.md",
                                         "table.txt"]
   content = json.loads((folder / "table.json").read_text())
-  assert (folder / "table.txt").read_text() == text == table_files.to_text(content)
+  text = (folder / "table.txt").read_text()
+  assert content == written and text == table_files.to_text(content)
   assert content == results.aggregate(runs, paper=True)
   lines = list(csv.DictReader((folder / "table.csv").read_text().splitlines()))
   for row in content["tables"][0]["rows"]:
@@ -99,22 +87,29 @@ def test_writing_again_replaces_every_file(tmp_path):
 def test_a_bad_result_leaves_the_old_files_alone(tmp_path):
   table_files.write(tmp_path, [run_of(0.1)])
   before = (tmp_path / "table.json").read_bytes()
-  with pytest.raises(ValueError, match="c seed 0 comes twice; expected it once"):
+  with pytest.raises(ValueError, match="c seed 0 comes twice"):
     table_files.write(tmp_path, [run_of(0.1), run_of(0.1)])
   assert (tmp_path / "table.json").read_bytes() == before
 
 
 def test_two_modalities_without_text_and_one_code(tmp_path):
   rows = (modalities.named("photo1", "pixels"), modalities.named("photo2", "pixels"))
-  text = table_files.write(tmp_path, [run_of(0.25, rows=rows)], paper=True)
+  text = table_files.to_text(table_files.write(tmp_path, [run_of(0.25, rows=rows)], paper=True))
   content = json.loads((tmp_path / "table.json").read_text())
   assert content["groups"] == {"mean": ["photo1>photo2", "photo2>photo1"],
                                "same": ["photo1>photo1", "photo2>photo2"]}
-  assert "paper" not in text.splitlines()[3]
+  assert "paper" not in text
   line = next(line for line in text.splitlines() if line.startswith("C:"))
   assert line.split()[5:7] == ["25.0", "25.0"]
 
 
+def test_a_caption_stands_once_and_in_lines_of_a_terminal(tmp_path):
+  content = table_files.write(tmp_path, [run_of(0.1, layers=("fc7", "pool5", "fc6"))])
+  text = table_files.to_text(content)
+  assert text.count("full ranking") == 1 and text.count("else as above") == 2
+  assert "Layer pool5, read-out cosine; else as above." in text.splitlines()
+  caption = text.splitlines()[:9]
+  assert "over seeds." in caption[8] and max(map(len, caption)) <= 80
 
 
 def test_runs_without_recognition_have_no_recognition_table():

@@ -18,7 +18,7 @@ C: a|b           -0.1
 def test_a_head_that_no_column_has_is_no_line_and_a_caption_is_wrapped():
   plain = grids.Grid("word " * 60, [("", "a"), ("", "b")], [["x", "y"]], left=2)
   lines = grids.to_text(plain).splitlines()
-  assert lines[-2:] == ["a b", "x y"] and len(lines) == 4
+  assert lines[-2:] == ["a b", "x y"] and len(lines) == 6
   assert max(map(len, lines)) <= grids.WIDTH
 
 
