@@ -177,6 +177,10 @@ TRIED = {
   "union": "trial 56.0",
 }
 
+# What a verdict compares the best row with, and what it is.
+BASELINES = {"bl_ind": "training each modality alone",
+             "bl_shfinal": "sharing the trunk and no more"}
+
 PAPER = ("bl_ind", "bl_shfinal", "bl_shall", "a_tune", "a_free", "b_gaussian", "b_gmm", "c")
 
 

@@ -24,7 +24,8 @@ WORKDIR = typed.path("workdir", "runs/world",
 ROWS = rows_flag.define(methods.PAPER)
 SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.",
                              lower_bound=1)
-PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours.")
+PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours, where the "
+                          "classes are its own.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -35,9 +36,9 @@ def main(argv: Sequence[str]) -> None:
   data.prepare(config.data)
   text = reproduce.reproduce(config, WORKDIR.value, ROWS.value, SEEDS.value,
                              PAPER.value)
-  print(text)
-  logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}", len(ROWS.value),
+  logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}\n", len(ROWS.value),
                SEEDS.value, progress.duration(time.monotonic() - started), WORKDIR.value)
+  print(text)  # last, so that its verdict is what stays on the screen
 
 
 if __name__ == "__main__":

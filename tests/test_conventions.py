@@ -26,15 +26,16 @@ PURE_FILES = {
     "normalisation", "pool", "prototypes")),
   "cmx/mixture/gmm.py", "cmx/network/convolution.py", "cmx/network/model.py",
   "cmx/network/residual.py", "cmx/network/towers.py", "cmx/evaluation/comparison.py",
-  "cmx/evaluation/paper.py", "cmx/evaluation/ranking.py", "cmx/evaluation/readouts.py",
-  "cmx/evaluation/results.py", "cmx/evaluation/retrieval.py", "cmx/evaluation/scores.py",
-  "cmx/evaluation/significance.py",
+  "cmx/evaluation/paper.py", "cmx/evaluation/ranking.py", "cmx/evaluation/reach.py",
+  "cmx/evaluation/readouts.py", "cmx/evaluation/results.py", "cmx/evaluation/retrieval.py",
+  "cmx/evaluation/scores.py", "cmx/evaluation/significance.py", "cmx/evaluation/verdict.py",
+  "cmx/evaluation/weakest.py",
   "cmx/analysis/inversion/fidelity.py", "cmx/analysis/inversion/generator.py",
   "cmx/analysis/inversion/optimise.py", "cmx/analysis/maps/tsne.py",
   "cmx/analysis/units/consistency.py", "cmx/analysis/units/tally.py"}
 PURE = {"ast", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json",
-        "math", "operator", "re", "statistics", "types", "typing", "warnings", "zlib", "flax",
-        "jax", "numpy", "optax", "scipy", "sklearn", "threadpoolctl"}
+        "math", "operator", "re", "statistics", "textwrap", "types", "typing", "warnings", "zlib",
+        "flax", "jax", "numpy", "optax", "scipy", "sklearn", "threadpoolctl"}
 
 # One home each: module imported -> file or folder that may.
 HOMES = {"absl.flags": "launch/", "absl.app": "launch/",

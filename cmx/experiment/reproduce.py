@@ -22,7 +22,9 @@ from cmx.alignment import given
 from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import results
+from cmx.evaluation import screen
 from cmx.evaluation import table_files
+from cmx.evaluation import verdict
 from cmx.experiment import codes
 from cmx.experiment import mixtures as mixtures_lib
 from cmx.experiment import preflight
@@ -89,14 +91,17 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
 
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,
               seeds: int = 1, paper: bool = True) -> str:
-  """Trains and evaluates every row for every seed and writes the table; returns it as text.
+  """Trains and evaluates every row for every seed and writes the table.
 
   Args:
     config: of the experiment; its `rows` hold what differs between methods, its seed is the first.
     workdir: of the experiment.
     rows: keys of methods, in table order.
     seeds: number of seeds, counted from the config's.
-    paper: put the paper's means beside ours.
+    paper: put the paper's means beside ours, where the classes are its own.
+
+  Returns:
+    The table and the verdict on it, for a terminal.
 
   Raises:
     ValueError: as `preflight.check_rows` and `train_row`, or if a row changes what the reference
@@ -120,7 +125,8 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       if row != REFERENCE:
         found.append(result)
     if hosts.is_first():
-      text = table_files.write(workdir, found, paper=paper)
+      content = table_files.write(workdir, found, paper=paper)
+      text = f"{screen.to_text(content)}\n{verdict.to_text(verdict.verdict(found))}"
   return text
 
 

@@ -1,0 +1,51 @@
+"""Reach: how far pairs of modalities have come from chance to what is told apart within them.
+
+Of a group of pairs, in one row of a table of `results.aggregate`:
+
+  lift(m, c) = (m - c) / (1 - c)
+  reach = lift(mAP, chance) / lift(mAP within, chance within)
+
+where "within" is retrieval among a modality's own examples, the mean of a pair's two modalities.
+"""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cmx.evaluation import ranking
+
+Summary = Mapping[str, Any]  # {"cells": {pair: {"mean"}}}; of a row's mAP, or of a table's chance
+
+
+def across(found: Summary, pairs: Iterable[str]) -> float | None:
+  """Mean of the pairs' cells; None where none is defined."""
+  return _mean(found["cells"][pair]["mean"] for pair in pairs)
+
+
+def within(found: Summary, pairs: Iterable[str]) -> float | None:
+  """Mean over pairs of what stands within their two modalities; None where none is defined."""
+  return _mean(found["cells"][f"{code}>{code}"]["mean"] for pair in pairs
+               for code in pair.split(">"))
+
+
+def of(row: Summary, chance: Summary, pairs: Sequence[str]) -> float | None:
+  """The reach of a row's pairs; None where it is not defined, or nothing is told apart within."""
+  high, low = lift(across(row, pairs), across(chance, pairs)), lift_within(row, chance, pairs)
+  return None if high is None or not low or low <= 0 else high / low
+
+
+def lift_within(row: Summary, chance: Summary, pairs: Sequence[str]) -> float | None:
+  """Lift of what stands within the pairs' modalities; None where it is not defined."""
+  return lift(within(row, pairs), within(chance, pairs))
+
+
+def lift(value: float | None, chance: float | None) -> float | None:
+  """Lift over chance; None where either is not known, or chance leaves no way to go."""
+  if value is None or chance is None or chance == 1:
+    return None
+  return float(ranking.lift(value, chance))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+  known = [value for value in values if value is not None]
+  return statistics.fmean(known) if known else None
