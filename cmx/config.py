@@ -222,6 +222,7 @@ class Log:
   """Progress, metrics and checkpoints."""
 
   metrics_steps: int = 20  # steps between two lines of metrics
+  validation_steps: int = 100  # steps between two looks at a part of the validation split; 0: none
   checkpoint_seconds: float = 60.0  # time between two checkpoints; the last step is always kept
   keep: int = 2  # newest checkpoints kept
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])

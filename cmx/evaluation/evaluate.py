@@ -65,8 +65,7 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
     return load(workdir)[0]
   config, method = run.config, run.method
   settings = config.evaluation
-  wanted = dict.fromkeys((*settings.layers, settings.layer, "fc8"))
-  found = features.extract(run, dataset, data.VALIDATION, list(wanted),
+  found = features.extract(run, dataset, data.VALIDATION, features.wanted(config),
                            workdir / "features" / data.VALIDATION, batch=settings.batch)
   pairs = dict.fromkeys([(settings.layer, settings.readout),
                          *((layer, settings.readout) for layer in settings.layers),

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from cmx import config as config_lib
 from cmx import data
 from cmx import modalities as modalities_lib
 from cmx.files import json_files
@@ -87,6 +88,12 @@ def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
     if modality.name not in dataset.splits[split]:
       raise ValueError(f"the data set has no modality {modality.name!r}, which the run was trained "
                        "on")
+
+
+def wanted(config: config_lib.Config) -> list[str]:
+  """The layers that evaluation reads."""
+  settings = config.evaluation
+  return list(dict.fromkeys((*settings.layers, settings.layer, "fc8")))
 
 
 def widths(run: checkpoint.Run) -> dict[str, int]:

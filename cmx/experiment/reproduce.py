@@ -24,6 +24,7 @@ from cmx.evaluation import evaluate
 from cmx.evaluation import results
 from cmx.evaluation import screen
 from cmx.evaluation import table_files
+from cmx.evaluation import validation
 from cmx.evaluation import verdict
 from cmx.experiment import codes
 from cmx.experiment import mixtures as mixtures_lib
@@ -86,7 +87,8 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
   """A run's network; read where training is over."""
   if checkpoint.latest_step(workdir) == step.steps(config):
     return checkpoint.load_run(workdir)
-  return train.train(config, dataset, workdir, reference, constants)
+  return train.train(config, dataset, workdir, reference, constants,
+                     validation.watcher(config, dataset))
 
 
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,

@@ -81,7 +81,8 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         batch_at: Callable[[int], Any], last: int, *, name: str, total: int,
         workdir: pathlib.Path, log: config_lib.Log, save: Callable[[Any], None],
         examples: int = 0, flops: Callable[[Any, Any], float] | None = None,
-        watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None) -> Any:
+        watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None,
+        validate: Callable[[Any], Mapping[str, float]] | None = None) -> Any:
   """Runs the steps from `state.step` to `last` and returns the state after them.
 
   Metrics are read one step late, so that the device never waits for the host.
@@ -101,6 +102,8 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
     flops: (state, batch) -> floating point operations of a step on one device, for the utilisation
       in the log; called once, where the device's peak is known.
     watch: called with the step and the metrics of each line that is written.
+    validate: state -> numbers that go into the line of that step; called every
+      `log.validation_steps` and after the last step.
 
   Raises:
     FloatingPointError: if the loss is not finite; the message names the step, and no checkpoint is
@@ -113,13 +116,13 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         progress.Progress(name, total, "steps", done=first) as line, _sigterm() as told_to_stop):
     meter = _Meter(stream, examples, devices.peak_flops(log.peak_flops))
 
-    def report(index: int, metrics: Metrics) -> None:
+    def report(index: int, metrics: Metrics, looked: Mapping[str, float]) -> None:
       _check(index, metrics)
       line.update(index, f"loss {float(metrics['loss']):.3f}")
       if index == first + 1:
         meter.begin(index)
-      if writer and (index % log.metrics_steps == 0 or index == last):
-        values = {key: float(value) for key, value in metrics.items()}
+      if writer and (index % log.metrics_steps == 0 or index == last or looked):
+        values = {key: float(value) for key, value in metrics.items()} | dict(looked)
         writer.write(index, values | meter.rates(index))
         watch(index, values)
 
@@ -129,7 +132,10 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
       state, metrics = step(state, batch)
       if pending is not None:
         report(*pending)
-      pending = index, metrics
+      looks = validate is not None and log.validation_steps and (
+        index % log.validation_steps == 0 or index == last)
+      # At once: the next step takes over the buffers of this state.
+      pending = index, metrics, validate(state) if looks else {}
       stop = told_to_stop()
       if stop or index == last or time.monotonic() - saved > log.checkpoint_seconds:
         report(*pending)  # checks the loss first

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import jax
 
@@ -24,7 +25,8 @@ from cmx.training import workdir as workdir_lib
 
 def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
           reference: checkpoint.Run | None = None,
-          constants: given.Constants = given.Constants()) -> checkpoint.Run:
+          constants: given.Constants = given.Constants(),
+          validate: Callable[[model.Params], dict[str, float]] | None = None) -> checkpoint.Run:
   """Trains one row, from its newest checkpoint if it has one, and returns the trained run.
 
   Args:
@@ -33,6 +35,8 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     workdir: of the run; must be of this config or not exist.
     reference: the trained reference network that the row starts from; None starts from nothing.
     constants: what the row's terms need beside their batch.
+    validate: params, on every device -> numbers for the metrics, see `config.log`; of processes
+      that train together none is asked.
 
   Raises:
     ValueError: for a work directory of another config or that another process trains in, or where
@@ -92,6 +96,8 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
         phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
         save=lambda state: loop.save(state, checkpoints, card),
         examples=settings.batch * len(modalities), watch=health.watch(config.method),
+        validate=None if validate is None or hosts.several() else
+        lambda state: validate(state.params),
         flops=lambda state, batch, row=row: step.flops(*row, state, batch, *constants))
       params = state.params
     if not settings.steps:  # weights from outside, kept as they are

@@ -81,6 +81,8 @@ def test_the_files_lie_where_the_room_says(whole):
     for part in ("config.json", "checkpoints", "metrics.jsonl", "features", "result.json",
                "average_precision.npz"):
       assert (run / part).exists(), part
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert 0 <= last["validation_accuracy/natural"] <= 1
   mixtures = folder / "seed_0" / "reference" / "mixtures"
   assert {path.name for path in mixtures.glob("*.npz")} == {"fc6_k2_diagonal.npz",
                                                             "fc7_k2_diagonal.npz"}

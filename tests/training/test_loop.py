@@ -48,12 +48,12 @@ def fresh():
   return loop.begin(0, {"weight": np.zeros(3, np.float32)}, {"offset": np.ones(2)}, TRANSFORM)
 
 
-def train(workdir, last, *, step=None, batches=batch_at, log=LOG):
+def train(workdir, last, *, step=None, batches=batch_at, log=LOG, **options):
   """`last` steps in a work directory, from where it stands."""
   with checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
     return loop.run(step or step_of(), loop.resume(fresh(), checkpoints), batches, last,
                     name="line", total=10, workdir=workdir, log=log,
-                    save=lambda state: loop.save(state, checkpoints, {"of": "a test"}))
+                    save=lambda state: loop.save(state, checkpoints, {"of": "a test"}), **options)
 
 
 def lines(workdir):
@@ -64,6 +64,24 @@ def test_it_trains(tmp_path):
   state = train(tmp_path, 200)
   np.testing.assert_allclose(state.params["weight"], TRUE, atol=0.05)
   assert int(state.step) == 200
+
+
+def test_looks_at_the_validation_split_stand_in_the_lines_of_their_steps(tmp_path):
+  log = dataclasses.replace(LOG, validation_steps=3)
+  look = lambda state: {"validation_loss": float(state.params["weight"][0])}
+  state = train(tmp_path, 7, log=log, validate=look)
+  found = {line["step"]: line.get("validation_loss") for line in lines(tmp_path)}
+  assert [step for step, value in found.items() if value is not None] == [3, 6, 7]
+  assert list(found) == [2, 3, 4, 6, 7]
+  assert found[7] == pytest.approx(float(state.params["weight"][0]), rel=1e-5)
+  train(tmp_path / "none", 4, log=dataclasses.replace(log, validation_steps=0), validate=look)
+  assert not [line for line in lines(tmp_path / "none") if "validation_loss" in line]
+
+
+def test_a_look_changes_nothing_that_is_trained(tmp_path):
+  ours = train(tmp_path / "ours", 5, validate=lambda state: {"seen": 1.0})
+  theirs = train(tmp_path / "theirs", 5)
+  np.testing.assert_array_equal(ours.params["weight"], theirs.params["weight"])
 
 
 def test_a_resumed_run_ends_in_the_same_bits(tmp_path):
