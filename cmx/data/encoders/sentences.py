@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-VERSION = "sentences1"  # of the rules below; raise the number when they change
+VERSION = "sentences2"  # of the rules below; raise the number when they change
 
 _Encode = Callable[[Sequence[Any]], np.ndarray]
 
-_ENDS = re.compile(r"(?P<mark>[.!?…]+)(?P<closing>[\"'”’»)\]]*)(?=\s|$)"
-                   r"|[。！？]+[”’」』）]*"  # no space follows these
+# Chinese and Japanese, Devanagari and its neighbours, Arabic and Urdu, Armenian, Ethiopic, Burmese,
+# Khmer; no space need follow these.
+_OTHERS = "。！？｡" "।॥" "؟۔" "։" "።፧" "။" "។៕"
+_ENDS = re.compile(r"(?P<mark>[.!?…‼⁇⁈⁉‽]+)(?P<closing>[\"'”’»)\]]*)(?=\s|$)"
+                   rf"|[{_OTHERS}][{_OTHERS}.!?…]*[”’」』）»)\]]*"
                    r"|\n\s*\n")
 _OPENING = "\"'“‘«([„"
 # A full stop after these belongs to the word; after `_EITHER` it may end the sentence as well, and
