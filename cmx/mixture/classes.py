@@ -101,7 +101,7 @@ def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array,
     owners += [label] * len(own.weight)
     within += own.variance[0] * len(members)
   counts = np.concatenate(counts)
-  floor = max(options.variance_floor * float(survey.variance.mean()), em.SMALLEST_VARIANCE)
+  floor = max(options.variance_floor * survey.typical, em.SMALLEST_VARIANCE)
   mixture = gmm.Mixture(*(a.astype(np.float32) for a in (
     counts / counts.sum(), np.concatenate(means), np.maximum(within / len(x), floor)[None])))
   likelihood = em.mean_log_prob(passes.of_array(x), min(_BLOCK, len(x)), mixture)

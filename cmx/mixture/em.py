@@ -58,8 +58,8 @@ class Options(NamedTuple):
     restarts: number of starts.
     iterations: of a start at most.
     tolerance: gain of the mean log likelihood, nats per example, below which a start is over.
-    variance_floor: share of the mean variance over units that no variance goes below; dead units
-      would have none and an infinite density.
+    variance_floor: share of the mean variance over units (see `seeding.Survey`) that no variance
+      goes below; dead units would have none and an infinite density.
   """
 
   covariance: str = DIAGONAL
@@ -115,7 +115,7 @@ def fit(chunks: passes.Chunks, components: int, key: jax.Array, options: Options
   covariance, restarts, iterations, tolerance, variance_floor = options
   check(components, covariance, restarts)
   survey = seeding.survey(chunks, components, key, name)
-  floor = max(variance_floor * float(survey.variance.mean()), SMALLEST_VARIANCE)
+  floor = max(variance_floor * survey.typical, SMALLEST_VARIANCE)
   size = _block_size(survey, components)
   if covariance == FULL:
     return _fit_full(chunks, size, survey, floor)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from absl import logging
 import jax
 import numpy as np
 
 from cmx.mixture import passes
 
 _SAMPLE, _SAMPLE_LEAST = 10, 2_000  # examples a component to choose starts from, and in all
+_TRIMMED, _TAIL = 100, 0.1  # one of so many is left out; below this share the rest counts alone
 _BLOCK = 1_024  # examples at a time
 
 
@@ -20,12 +22,15 @@ class Survey(NamedTuple):
     mean: [D].
     variance: [D]; exactly 0 for a unit that never changes.
     sample: some of the examples, at random [S, D].
+    typical: the mean variance over units; of the examples but the hundredth that is furthest out,
+      where that alone makes up nine tenths of it.
   """
 
   examples: int
   mean: np.ndarray
   variance: np.ndarray
   sample: np.ndarray
+  typical: float
 
 
 def generator(key: jax.Array, *numbers: int) -> np.random.Generator:
@@ -50,12 +55,14 @@ def survey(chunks: passes.Chunks, components: int, key: jax.Array,
   wanted = max(_SAMPLE * components, _SAMPLE_LEAST)
   rng = generator(key)
   count, mean, square = 0, 0.0, 0.0
-  sample, priority = None, np.zeros(0)
+  sample, priority, furthest = None, np.zeros(0), (-1.0, 0)
   for block in passes.blocks(_checked(chunks, name), _BLOCK):
     # Chan's update: exact for constant units, where a difference of sums leaves rounding noise.
     n, here = len(block), block.mean(0, dtype=np.float64)
     delta, apart = here - mean, block - here.astype(np.float32)  # 0 where a unit is constant
     within = np.einsum("nd,nd->d", apart, apart)
+    out = np.einsum("nd,nd->n", apart, apart)
+    furthest = max(furthest, (float(out.max()), count + int(out.argmax())))
     square = square + within + delta**2 * (count * n / (count + n))
     mean = mean + delta * (n / (count + n))
     count += n
@@ -72,7 +79,26 @@ def survey(chunks: passes.Chunks, components: int, key: jax.Array,
   if not np.any(square):
     raise ValueError(f"all {len(mean)} units are constant over {count} examples; expected at least "
                      "one that varies")
-  return Survey(count, mean.astype(np.float32), (square / count).astype(np.float32), sample)
+  variance = (square / count).astype(np.float32)
+  whole, typical = float(variance.mean()), _typical(sample)
+  if not 0 < typical < _TAIL * whole:
+    typical = whole
+  else:
+    logging.warning("activation of example %s lies %.1e from the others, which lie %.1e from their "
+                    "mean: no variance is held up by it. Is the example damaged?",
+                    name(furthest[1]), furthest[0] ** 0.5, (typical * len(variance)) ** 0.5)
+  return Survey(count, mean.astype(np.float32), variance, sample, typical)
+
+
+def _typical(sample: np.ndarray) -> float:
+  """Mean variance over units of a sample [S, D] but the hundredth that is furthest out; or 0."""
+  if len(sample) < _TRIMMED:
+    return 0.0
+  left_out = len(sample) // _TRIMMED
+  with np.errstate(over="ignore"):  # infinitely far out is furthest
+    out = ((sample - sample.mean(0)) ** 2).sum(1)
+  kept = sample[np.argpartition(out, -left_out)[:-left_out]]
+  return float(kept.var(0, dtype=np.float64).mean())
 
 
 def _checked(chunks: passes.Chunks, name: Callable[[int], str]) -> passes.Chunks:

@@ -198,6 +198,14 @@ def test_dead_units_are_reported_and_have_the_floor():
   assert np.isfinite(gmm.log_prob(x + 1, found.mixture)).all()
 
 
+def test_an_example_far_out_does_not_hold_up_the_variances_of_the_others():
+  x = groups()
+  x[5] = 1e6
+  found = fit(x, 3).mixture
+  assert sorted(found.weight > 0.01) == [False, True, True]  # one component is that example's
+  assert found.variance[found.weight > 0.01].max() < 20  # 1.7e6 by a share of the whole variance
+
+
 def test_as_many_components_as_examples_stay_finite():
   x = groups(8, 2, 3)
   found = fit(x, 8)

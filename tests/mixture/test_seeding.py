@@ -30,6 +30,27 @@ def test_a_unit_that_never_changes_has_exactly_no_variance():
   assert found.variance[2] == 0 and (found.variance[[0, 1, 3]] > 0).all()
 
 
+@pytest.mark.parametrize("rows, examples", [(1, 500), (1, 5000), (4, 500), (20, 5000)])
+def test_examples_far_out_do_not_hold_up_the_typical_variance(rows, examples):
+  x = data(examples)
+  x[7:7 + rows] = 1e6
+  found = seeding.survey(passes.of_array(x), 1, KEY)
+  assert found.variance.min() > 1e8  # as it is
+  assert found.typical == pytest.approx(4, rel=0.1)  # as the others have it
+  assert seeding.survey(passes.of_array(data()), 1, KEY).typical == pytest.approx(
+    data().var(), rel=1e-2)
+
+
+def test_an_example_far_out_is_named(caplog):
+  x = data()
+  x[7] = -1e6
+  seeding.survey(passes.of_array(x), 1, KEY, name=lambda index: f"photo/{index}")
+  assert "example photo/7 lies 2.0e+06 from the others" in caplog.text
+  caplog.clear()
+  seeding.survey(passes.of_array(data()), 1, KEY)
+  assert not caplog.text
+
+
 def test_the_sample_is_of_the_examples_without_repeats_and_from_all_of_them():
   x = np.arange(20_000, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
   sample = seeding.survey(passes.of_array(x), 5, KEY).sample[:, 0]
