@@ -32,7 +32,7 @@ class OtherKind(ValueError):
 
 _PAGE = ("a server answered with a page instead of the file: open the address in a browser, see "
          "what it says, and fetch the file itself")
-_UNPACK = "unpack it and give the file that is in it"
+_UNPACK = "unpack it and give what is in it"
 _CONVERT = "convert it to PNG or JPEG"
 _TEXT = "save it as plain text, in UTF-8"
 _ARRAY = "save its numbers as .npy or .npz"
@@ -112,6 +112,10 @@ _ZIPS = (
   (b".npy", "npz", "NumPy arrays (.npz)", "name it .npz"),
 )
 
+# What cameras' own files end in; many are TIFFs within.
+_RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".pef", ".srw", ".raf")
+_BEGINNING = 40  # characters of a text that a sentence quotes
+
 _OLD_PICKLE = re.compile(
   rb"\(dp?\d*\n|\(lp\d+\n|\}q|\]q|\(dq|\(lq|\(i[\w.]+\n"
   rb"|c(?:__builtin__|builtins|copy_?reg|collections|numpy|torch|argparse)[\w.]*\n")
@@ -126,7 +130,7 @@ def of(head: bytes) -> Kind | None:
   for start, *kind in _STARTS:
     if head.startswith(start):
       return Kind(*kind)
-  return _of_container(head) or _of_markup(head) or _of_pickle(head)
+  return _of_container(head) or _of_markup(head) or _of_pickle(head) or _of_wide_text(head)
 
 
 def at(path: pathlib.Path) -> Kind | None:
@@ -135,33 +139,45 @@ def at(path: pathlib.Path) -> Kind | None:
     return of(file.read(HEAD))
 
 
-def sentence(head: bytes, *expected: str) -> str:
+def sentence(head: bytes, *expected: str, binary: bool = False) -> str:
   """What a file that begins so is, and what to do: "is an HTML page: a server ...".
 
   Args:
     head: first bytes.
     expected: names of the kinds that the reader can use; of these nothing is said.
+    binary: whether the reader can use no plain text, which is then named, too.
 
   Returns:
     The sentence; "" where the kind is expected, or not known.
   """
   kind = of(head)
+  if kind is None and binary:
+    kind = _of_text(head)
   return "" if kind is None or kind.name in expected else f"is {kind.what}: {kind.advice}"
 
 
-def sentence_at(path: pathlib.Path, *expected: str) -> str:
-  """`sentence` of a file; "" where it cannot be read."""
+def sentence_at(path: pathlib.Path, *expected: str, binary: bool = False) -> str:
+  """`sentence` of a file, whose own ending is not advised; "" where it cannot be read."""
   try:
     with path.open("rb") as file:
-      return sentence(file.read(HEAD), *expected)
+      head = file.read(HEAD)
   except OSError:
     return ""
+  suffix, kind = path.suffix.lower(), of(head)
+  if kind is not None and kind.name == "tiff" and suffix in _RAW:
+    return f"is a camera's raw file: {_CONVERT}"
+  if kind is not None and kind.advice == f"name it {suffix}" and kind.name not in expected:
+    return f"is {kind.what}"
+  return sentence(head, *expected, binary=binary)
 
 
 def _of_container(head: bytes) -> Kind | None:
   """Files whose first bytes say what form their parts have, and the parts what they are."""
   if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    first = head[30:30 + int.from_bytes(head[26:28], "little")]  # name of the first member
     found = next((kind for inside, *kind in _ZIPS if inside in head), None)
+    if found and found[0] == "npz" and not (first.endswith(b".npy") and b"/" not in first):
+      found = None  # arrays among other files
     return Kind(*found) if found else Kind("zip", "a zip archive", _UNPACK)
   if head[:4] == b"RIFF":
     if head[8:12] == b"WEBP":
@@ -212,3 +228,28 @@ def _of_pickle(head: bytes) -> Kind | None:
             Kind("pickle", "a pickle of Python", advice))
   return (Kind("pickle", "a pickle of Python, of an old protocol", advice)
           if _OLD_PICKLE.match(head) else None)
+
+
+def _of_wide_text(head: bytes) -> Kind | None:
+  """Text of two bytes a character without the mark at its beginning, as far as it is in ASCII."""
+  for name, letters, others in (("UTF-16LE", head[::2], head[1::2]),
+                                ("UTF-16BE", head[1::2], head[::2])):
+    if len(letters) >= 8 and not others.strip(b"\0") and _printable(letters):
+      return Kind("utf16", "text in UTF-16", _TEXT + f": iconv -f {name} -t UTF-8")
+  return None
+
+
+def _of_text(head: bytes) -> Kind | None:
+  """Plain text, which stands in the place of many a file that a server did not send."""
+  words = head[:-4] if len(head) >= HEAD else head  # a letter may be cut
+  if not _printable(words):
+    return None
+  text = words.decode()[:_BEGINNING].splitlines()[0]
+  return Kind("text", f"plain text that begins {text!r}", _AGAIN)
+
+
+def _printable(words: bytes) -> bool:
+  try:
+    return all(char.isprintable() or char in "\t\r\n" for char in words.decode())
+  except UnicodeDecodeError:
+    return False

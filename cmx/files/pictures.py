@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from cmx.files import kinds
@@ -76,10 +77,11 @@ def _refused(file: IO[bytes], error: Exception) -> reading.Unusable:
   head = file.read(kinds.HEAD)
   if not head:
     return reading.Unusable("empty file")
-  other = kinds.sentence(head, *_KINDS)
+  other = kinds.sentence(head, *_KINDS, binary=True)
   if other:
     return reading.Unusable(f"does not decode as an image: it {other}")
-  reason = str(error).replace(repr(file), "it")
+  reason = (f"no format that is known begins with {head[:8]!r}" if
+            isinstance(error, PIL.UnidentifiedImageError) else str(error))
   return reading.Unusable(f"does not decode as an image: {reason}")
 
 

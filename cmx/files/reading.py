@@ -28,8 +28,8 @@ SUFFIXES = {
 TABLE = ".npz"  # vectors and labels of a whole split
 
 # Other names of these, which messages need not list.
-_ALSO = {"pixels": (".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".apng", ".dib", ".pnm",
-                    ".j2k", ".jpf", ".jpx", ".j2c", ".jpc")}
+_ALSO = {"pixels": (".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo", ".apng", ".dib",
+                    ".pnm", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc")}
 _TEXT_BYTES = 1_000_000
 _NO_TEXT = ("html", "lfs", "annex", "rtf")  # what decodes, and is no text of an example
 _KEPT = 1 << 16  # names of classes that are not looked at again
@@ -45,6 +45,12 @@ DAMAGED = (OSError, ValueError, TypeError, LookupError, ArithmeticError, EOFErro
 
 class Unusable(ValueError):
   """A file that cannot be an example; the message is the reason."""
+
+
+def of_objects(error: Exception) -> str:
+  """What to do where numpy refuses an array of Python objects; "" of its other errors."""
+  return ("an array of Python objects; expected numbers, or strings of numpy's own: save names as "
+          "array.astype(str), and each array by itself" if "Object arrays" in f"{error}" else "")
 
 
 def kind(path: pathlib.PurePath) -> str | None:
@@ -104,8 +110,8 @@ def vector(path: pathlib.Path) -> np.ndarray:
   except Unusable:
     raise
   except DAMAGED as error:
-    other = kinds.sentence_at(path, "npy", "empty")
-    reason = f"it {other}" if other else f"{error}"
+    other = kinds.sentence_at(path, "npy", "empty", binary=True)
+    reason = f"it {other}" if other else of_objects(error) or f"{error}"
     raise Unusable("empty file" if not path.stat().st_size
                    else f"does not read as .npy: {reason}") from error
 
@@ -233,8 +239,9 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
   except Unusable:
     raise
   except DAMAGED as error:
-    other = kinds.sentence_at(path, "npz", "zip")
-    raise Unusable(f"does not read as .npz: {f'it {other}' if other else error}") from error
+    other = kinds.sentence_at(path, "npz", "zip", binary=True)
+    reason = f"it {other}" if other else of_objects(error) or f"{error}"
+    raise Unusable(f"does not read as .npz: {reason}") from error
 
 
 def _member_header(file: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:

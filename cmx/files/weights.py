@@ -11,6 +11,7 @@ import numpy as np
 
 from cmx.files import caffemodel
 from cmx.files import kinds
+from cmx.files import reading
 from cmx.files import safetensors
 from cmx.files import state_dict
 
@@ -30,8 +31,19 @@ def _npz(data: bytes) -> Arrays:
       try:
         arrays[name] = file[name]
       except (ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        if reason := reading.of_objects(error):
+          raise kinds.OtherKind(f"{name} is {reason}") from error
         raise ValueError(f"{name} is damaged: {error}") from error
   return arrays
+
+
+def _npy(data: bytes) -> np.ndarray:
+  try:
+    return np.load(io.BytesIO(data), allow_pickle=False)
+  except ValueError as error:
+    if reason := reading.of_objects(error):
+      raise kinds.OtherKind(f"is {reason}") from error
+    raise
 
 
 READERS: dict[str, Callable[[bytes], Arrays]] = {
@@ -52,6 +64,9 @@ def read(path: pathlib.Path) -> Arrays:
     ValueError: if the ending is not known, or the file is damaged; file and array are named.
   """
   suffix = path.suffix.lower()
+  if path.is_dir():
+    raise ValueError(f"{path} is a folder; expected a file of weights, one of "
+                     f"{', '.join(READERS)}")
   if suffix not in READERS:
     said = kinds.sentence_at(path)
     raise ValueError(f"{path}: ending {path.suffix!r}; expected one of {', '.join(READERS)}"
@@ -74,7 +89,7 @@ def means(text: str) -> np.ndarray:
   if path.suffix.lower() == ".binaryproto":
     found = _whole(path, caffemodel.mean_image)
   elif path.suffix.lower() == ".npy":
-    found = _whole(path, lambda data: np.load(io.BytesIO(data), allow_pickle=False), "npy")
+    found = _whole(path, _npy, "npy")
   else:
     try:
       found = np.array([float(part) for part in text.split(",")])
@@ -101,7 +116,7 @@ def means(text: str) -> np.ndarray:
 def _whole(path: pathlib.Path, reader: Callable[[bytes], Any], *expected: str) -> Any:
   """What a reader makes of a file whose kind by its first bytes is expected, or not known."""
   data = path.read_bytes()
-  if said := kinds.sentence(data[:kinds.HEAD], *expected):
+  if said := kinds.sentence(data[:kinds.HEAD], *expected, binary=True):
     raise ValueError(f"{path} {said}")
   try:
     return reader(data)

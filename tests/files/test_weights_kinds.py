@@ -55,7 +55,7 @@ SAFETENSORS = [
   (tensors({"a": entry("F32", [-1], 0, 4)}, b"1" * 4), ["a is described by"]),
   (tensors({"a": [1, 2]}), ["a is described by"]),
   (tensors(b'{"a": ' * 100_000), ["header is not JSON"]),
-  (tensors(b'{"a": {}, "a": {}}'), ["'a' comes twice"]),
+  (tensors(b'{"a": {}, "a": {}}'), ["key 'a' is there twice"]),
   (tensors(b"[]"), ["no JSON object"]),
   (struct.pack("<Q", 1 << 60) + b"{}", ["header of 1152921504606846976 bytes"])]
 
@@ -83,8 +83,11 @@ EMPTY = (b"", ["empty"])
 ZEROS = (b"\0" * 64, ["NUL"])
 
 
-@pytest.mark.parametrize("content, words", [LFS, PAGE, GZIP, HDF5, EMPTY, ZEROS],
-                         ids=["lfs", "page", "gzip", "hdf5", "empty", "zeros"])
+WORDS = (b"Entry not found", ["plain text that begins 'Entry not found'", "fetch"])
+
+
+@pytest.mark.parametrize("content, words", [LFS, PAGE, GZIP, HDF5, EMPTY, ZEROS, WORDS],
+                         ids=["lfs", "page", "gzip", "hdf5", "empty", "zeros", "words"])
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors", "a.npz", "a.caffemodel", "a.PT"])
 def test_another_kind_of_file_is_named_whatever_its_ending(tmp_path, name, content, words):
   refused(tmp_path / name, content, words)
@@ -101,6 +104,20 @@ def test_another_kind_of_mean_is_named(tmp_path, name, content, words):
   ("w.pth.gz", [".gz"])])
 def test_an_unknown_ending_is_named_with_those_that_are_known(tmp_path, name, words):
   refused(tmp_path / name, b"x" * 100, words)
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+  with pytest.raises(ValueError, match="is a folder; expected a file of weights, one of .caffemod"):
+    weights.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["w.npz", "mean.npy"])
+def test_arrays_of_python_objects_are_refused_with_what_to_do(tmp_path, name):
+  objects = np.array([1, None], object)
+  (np.savez if name == "w.npz" else np.save)(tmp_path / name, objects)
+  with pytest.raises(ValueError, match="array of Python objects; expected numbers") as error:
+    weights.read(tmp_path / name) if name == "w.npz" else weights.means(str(tmp_path / name))
+  assert "Fetch" not in str(error.value) and "allow_pickle" not in str(error.value)
 
 
 @pytest.mark.parametrize("name, make", [
@@ -245,7 +262,9 @@ def test_a_mean_of_nothing_is_one():
   (b"route 66\nabbey\nalley\n", ("route 66", "abbey", "alley")),
   (b"abbey\nstudio 54\n", ("abbey", "studio 54")),
   (b"route 66 0\nabbey 1\n", ("route 66", "abbey")), (b"1\n2\n", ("1", "2")),
-  (b"a, b 0\nc, d 1\n", ("a, b", "c, d"))])
+  (b"a, b 0\nc, d 1\n", ("a, b", "c, d")), (b"0 abbey\n1 alley\n", ("abbey", "alley")),
+  (b"0: abbey\n1: alley\n", ("abbey", "alley")), (b"0,abbey\n1,alley\n", ("abbey", "alley")),
+  (b"3 d printer\nbed\n", ("3 d printer", "bed"))])
 def test_lists_of_classes_are_read_as_people_write_them(tmp_path, content, names):
   (tmp_path / "classes.txt").write_bytes(content)
   assert labels.read(tmp_path / "classes.txt") == names
@@ -254,6 +273,10 @@ def test_lists_of_classes_are_read_as_people_write_them(tmp_path, content, names
 @pytest.mark.parametrize("content, words", [
   ("abbey\nalley\n".encode("utf-16"), ["UTF-16"]), (b"caf\xe9\n", ["UTF-8"]),
   (b"abbey 0\nalley\nzoo 2\n", [":2", "no label"]), (b"abbey 1\nalley 2\n", [":1", "expected 0"]),
+  (b'["abbey",\n "alley"]', [":1", "as JSON or Python writes it"]),
+  (b"{0: 'tench',\n 1: 'goldfish'}", [":1", "as JSON or Python"]),
+  (b"class,label\nabbey,0\nalley,1\n", [":1", "'class,label', the head of a table"]),
+  (b'"abbey"\n"alley"\n', [":1", "names in quotes"]),
   (b"abbey 0\nalley 2\nzoo 2\n", [":2", "expected 1"]), (b"abbey\nabbey\n", [":2", "twice"]),
   LFS, PAGE, GZIP])
 def test_lists_of_classes_that_do_not_hold_are_refused_by_line(tmp_path, content, words):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cmx.files import kinds
+from cmx.files import reading
 
 SUFFIXES = (".npz", ".npy")
 _CHUNK = 1024  # rows hashed at once
@@ -40,12 +41,13 @@ def read(path: pathlib.Path) -> Matrix:
   Raises:
     ValueError: if it is cut short, or is not a matrix with a name for every row.
   """
-  if found := kinds.sentence_at(path, "npz", "npy", "zip", "empty"):
+  if found := kinds.sentence_at(path, "npz", "npy", "zip", "empty", binary=True):
     raise ValueError(f"{path} {found}. Expected {_FORM}")
   try:
     vectors, names = _npz(path) if path.suffix.lower() == ".npz" else _npy(path)
   except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-    raise ValueError(f"{path} cannot be read: {error}. Expected {_FORM}") from error
+    raise ValueError(f"{path} cannot be read: {reading.of_objects(error) or error}. Expected "
+                     f"{_FORM}") from error
   if not vectors.size:
     raise ValueError(f"{path} has vectors {list(vectors.shape)}; expected 1 number or more a row")
   if len(names) != len(vectors):

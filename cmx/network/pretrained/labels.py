@@ -10,6 +10,9 @@ from cmx.files import kinds
 from cmx.files import text
 
 _CHOICES = ("same", "named", "fresh")
+_BEFORE = re.compile(r"(?P<label>[0-9]+)[\s,;:]+(?P<name>\S.*)")
+_HEAD = re.compile(r"(?:id|index|label|class|name|category)[\s,;]+\w+")
+_QUOTED = re.compile(r"(['\"]).*\1[,;]?")
 _LABELLED = re.compile(r"(?P<name>.*[^\s,;])[\s,;]+(?P<label>[0-9]+)")
 
 
@@ -17,15 +20,20 @@ def read(path: pathlib.Path) -> tuple[str, ...]:
   """Class names in label order, of a list with a line each: "name", or "name label" in all lines.
 
   A number behind a name is a label where most lines have the one that is due; else it belongs to
-  the name, as in "route 66".
+  the name, as in "route 66". So is one in front, where all lines have it.
 
   Raises:
-    ValueError: if the file is no text, a label is not the next one, or a name comes twice; with the
-      line.
+    ValueError: if the file is no such list, a label is not the next one, or a name comes twice;
+      with the line.
   """
   names: list[str] = []
   lines = _text(path).rstrip().splitlines()
+  _check_form(path, lines)
   found = [_LABELLED.fullmatch(line.strip()) for line in lines]
+  if not all(found):
+    before = [_BEFORE.fullmatch(line.strip()) for line in lines]
+    if all(parts and int(parts["label"]) == i for i, parts in enumerate(before)):
+      found = before
   due = sum(line is not None and int(line["label"]) == i for i, line in enumerate(found))
   labelled = bool(lines) and (all(found) or 2 * due >= len(lines))
   for number, (line, parts) in enumerate(zip(lines, found), 1):
@@ -42,6 +50,20 @@ def read(path: pathlib.Path) -> tuple[str, ...]:
       raise ValueError(f"{path}:{number}: class {name!r} comes twice")
     names.append(name)
   return tuple(names)
+
+
+def _check_form(path: pathlib.Path, lines: Sequence[str]) -> None:
+  """Refuses lists in another form: of JSON or Python, with a head, or in quotes."""
+  first = lines[0].strip() if lines else ""
+  what = ""
+  if first.startswith(("[", "{")):
+    what = "a list as JSON or Python writes it"
+  elif _HEAD.fullmatch(first.lower()) and len(lines) > 1 and _LABELLED.fullmatch(lines[1].strip()):
+    what = f"{first!r}, the head of a table"
+  elif len(lines) > 1 and all(_QUOTED.fullmatch(line.strip()) for line in lines):
+    what = "names in quotes"
+  if what:
+    raise ValueError(f"{path}:1: {what}; expected a class a line, as in abbey, or abbey 0")
 
 
 def _text(path: pathlib.Path) -> str:
