@@ -17,6 +17,8 @@ _APOSTROPHES, _HYPHENS = "’‘ʼ＇`´", "‐‑"
 _JOINERS = "\u00ad\u200c\u200d\u2060\ufeff"  # within a word, and without a look
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
                      "\U000e0000-\U000e01ef]")
+_OPTIONAL = re.compile("[\u0640\u064b-\u0652\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4"
+                       "\u05c5\u05c7]")
 _PLAIN = str.maketrans({**dict.fromkeys(_APOSTROPHES, "'"), **dict.fromkeys(_HYPHENS, "-")})
 _LETTERS_TOO = str.maketrans("ʼ＇", "’'")  # of the apostrophes, what Python counts as letters
 _SIMPLE = re.compile(r"[^\W_]+")
@@ -28,6 +30,11 @@ _UNSPACED = {"Chinese characters": "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u300
              "Thai": "\u0e01-\u0e4e", "Lao": "\u0e81-\u0ece", "Khmer": "\u1780-\u17d3",
              "Burmese": "\u1000-\u103e\u1050-\u108f"}
 _CHINESE = re.compile(f"[{_UNSPACED['Chinese characters']}]")
+# UTF-8 of two or three bytes a letter, read as Windows' or ISO's one byte a letter.
+_MISREAD = re.compile("[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e"
+                      "\u0192\u02c6\u02dc\u2013\u2014\u2018-\u2022\u2026\u2030\u20ac\u2122]"
+                      "|\u00e2(?:\u20ac|\u0080)")
+_ENTITY = re.compile(r"&(?:amp|quot|lt|gt|nbsp|apos|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _BREAKS = "\r\n\x0b\x0c\x85\u2028\u2029"
 _NAME = 255  # letters of a class's name, as of a file's
 
@@ -52,7 +59,7 @@ def _words() -> re.Pattern:
 
 @functools.cache
 def _compounds() -> re.Pattern:
-  return re.compile(rf"{_word()}(?:['’.,/‐‑-]{_word()})*")
+  return re.compile(rf"{_word()}(?:['’‘`´.,/_‐‑-]{_word()})*")
 
 
 @functools.cache
@@ -73,7 +80,21 @@ def normal(text: str) -> str:
 
 def folded(text: str) -> str:
   """Normal form with plain apostrophes and hyphens, and nothing that has no look."""
-  return text if text.isascii() else normal(_UNSEEN.sub("", text)).translate(_PLAIN)
+  if text.isascii():
+    return text.replace("`", "'")
+  return normal(_UNSEEN.sub("", text)).translate(_PLAIN)
+
+
+def plain(text: str) -> str:
+  """What people take for the same in one form, for encoders: as `folded`, in lower case.
+
+  Letters of one look or sound that Unicode has twice become the plain ones (full and half width,
+  ligatures), and what may be left out is: the vowel points of Arabic and Hebrew, and tatweel.
+  """
+  if text.isascii():
+    return text.lower()
+  spaced = folded(text.replace("\u200b", " "))  # which parts the words of Thai, Khmer, Burmese
+  return normal(_OPTIONAL.sub("", unicodedata.normalize("NFKC", spaced))).casefold()
 
 
 def without_marks(text: str) -> str:
@@ -90,7 +111,7 @@ def words(text: str) -> list[str]:
 
 
 def compounds(text: str) -> list[str]:
-  """Words of a text, with what apostrophes, hyphens, points, commas or slashes join in one."""
+  """Words of a text, with what apostrophes, hyphens, points, commas, slashes or _ join in one."""
   return _compounds().findall(normal(text).translate(_LETTERS_TOO))
 
 
@@ -122,6 +143,26 @@ def unspaced(text: str) -> list[str]:
   if text.isascii():
     return []
   return [name for name, letters in _UNSPACED.items() if re.search(f"[{letters}]", text)]
+
+
+def odd(text: str) -> str:
+  """What a text shows of having been read or kept in a way it was not written in; "" of others."""
+  if "\ufffd" in text:
+    return "U+FFFD, which stands for letters that were lost in a conversion"
+  if not text.isascii() and _MISREAD.search(text):
+    return "letters such as \u00c3\u00a9 for \u00e9, as UTF-8 shows when read in another encoding"
+  if _ENTITY.search(text):
+    return "HTML's signs such as &amp;"
+  return ""
+
+
+def mixed(name: str) -> bool:
+  """Whether a word of a name mixes alphabets that have letters alike: a Cyrillic a among Latin."""
+  for word in words(name):
+    alphabets = {unicodedata.name(char, "").partition(" ")[0] for char in word if char.isalpha()}
+    if len(alphabets & {"LATIN", "CYRILLIC", "GREEK"}) > 1:
+      return True
+  return False
 
 
 def has_look(text: str) -> bool:

@@ -39,6 +39,9 @@ def array(x):
 NAMES, VECTORS = np.array(["bed", "lamp"]), np.ones((2, 3), np.float32)
 BAD = {
   "empty": ("a.txt", b"", "a.txt has no words"), "blank lines": ("a.txt", b"\n\n", "has no words"),
+  "a header alone": ("a.txt", b"3 4\n", "a.txt has no words"),
+  "lines of old macs": ("a.txt", GOOD.replace(b"\n", b"\r"), "end as on old Macs: tr '\\r' '\\n'"),
+  "html in a gzip": ("a.gz", gzip.compress(b"<!DOCTYPE html>"), "a.gz is an HTML page"),
   "html": ("a.txt", b"<!DOCTYPE html><html>", "a.txt is an HTML page: a server answered"),
   "lfs": ("a.txt", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
   "utf-16": ("a.txt", GOOD.decode().encode("utf-16"), "a.txt is text in UTF-16"),
@@ -78,7 +81,10 @@ BAD = {
   "npz, empty": ("a.npz", b"", "a.npz cannot be read"),
   "npz, no names": ("a.npz", arrays(x=VECTORS), "its arrays are x float32 (2, 3)"),
   "npz, few names": ("a.npz", arrays(x=VECTORS, n=NAMES[:1]), "2 vectors and 1 names"),
-  "npz, objects": ("a.npz", arrays(x=VECTORS, n=NAMES.astype(object)), "a.npz cannot be read"),
+  "npz, objects": ("a.npz", arrays(x=VECTORS, n=NAMES.astype(object)),
+                   "an array of Python objects; expected numbers, or strings of numpy's own: save "
+                   "names as array.astype(str)"),
+  "npz, a text": ("a.npz", b"Entry not found", "a.npz is plain text that begins 'Entry not found'"),
   "npz, no rows": ("a.npz", arrays(x=VECTORS[:0], n=NAMES[:0]), "has vectors [0, 3]; expected 1"),
   "npz, no columns": ("a.npz", arrays(x=VECTORS[:, :0], n=NAMES), "has vectors [2, 0]"),
   "npz, NaN": ("a.npz", arrays(x=VECTORS * np.nan, n=NAMES), "a.npz row 0, 'bed': vector with"),
@@ -143,12 +149,33 @@ def test_the_command_that_a_message_names_leads_on(tmp_path, name):
   assert encoders.load("words", "", "text", str(tmp_path / new)).encode(["the bed"]).any()
 
 
+@pytest.mark.parametrize("content, text", [
+  (b" bed 1 2\n lamp 3 4\n", "bed"), (b"bed 1 2 \nlamp 3 4 \n", "bed"),
+  ("fish 1 2\nbed 1 2\n".encode(), "ﬁsh"), ("x 1 2\nbed 1 2\n".encode(), "ｂｅｄ"),
+  (b"don't 1 2\nbed 1 2\n", "don`t"), (b"don't 1 2\nbed 1 2\n", "don´t"),
+  ("سرير 1 2\nbed 1 2\n".encode(), "سَرِير"), (b"bed_room 1 2\nbed 1 2\n", "bed_room"),
+  (b"strasse 1 2\nbed 1 2\n", "STRAẞE")])
+def test_a_word_is_found_however_it_is_written(tmp_path, content, text):
+  (tmp_path / "a.txt").write_bytes(content)
+  found = encoders.load("words", "", "text", str(tmp_path / "a.txt")).encode([text])
+  np.testing.assert_array_equal(found, [[1, 2]])
+
+
+def test_words_that_come_twice_are_said(tmp_path, caplog):
+  (tmp_path / "a.txt").write_bytes(GOOD + b"bed 9 9 9\n")
+  found = encoders.load("words", "", "text", str(tmp_path / "a.txt")).encode(["bed"])
+  np.testing.assert_array_equal(found, [[1.5, 2, 3]])
+  assert "a.txt has 1 words twice, such as 'bed'; the first of each counts" in caplog.text
+
+
 # -- texts by the default encoder
 
 
 @pytest.mark.parametrize("one, other", [
   ("cafe\u0301", "café"), ("don’t", "don't"), ("donʼt", "don't"), ("co\u00adoperate", "cooperate"),
-  ("می\u200cخواهم", "میخواهم"), ("İstanbul", "i\u0307stanbul"), ("a bed\ufeff", "a bed")])
+  ("می\u200cخواهم", "میخواهم"), ("İstanbul", "i\u0307stanbul"), ("a bed\ufeff", "a bed"),
+  ("ＢＥＤ", "bed"), ("ﬁsh", "fish"), ("ﾍﾞｯﾄﾞ", "ベッド"), ("سَرِير", "سرير"), ("שָׁלוֹם", "שלום"),
+  ("سـرير", "سرير"), ("ﻣﺮﺣﺒﺎ", "مرحبا"), ("STRASSE", "straße"), ("ΟΔΟΣ", "οδος")])
 def test_hashing_reads_alike_what_people_read_alike(one, other):
   x, y = hashing.encode([one, other])
   np.testing.assert_array_equal(x, y)
@@ -160,6 +187,11 @@ def test_hashing_reads_alike_what_people_read_alike(one, other):
 def test_hashing_finds_what_texts_of_any_script_share(one, other, least):
   x, y = hashing.encode([one, other])
   assert x @ y > least
+
+
+def test_a_blank_without_a_look_parts_words():
+  x, y = hashing.encode(["bed\u200blamp", "bed lamp"])
+  np.testing.assert_array_equal(x, y)
 
 
 def test_hashing_keeps_the_vowel_signs_of_words_apart():

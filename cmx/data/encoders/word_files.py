@@ -25,7 +25,7 @@ from cmx.files import writing
 from cmx.runtime import progress
 
 _SUFFIX = ".index.npz"
-_VERSION = 2  # of the index
+_VERSION = 3  # of the index
 _REPORTED = 10_000  # lines between two looks at the clock
 _CHUNK = 1 << 26  # bytes in which lines are counted, for a message
 
@@ -54,7 +54,10 @@ class WordFile:
   def __init__(self, path: pathlib.Path):
     """Opens the file, and makes its index where there is none. Raises ValueError as `index`."""
     self.path = word_lines.unpacked(path)
-    self.index = index(self.path)
+    try:
+      self.index = index(self.path)
+    except ValueError as error:  # a user knows the file by the name that was given
+      raise ValueError(f"{error}".replace(f"{self.path}", f"{path}")) from error
     with self.path.open("rb") as stream:
       self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
@@ -105,6 +108,7 @@ def index(path: pathlib.Path) -> Index:
   if (found := _kept(kept, state)) is not None:
     return found
   made = _made(path)
+  _say_twice(path, made)
   card = {"state": state, "width": made.width, "fingerprint": made.fingerprint,
           "binary": made.binary, "version": _VERSION}
   try:
@@ -147,7 +151,7 @@ def _made(path: pathlib.Path) -> Index:
         word = word_lines.word(row, form.width, path, number)
         odd.see(word, number)
         hashes.append(zlib.crc32(word))
-        offsets.append(start)
+        offsets.append(start + len(row) - len(row.lstrip()))
       if number % _REPORTED == 0:
         line.update(offset)
     line.update(offset)
@@ -175,6 +179,19 @@ def _sorted(hashes: array.array, offsets: array.array, form: word_lines.Form,
   order = np.argsort(codes, kind="stable")
   return Index(codes[order], np.array(offsets, np.int64)[order], form.width, digest[:16],
                form.binary)
+
+
+def _say_twice(path: pathlib.Path, made: Index) -> None:
+  """Logs that words come twice, of which the first counts."""
+  equal = np.flatnonzero(made.hashes[1:] == made.hashes[:-1])  # words, or hashes by chance
+  with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    def word(offset: int) -> bytes:
+      return content[offset:offset + word_lines.LONGEST].split(None, 1)[0]
+    twice = [word(made.offsets[one]) for one in equal
+             if word(made.offsets[one]) == word(made.offsets[one + 1])]
+  if twice:
+    logging.warning("%s has %d words twice, such as %r; the first of each counts", path, len(twice),
+                    twice[0].decode("utf-8", "replace"))
 
 
 def _line(content: mmap.mmap, offset: int) -> int:

@@ -27,7 +27,7 @@ from cmx.files import writing
 _BOM = b"\xef\xbb\xbf"
 _LOOKED = 200  # lines from which the width is told
 _BINARY = re.compile(rb"\d+ [1-9]\d*\n[^\n ]{1,200} ")
-_LONGEST = 4096  # bytes of a word in the binary form
+LONGEST = 4096  # bytes of a word in the binary form
 _RATIO = 100  # unpacked to packed; word vectors shrink to a third
 _SUFFIX = ".unpacked"
 
@@ -63,9 +63,11 @@ def form(path: pathlib.Path) -> Form:
   if _BINARY.match(head) and (b"\0" in head or not _is_text(head)):  # numbers, not their digits
     count, width = map(int, head.split(b"\n")[0].split())
     return Form(width, head.index(b"\n") + 1, count, binary=True)
+  if b"\r" in head and b"\n" not in head:
+    raise ValueError(f"{path} has lines that end as on old Macs: tr '\\r' '\\n' mends them")
   skipped = len(_BOM) if rows and rows[0].startswith(_BOM) else 0
   rows = [row[skipped if number == 0 else 0:] for number, row in enumerate(rows)]
-  header = _header(rows[0]) if len(rows) > 1 else None
+  header = _header(rows[0]) if rows else None
   body = [(number, row) for number, row in enumerate(rows, 1)
           if row.strip() and not (header and number == 1)]
   if not body:
@@ -87,7 +89,7 @@ def word(row: bytes, width: int, path: pathlib.Path, number: int) -> bytes:
   Raises:
     ValueError: if the line is not a word and so many numbers.
   """
-  name, *numbers = row.rstrip().rsplit(None, width)
+  name, *numbers = row.strip().rsplit(None, width)
   if len(numbers) == width and not (b" " in name or b"\t" in name):
     return name
   parts = name.split()
@@ -107,7 +109,7 @@ def of_binary(content: mmap.mmap, its: Form, path: pathlib.Path) -> Iterator[tup
   at = its.skipped
   for number in range(1, its.words + 1):
     at += content[at:at + 1] == b"\n"  # some writers end each vector so
-    end = content.find(b" ", at, at + _LONGEST)
+    end = content.find(b" ", at, at + LONGEST)
     after = end + 1 + 4 * its.width
     if end < 0 or after > len(content):
       raise ValueError(f"{path} ends in word {number:,} of the {its.words:,} of {its.width} "

@@ -101,6 +101,7 @@ def _forms(word: str) -> Iterator[str]:
     plain = text_lib.folded(cased)
     yield from dict.fromkeys((cased, plain, plain.replace("'", "’"),
                               unicodedata.normalize("NFD", plain)))
+  yield text_lib.plain(word)
 
 
 def load(path: pathlib.Path) -> Words:
