@@ -19,8 +19,8 @@ from launch import common
 from launch import typed
 
 DEFAULT = writing.Options()
-ANNOTATIONS = typed.path("annotations", None, "Folder, archive or .json file.",
-                         there=True, required=True)
+ANNOTATIONS = typed.path("annotations", None, "Folder, archive or single file.", there=True,
+                         required=True)
 OUT = typed.path("out", None, "The archive to write, spatial_text.zip in the folder of "
                  "CMPlaces' archives.", written="file", required=True)
 LABELS = typed.path("labels", None, "List of the photographs' labels.", there=True)
@@ -29,7 +29,8 @@ VARIATIONS = flags.DEFINE_integer("variations", DEFAULT.variations,
 VALIDATION = flags.DEFINE_integer("validation", DEFAULT.validation,
                                   "Photographs of a category kept for validation.")
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of variations and splits.", lower_bound=0)
-DAMAGED = flags.DEFINE_integer("damaged", DEFAULT.damaged, "Bad files left out, at most.")
+DAMAGED = flags.DEFINE_integer("damaged", DEFAULT.damaged, "Bad files left out, at most.",
+                               lower_bound=0)
 SIZE = flags.DEFINE_integer("size", DEFAULT.style.size, "Pixels, height and width of a picture.",
                             lower_bound=32)
 

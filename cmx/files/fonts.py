@@ -13,6 +13,7 @@ import unicodedata
 
 from absl import logging
 from PIL import ImageFont
+from PIL import features
 
 from cmx.files import text as text_lib
 
@@ -81,8 +82,17 @@ def _has(font: str | None, letter: str) -> bool:
   """Whether a font has a glyph of its own for a character; blanks need none."""
   if letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf"):
     return True
+  if not _shapes() and (unicodedata.bidirectional(letter) in ("R", "AL")
+                        or unicodedata.category(letter) == "Mc"):
+    return False  # they would stand in the wrong order, and unjoined
   glyph = _opened(font, _PROBE).getmask(letter)
   return (glyph.size, bytes(glyph)) != _box(font)
+
+
+@functools.cache
+def _shapes() -> bool:
+  """Whether Pillow can order and join the letters of Arabic, Hebrew and India's scripts here."""
+  return features.check("raqm")
 
 
 @functools.lru_cache(1024)

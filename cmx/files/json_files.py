@@ -1,8 +1,26 @@
-"""Reads JSON files that cmx has written; one that is cut or changed is named, with what to do."""
+"""JSON: objects whose keys come once each, and files that cmx has written, whole or refused."""
 
 import json
 import pathlib
 from typing import Any
+
+from cmx.files import text as text_lib
+
+_SHOWN = 60  # characters of a key that a message quotes
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  """An object of JSON from its keys and values, for `json.loads(..., object_pairs_hook=unique)`.
+
+  Raises:
+    ValueError: if a key is there twice, of which Python would take the last without a word.
+  """
+  found = dict(pairs)
+  if len(found) < len(pairs):
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ValueError(f"key {text_lib.shown(twice, _SHOWN)!r} is there twice; expected it once")
+  return found
 
 
 def read(path: pathlib.Path, remedy: str, *keys: str) -> Any:

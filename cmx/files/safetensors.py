@@ -12,6 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from cmx.files import json_files
 from cmx.files import kinds
 
 _HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
@@ -37,7 +38,7 @@ def read(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
   if length > min(_HEADER_LIMIT, len(view) - 8):
     raise ValueError(f"safetensors header of {length} bytes in a file of {len(view)}")
   try:
-    header = json.loads(bytes(view[8:8 + length]), object_pairs_hook=_unique)
+    header = json.loads(bytes(view[8:8 + length]), object_pairs_hook=json_files.unique)
   except (ValueError, RecursionError) as error:
     raise ValueError(f"safetensors header is not JSON ({error})") from error
   if not isinstance(header, dict):
@@ -47,16 +48,6 @@ def read(data: bytes | np.ndarray) -> dict[str, np.ndarray]:
   arrays = {name: _tensor(name, entry, body) for name, entry in entries.items()}
   _check_whole({name: entry["data_offsets"] for name, entry in entries.items()}, len(body))
   return arrays
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-  """A JSON object, whose keys come once each."""
-  found: dict[str, Any] = {}
-  for key, value in pairs:
-    if key in found:
-      raise ValueError(f"{key!r} comes twice")
-    found[key] = value
-  return found
 
 
 def _check_whole(offsets: dict[str, list[int]], size: int) -> None:

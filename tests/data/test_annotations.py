@@ -94,7 +94,8 @@ def test_a_size_that_is_not_written_is_as_far_as_objects_reach(tmp_path):
   ("Wall", "wall"), ("person, individual, someone", "person"), ("window  occluded", "window"),
   ("car crop (far) 12", "car"), ("street_lamp", "street lamp"), ("occluded", ""),
   ("3d printer", "3d printer"), ("tv2", "tv2"), ("mp3 player", "mp3 player"), ("7", ""),
-  ("wall (1", "wall (1"), ("wall 1", "wall"), ("cafe\u0301", "caf\u00e9"), ("(2)", "")])
+  ("wall (1", "wall (1"), ("wall 1", "wall"), ("cafe\u0301", "caf\u00e9"), ("(2)", ""),
+  ("ta\nble", "ta ble"), ("a\x07b", "a b"), ("\u200b", ""), ("la\u00admp", "lamp")])
 def test_names_are_written_without_remarks_and_synonyms(given, name):
   assert annotations.plain(given) == name
 
@@ -106,6 +107,8 @@ BAD = [
   ("one.xml", "", "line 1: no element found"),
   ("one.xml", LABELME.replace("<nrows>100", "<nrows>high"), "line 4: <imagesize> 'high'"),
   ("one.xml", LABELME.replace("<nrows>100", "<nrows>nan"), "line 4: <imagesize> 'nan'"),
+  ("one.xml", '<?xml version="1.0" encoding="gb18031"?>' + LABELME, "line 1: it says that it"),
+  ("one.xml", '<?xml version="1.0" encoding="utf-7"?>' + LABELME.replace("Table", "+…"), "line 1"),
   ("one.xml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a Git LFS pointer"),
   ("one.json", '{"images":\n [}', "line 2: Expecting value; expected JSON"),
   ("one.json", '{"images": [], "images": ', "line 1: Expecting value"),
@@ -125,6 +128,18 @@ BAD = [
    "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is COCO"),
   ("one.json", {"annotations": [], "categories": []},
    "line 1: neither 'annotation' nor 'images'; expected the JSON of ADE20K or COCO: this is a p"),
+  ("one.json", json.dumps(COCO)[:-1] + ', "images": []}', "key 'images' is there twice"),
+  ("one.json", {"images": COCO["images"], "annotations": COCO["annotations"]}, "no 'categories'"),
+  ("one.json", {**COCO, "annotations": [{"image_id": 7, "id": 1, "caption": "a bed"}]},
+   "annotations are COCO's captions, without boxes; give instances_*.json"),
+  ("one.json", {**COCO, "annotations": [{"image_id": 7, "segments_info": []}]},
+   "annotations are COCO's panoptic segments"),
+  ("one.json", {**COCO, "annotations": [{"image_id": 7, "category_id": 3,
+                                         "bbox": [0.1, 0.1, 0.5, 0.5]}]},
+   "every bbox lies within one pixel, such as [0.1, 0.1, 0.5, 0.5]"),
+  ("one.json", {**COCO, "annotations": [{"image_id": 7, "category_id": 3,
+                                         "bbox": [100, 60, 200, 100]}]},
+   "1 of 1 bbox reach beyond their pictures, such as [100, 60, 200, 100]; are they two corners"),
   ("one.json", {"images": {}}, "images is a dict; expected a list"),
   ("one.json", {**COCO, "annotations": None}, "annotations is a NoneType; expected a list"),
   ("one.json", changed(COCO, ["categories", 1, "id"], 3), "categories[1] has the id 3 of 'table'"),
@@ -148,6 +163,9 @@ IMAGES = [
   ({"id": 7, "file_name": "x.jpg", "width": float("nan"), "height": 9}, "nan"),
   ({"id": 7, "file_name": "x.jpg", "width": "9", "height": 9}, "'9'"),
   ({"id": 7, "file_name": "x.jpg", "width": None, "height": 9}, "None"),
+  ({"id": 7, "file_name": None, "width": 9, "height": 9}, "has the file_name None; expected a pat"),
+  ({"id": 7, "file_name": 12, "width": 9, "height": 9}, "has the file_name 12"),
+  ({"id": 7, "file_name": "a\ud800.jpg", "width": 9, "height": 9}, "has the file_name 'a\\ud800.j"),
   ({"id": [7], "file_name": "x.jpg", "width": 9, "height": 9}, "an id that is no number"),
   ({"id": 8, "file_name": "x.jpg", "width": 9, "height": 9}, "has the id 8, which 2 images have")]
 
@@ -181,7 +199,7 @@ LEFT = [
   *[("one.json", changed(ADE20K, ["annotation", "object", 0], item),
      "annotation.object[0]", "expected a name") for item in (None, 3, "table", [])],
   ("one.json", changed(ADE20K, ["annotation", "object", 0, "parts"], {"part_level": []}),
-   "annotation.object[0]", "TypeError"),
+   "annotation.object[0]", "another form; expected a name and a polygon"),
   *[("one.json", changed(COCO, ["annotations", 1, "bbox"], bbox), "annotations[1]",
      f"bbox {bbox!r}")
     for bbox in ([1, 2, 3], [], None, 7, "1234", [NAN, 1, 2, 3], [1, 2, INF, 3], [1, 2, -3, 4],
@@ -194,7 +212,8 @@ LEFT = [
   ("one.json", changed(COCO, ["annotations", 1], {"image_id": 7}), "annotations[1]", "category_id"),
   ("one.json", changed(COCO, ["annotations", 1], None), "annotations[1]", "image_id"),
   *[("one.json", changed(COCO, ["categories", 1, "name"], name), "annotations[1]", repr(name))
-    for name in ("1", "(2)", "", None, 5)],
+    for name in ("1", "(2)", "", None, 5, "\u200b", "\x07")],
+  ("one.json", changed(COCO, ["categories", 1, "name"], "a\ud800"), "annotations[1]", "half a p"),
   ("one.json", changed(COCO, ["categories", 1], "lamp"), "categories[1]", "'id'")]
 
 
@@ -237,6 +256,16 @@ def test_endings_of_either_case_are_read(name, content, tmp_path):
   assert len(photograph.objects) == 2
   if "/" not in name and name.endswith("JSON"):
     assert len(list(reading.read(tmp_path / name))) == 1
+
+
+@pytest.mark.parametrize("encoding", ["gb2312", "Windows-1251", "shift_jis", "utf-16", "UTF-8"])
+def test_xml_is_read_in_the_encoding_that_it_names(encoding, tmp_path):
+  name = {"gb2312": "桌子", "Windows-1251": "стол", "shift_jis": "机"}.get(encoding, "table")
+  text = f'<?xml version="1.0" encoding="{encoding}"?>' + LABELME.replace("Table, desk", name)
+  (tmp_path / "one.xml").write_bytes(text.encode(encoding))
+  for source in (tmp_path, tmp_path / "one.xml"):
+    [photograph] = reading.read(source)
+    assert photograph.objects[0].name == name
 
 
 def test_one_photograph_is_told_of_once(tmp_path):

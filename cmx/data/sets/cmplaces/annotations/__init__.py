@@ -17,6 +17,7 @@ from cmx.files import text
 
 # Annotators' remarks, and numbers that stand by themselves.
 _ASIDE = re.compile(r"\b(occluded|cropped|crop|truncated)\b|\(.*?\)|(?<!\S)\d+(?!\S)")
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]+")
 _SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z0-9]{1,5}$")
 
 
@@ -66,7 +67,7 @@ def plain(name: str) -> str:
 
   Of synonyms the first; annotators' remarks, brackets, and numbers by themselves are left out.
   """
-  words = text.normal(name).split(",")[0].lower().replace("_", " ")
+  words = _CONTROLS.sub(" ", text.folded(name)).split(",")[0].lower().replace("_", " ")
   return " ".join(_ASIDE.sub(" ", words).split())
 
 
@@ -78,6 +79,8 @@ def named(name: object, at: tuple[float, float, float, float]) -> Object:
   """
   if not isinstance(name, str) or not plain(name):
     raise ValueError(f"nothing is left of the name {name!r}; expected a word, as in \"wall 2\"")
+  if text.lone_surrogate(name) is not None:
+    raise ValueError(f"name {ascii(name)} has half a pair of its letters; expected valid Unicode")
   return Object(plain(name), at)
 
 

@@ -26,8 +26,8 @@ def parse(key: str,
     scenes = [str(part) for part in said.get("scene", [])]
     annotations.box([0], [0], width, height)
   except (KeyError, TypeError, ValueError, AttributeError) as error:
-    raise ValueError(f"no annotation.imsize of [height, width] ({error!r}); expected ADE20K's JSON "
-                     "of 2021") from error
+    raise ValueError(f"no annotation.imsize of [height, width] ({_plain(error)}); expected "
+                     "ADE20K's JSON of 2021") from error
   objects, items = [], said.get("object", [])
   for number, item in enumerate(items if isinstance(items, list) else [items]):
     try:
@@ -37,7 +37,14 @@ def parse(key: str,
       at = annotations.box(polygon["x"], polygon["y"], width, height)
       objects.append(annotations.named(item["name"], at))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-      yield annotations.Left(f"annotation.object[{number}]", f"{error!r}; expected a name and a "
-                             "polygon of numbers x and y")
+      yield annotations.Left(f"annotation.object[{number}]", f"{_plain(error)}; expected a name "
+                             "and a polygon of numbers x and y")
   folders = tuple(key.split("/")[:-1])
   yield annotations.Photograph(key, (tuple(scenes), tuple(scenes[-1:]), folders), tuple(objects))
+
+
+def _plain(error: Exception) -> str:
+  """What is wrong, in words, of what Python raises where a tree has another form."""
+  if isinstance(error, KeyError):
+    return f"no {error.args[0]!r}"
+  return f"{error}" if type(error) is ValueError else "another form"

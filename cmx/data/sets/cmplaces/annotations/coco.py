@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cmx.data.sets.cmplaces import annotations
+from cmx.files import text
 
+_TASKS = {"caption": "captions", "segments_info": "panoptic segments", "keypoints": "keypoints"}
 
 _Found = annotations.Photograph | annotations.Left | annotations.Bad
 
@@ -22,8 +24,10 @@ def parse(tree: dict[str, Any]) -> Iterator[_Found]:
     tree: the JSON of the file.
 
   Raises:
-    ValueError: if a table is none, or two categories of different names have one id.
+    ValueError: if a table is none, annotations are of another task or in other units, or two
+      categories of different names have one id.
   """
+  _check_kind(tree)
   names: dict[Any, str] = {}
   for number, row, why in _rows(tree, "categories", "id", "name"):
     if why:
@@ -33,6 +37,7 @@ def parse(tree: dict[str, Any]) -> Iterator[_Found]:
                        f"{names[row['id']]!r}; expected ids of their own")
   images, bad = _images(tree)
   yield from bad
+  _check_units(tree, images)
   objects: dict[Any, list[annotations.Object]] = {identity: [] for identity in images}
   for number, row, why in _rows(tree, "annotations", "image_id", "category_id", "bbox"):
     try:
@@ -47,8 +52,43 @@ def parse(tree: dict[str, Any]) -> Iterator[_Found]:
     except (TypeError, ValueError, OverflowError) as error:
       yield annotations.Left(f"annotations[{number}]", str(error))
   for identity, image in images.items():
-    key = annotations.path_key(str(image["file_name"]))
+    key = annotations.path_key(image["file_name"])
     yield annotations.Photograph(key, (tuple(key.split("/")[:-1]),), tuple(objects[identity]))
+
+
+def _check_kind(tree: dict[str, Any]) -> None:
+  """Refuses annotations of another task, by their fields."""
+  rows = tree.get("annotations")
+  first = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
+  other = next((what for field, what in _TASKS.items() if field in first), "")
+  if other and "bbox" not in first:
+    raise ValueError(f"annotations are COCO's {other}, without boxes; give instances_*.json of the "
+                     "same place")
+  if first and "categories" not in tree:
+    raise ValueError("no 'categories', which name the objects; expected COCO's whole file")
+
+
+def _check_units(tree: dict[str, Any], images: dict[Any, dict[str, Any]]) -> None:
+  """Refuses boxes in shares of a picture, or of two corners, where all look like that."""
+  rows = tree.get("annotations")
+  boxes = [(*row["bbox"], image["width"], image["height"])
+           for row in (rows if isinstance(rows, list) else []) if isinstance(row, dict)
+           and _numbers(row.get("bbox")) and isinstance(row.get("image_id"), (int, str))
+           and (image := images.get(row["image_id"]))]
+  if boxes and all(max(x, y, x + w, y + h) <= 1 for x, y, w, h, *_ in boxes):
+    raise ValueError(f"every bbox lies within one pixel, such as {list(boxes[0][:4])}; are they "
+                     "shares of the picture? Expected [x, y, width, height] in pixels")
+  corners = all(x <= w <= width and y <= h <= height for x, y, w, h, width, height in boxes)
+  beyond = sum(x + w > width + 1 or y + h > height + 1 for x, y, w, h, width, height in boxes)
+  if corners and 2 * beyond > len(boxes):
+    raise ValueError(f"{beyond} of {len(boxes)} bbox reach beyond their pictures, such as "
+                     f"{list(boxes[0][:4])}; are they two corners? Expected [x, y, width, height] "
+                     "in pixels")
+
+
+def _numbers(bbox: Any) -> bool:
+  return isinstance(bbox, list) and len(bbox) == 4 and all(
+    isinstance(number, (int, float)) for number in bbox)
 
 
 def _images(tree: dict[str, Any]) -> tuple[dict[Any, dict[str, Any]], list[annotations.Bad]]:
@@ -64,6 +104,8 @@ def _images(tree: dict[str, Any]) -> tuple[dict[Any, dict[str, Any]], list[annot
       if count[str(row["id"])] > 1:
         raise ValueError(f"has the id {row['id']!r}, which {count[str(row['id'])]} images have; "
                          "expected ids of their own")
+      if not isinstance(row["file_name"], str) or text.lone_surrogate(row["file_name"]) is not None:
+        raise ValueError(f"has the file_name {row['file_name']!a}; expected a path")
       annotations.box([0], [0], row["width"], row["height"])
       images[row["id"]] = row
     except (TypeError, ValueError) as error:
@@ -72,8 +114,7 @@ def _images(tree: dict[str, Any]) -> tuple[dict[Any, dict[str, Any]], list[annot
 
 
 def _box(bbox: Any, image: dict[str, Any]) -> tuple[float, float, float, float]:
-  numbers = isinstance(bbox, list) and all(isinstance(number, (int, float)) for number in bbox)
-  if not numbers or len(bbox) != 4 or min(bbox[2:]) < 0:
+  if not _numbers(bbox) or min(bbox[2:]) < 0:
     raise ValueError(f"bbox {bbox!r}; expected [x, y, width, height] in pixels")
   x, y, width, height = bbox
   try:

@@ -7,12 +7,14 @@ Source: Russell et al. 2008, LabelMe; Xiao et al. 2010, SUN database.
 
 import collections
 import math
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from xml.parsers import expat
 
 from cmx.data.sets.cmplaces import annotations
 
+_ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 _EDGES = {"x": 0, "xmin": 0, "xmax": 0, "y": 1, "ymin": 1, "ymax": 1}  # tag: axis of its number
 
 
@@ -40,7 +42,7 @@ def parse(key: str, content: bytes) -> Iterator[annotations.Photograph | annotat
         or any(value.text for value in item["ispartof"])):
       continue
     try:
-      points.append((line, item, _points(line, item)))
+      points.append((line, item, _points(item)))
     except ValueError as error:
       yield annotations.Left(f"line {line}", str(error))
   width, height = (_size([fields.get(tag) for tag in tags],
@@ -60,7 +62,8 @@ def parse(key: str, content: bytes) -> Iterator[annotations.Photograph | annotat
 
 def _tags(content: bytes) -> tuple[dict[str, _Value], list[tuple[int, dict[str, list[_Value]]]]]:
   """Values of the photograph by tag, and of every object with the line on which it begins."""
-  parser = expat.ParserCreate()
+  content, encoding = _in_utf8(content)
+  parser = expat.ParserCreate(encoding)
   path: list[str] = []
   text: list[str] = []
   fields: dict[str, _Value] = {}
@@ -97,12 +100,25 @@ def _tags(content: bytes) -> tuple[dict[str, _Value], list[tuple[int, dict[str, 
   return fields, items
 
 
-def _points(line: int, item: dict[str, list[_Value]]) -> tuple[list[float], list[float]]:
+def _in_utf8(content: bytes) -> tuple[bytes, str | None]:
+  """The content, turned from an encoding that it names and the parser lacks, and what it is in."""
+  named = _ENCODING.match(content)
+  name = named[1].decode() if named else "utf-8"
+  if name.lower() in ("utf-8", "utf-16", "us-ascii", "iso-8859-1"):
+    return content, None
+  try:
+    return content.decode(name).encode(), "utf-8"
+  except (LookupError, ValueError) as error:
+    raise ValueError(f"line 1: it says that it is in {name!r}, and does not read so ({error}); "
+                     "save it in UTF-8") from error
+
+
+def _points(item: dict[str, list[_Value]]) -> tuple[list[float], list[float]]:
   axes: tuple[list[float], list[float]] = ([], [])
   for tag, axis in _EDGES.items():
     axes[axis].extend(_finite(value, tag) for value in item[tag])
   if not all(axes):
-    raise ValueError(f"line {line}: an object without points; expected a polygon or a box")
+    raise ValueError("an object without points; expected a polygon or a box")
   return axes
 
 

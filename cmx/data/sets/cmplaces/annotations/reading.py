@@ -10,6 +10,7 @@ from cmx.data.sets.cmplaces.annotations import ade20k
 from cmx.data.sets.cmplaces.annotations import coco
 from cmx.data.sets.cmplaces.annotations import labelme
 from cmx.files import archives
+from cmx.files import json_files
 from cmx.files import kinds
 from cmx.runtime import progress
 
@@ -29,7 +30,7 @@ _OTHERS = {
 
 
 def read(path: pathlib.Path) -> Iterator[_Found]:
-  """The photographs that a folder, an archive (.zip, .tar.gz, ...) or a .json file tells of.
+  """The photographs that a folder, an archive (.zip, .tar.gz, ...) or a file of them tells of.
 
   Beside them come the objects that are left out, and files and photographs that are bad; a
   photograph of which an earlier file tells is bad, as it would be in two splits at once.
@@ -51,8 +52,8 @@ def read(path: pathlib.Path) -> Iterator[_Found]:
 
 def _all(path: pathlib.Path) -> Iterator[tuple[str, _Found]]:
   """What files tell of, and what messages call the file."""
-  if path.is_file() and path.suffix.lower() == ".json":
-    for found in _of_file(path.stem, path.read_bytes(), ".json"):
+  if path.is_file() and path.suffix.lower() in _SUFFIXES:
+    for found in _of_file(path.stem, path.read_bytes(), path.suffix.lower()):
       yield str(path), found
     return
   members = [member for member in archives.members(path)
@@ -70,7 +71,7 @@ def _all(path: pathlib.Path) -> Iterator[tuple[str, _Found]]:
 
 
 def _of_file(key: str, content: bytes, suffix: str) -> Iterator[_Found]:
-  said = kinds.sentence(content[:kinds.HEAD], "xml", "html", "empty", "utf16", "utf32")
+  said = kinds.sentence(content[:kinds.HEAD], "xml", "html", "empty", "utf16")  # as XML may be
   try:
     if said:
       raise ValueError(said)
@@ -81,7 +82,7 @@ def _of_file(key: str, content: bytes, suffix: str) -> Iterator[_Found]:
 
 def _of_json(key: str, content: bytes) -> Iterator[_Found]:
   try:
-    tree: Any = json.loads(content)
+    tree: Any = json.loads(content, object_pairs_hook=json_files.unique)
   except json.JSONDecodeError as error:
     raise ValueError(f"line {error.lineno}: {error.msg}; expected JSON") from error
   except UnicodeDecodeError as error:

@@ -20,9 +20,11 @@ from cmx.data.sets.cmplaces import lists
 from cmx.data.sets.cmplaces.annotations import reading
 from cmx.data.sets.cmplaces.annotations import rendering
 from cmx.files import paths
+from cmx.files import text as text_lib
 from cmx.files import writing
 from cmx.runtime import progress
 
+_LONG = 60  # characters of a name that a message quotes
 _SHOWN = 20  # bad files that a message names
 _EXAMPLES = 3  # objects left out that the summary names
 
@@ -131,7 +133,7 @@ def _read(source: pathlib.Path, options: Options) -> tuple[
   for found in reading.read(source):
     if isinstance(found, annotations.Photograph):
       why = {item: rendering.unwritable(item.name, options.style) for item in found.objects}
-      left += [annotations.Left(f"{found.key}: {item.name!r}", why[item])
+      left += [annotations.Left(f"{found.key}: {text_lib.shown(item.name, _LONG)!r}", why[item])
                for item in found.objects if why[item]]
       photographs.append(found._replace(
         objects=tuple(item for item in found.objects if not why[item])))
