@@ -6,7 +6,9 @@ _NAMES = frozenset((
   "__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini",
   "icon\r", "lost+found", "$recycle.bin", "recycler", "system volume information", "@eadir",
   "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "cvs",
-  "network trash folder", "temporary items", "thumbs.db:encryptable"))
+  "network trash folder", "temporary items", "thumbs.db:encryptable", "icon\uf00d", "desktop db",
+  "desktop df", "picasa.ini", "zbthumbnail.info", "_gsdata_", "sync.ffs_db", "found.000",
+  "@sharebin", "@transcode"))
 _FORMS = re.compile(
   r"\..*"  # hidden: .DS_Store, ._photo.jpg, .git
   r"|.*:zone\.identifier"  # Windows' note of where a file came from

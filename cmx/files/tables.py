@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from cmx.files import json_files
 from cmx.files import kinds
 from cmx.files import text as text_lib
 
@@ -20,6 +21,8 @@ SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".jsonl": "", ".ndjson": ""
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 _CELL = 1 << 24  # characters; the csv module's own limit is 131,072
 _SHOWN = 60  # characters of a row that a message quotes
+_END_OF_FILE = "\x1a"  # DOS's
+_BLANKS = " \t\r\n\ufeff"  # around an object
 _RETURN = re.compile(r"(?<=\r)(?!\n)")
 
 
@@ -53,14 +56,14 @@ def rows(path: pathlib.Path, columns: Sequence[str], required: Sequence[Sequence
   Raises:
     ValueError: if it is no such table at all, or goes wrong so that no later row can be told.
   """
-  found = kinds.sentence_at(path, "empty", "utf16", "utf32")
+  found = kinds.sentence_at(path, "empty")
   if found:
     raise ValueError(f"{path} {found}")
   separator = SUFFIXES[path.suffix.lower()]
   if separator:
     yield from _delimited(path, separator, columns, required, is_row)
   else:
-    yield from _objects(path)
+    yield from _objects(path, columns)
 
 
 def _lines(path: pathlib.Path) -> Iterator[str]:
@@ -71,11 +74,10 @@ def _lines(path: pathlib.Path) -> Iterator[str]:
       try:
         words = line.decode("utf-8-sig" if number == 1 else "utf-8")
       except UnicodeDecodeError as error:
-        encoding = kinds.sentence_at(path) or (
-          "is it of another encoding? Save it as UTF-8, or convert it: iconv -f cp1252 -t utf-8 "
-          f"{shlex.quote(str(path))} > new{path.suffix}")
         raise ValueError(f"{path} is not UTF-8: {error.reason} at byte {offset + error.start}, "
-                         f"line {number}; {encoding}") from error
+                         f"line {number}; is it of another encoding? Save it as UTF-8, or convert "
+                         "it: iconv -f cp1252 -t utf-8 "
+                         + _beside(path, f"utf8_{path.name}")) from error
       offset += len(line)
       yield from _RETURN.split(words) if "\r" in words else (words,)
 
@@ -101,7 +103,7 @@ def _delimited(path: pathlib.Path, separator: str, columns: Sequence[str],
       raise ValueError(_quote(path, start, reader.line_num, f"{error}")) from error
     if cells is None:
       break
-    if not any(cell.strip() for cell in cells):
+    if not any(cell.strip(_END_OF_FILE).strip() for cell in cells):
       yield Row(start, None, empty=True)
     elif header is None:
       if not (len(cells) <= 2 and lines[0].lower().startswith("sep=")):  # Excel's own first line
@@ -116,8 +118,8 @@ def _quote(path: pathlib.Path, start: int, end: int, error: str) -> str:
   if "expected after" in error and start == end:
     return (f"{path} line {start}: after a closing quote comes something else than a separator; "
             'quotes within a cell are doubled: "a ""big"" bed"')
-  return (f"{path} line {start}: a quote that opens there is not closed ({error}, read on to line "
-          f"{end}); close it, and double quotes within a cell")
+  return (f"{path} line {start}: a quote that opens there is not closed, up to line {end}; close "
+          "it, and double quotes within a cell")
 
 
 def _header(path: pathlib.Path, cells: list[str], line: str, separator: str,
@@ -127,10 +129,8 @@ def _header(path: pathlib.Path, cells: list[str], line: str, separator: str,
   for other in _NAMES:
     theirs = {_known(cell.strip('"'), columns) for cell in line.strip().split(other)}
     if other != separator and _lacks(names, required) and not _lacks(theirs, required):
-      raise ValueError(
-        f"{path} line 1: its columns are separated by {_NAMES[other]}; expected "
-        f"{_NAMES[separator]}" + (": name it .tsv" if other == "\t" else
-                                  ": name it .csv" if other == "," else ": save it with such"))
+      raise ValueError(f"{path} line 1: its columns are separated by {_NAMES[other]}; expected "
+                       f"{_NAMES[separator]}: {_rename(path, other)}")
   if _lacks(names, required):
     raise ValueError(_missing(path, names, required))
   twice = next((name for name in columns if names.count(name) > 1), None)
@@ -139,6 +139,14 @@ def _header(path: pathlib.Path, cells: list[str], line: str, separator: str,
     raise ValueError(f"{path} line 1: column {twice} is there {names.count(twice)} times (columns "
                      f"{places}); expected it once: remove or rename the others")
   return names
+
+
+def _rename(path: pathlib.Path, separator: str) -> str:
+  suffix = next((suffix for suffix, its in SUFFIXES.items() if its == separator), "")
+  return f"name it {suffix}" if suffix else (
+    'python -c "import csv, sys; csv.writer(sys.stdout).writerows('
+    f"csv.reader(sys.stdin, delimiter='{separator}'))\" < "
+    + _beside(path, f"commas_{path.stem}.csv"))
 
 
 def _lacks(names: Collection[str], required: Sequence[Sequence[str]]) -> list[str]:
@@ -161,7 +169,7 @@ def _row(start: int, cells: list[str], header: list[str], lines: list[str], sepa
   more = cells[len(header):]
   if any(cell.strip() for cell in more):
     return Row(start, None, f"{len(cells)} cells; expected {len(header)}, as in the header. Does a "
-               "text hold the separator? Put it in quotes")
+               'text hold the separator? Put it in plain quotes: "a, b"')
   for offset, line in enumerate(lines[:-1]):  # of a row over several; its end is not to be told
     inner = line.rstrip("\r\n").split(separator)
     opens = next((place for place, cell in enumerate(inner) if cell.count('"') % 2), 0)
@@ -175,13 +183,19 @@ def _row(start: int, cells: list[str], header: list[str], lines: list[str], sepa
              f"{len(cells)} cells; expected {len(header)}: {', '.join(header)}" if short else "")
 
 
-def _objects(path: pathlib.Path) -> Iterator[Row]:
+def _objects(path: pathlib.Path, columns: Sequence[str]) -> Iterator[Row]:
+  def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return json_files.unique([(_known(name, columns), value) for name, value in pairs])
+
   first = True
   for number, line in enumerate(_lines(path), 1):
-    if not line.strip():
+    if not line.strip(_BLANKS + _END_OF_FILE):
       continue
     try:
-      yield Row(number, json.loads(line, object_pairs_hook=_object))
+      found = json.loads(line.strip(_BLANKS), object_pairs_hook=of_pairs)
+      if first and isinstance(found, list):
+        raise ValueError(_array(path))
+      yield Row(number, found)
     except (ValueError, RecursionError) as error:
       why = _why_no_json(line, error, path)
       if first:
@@ -190,28 +204,29 @@ def _objects(path: pathlib.Path) -> Iterator[Row]:
     first = False
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-  names = [name for name, _ in pairs]
-  twice = next((name for name in names if names.count(name) > 1), None)
-  if twice is not None:
-    raise ValueError(f"key {text_lib.shown(twice, _SHOWN)!r} is there twice; expected it once")
-  return dict(pairs)
+def _array(path: pathlib.Path) -> str:
+  return ("an array begins here; expected one object a line: jq -c '.[]' "
+          + _beside(path, f"lines_{path.stem}.jsonl"))
+
+
+def _beside(path: pathlib.Path, name: str) -> str:
+  """End of a command that makes another file of this one, beside it: paths in it still hold."""
+  return f"{shlex.quote(str(path))} > {shlex.quote(str(path.with_name(name)))}"
 
 
 def _why_no_json(line: str, error: Exception, path: pathlib.Path) -> str:
   """What is wrong with a line that should be one object of JSON."""
-  line, file = line.strip(), shlex.quote(str(path))
-  new = shlex.quote(str(path.with_name(f"lines_{path.stem}.jsonl")))
+  line = line.strip(_BLANKS)
   if isinstance(error, RecursionError):
     return "brackets nested too deep; expected one flat object"
   if not isinstance(error, json.JSONDecodeError):
     return f"{error}"
   on = error.msg != "Extra data" and error.pos >= len(line) - 1
   if line.startswith("[") and on:
-    return f"an array begins here; expected one object a line: jq -c '.[]' {file} > {new}"
+    return _array(path)
   if line.startswith("{") and on:
-    return (f"an object goes on in the next line; expected one object a line: jq -c . {file} "
-            f"> {new}")
+    return ("an object goes on in the next line; expected one object a line: jq -c . "
+            + _beside(path, f"lines_{path.stem}.jsonl"))
   what = {"Extra data": "more follows after the object; expected one object a line"}.get(
     error.msg, f"{error.msg} at character {error.pos + 1}")
   return f"{what}: {text_lib.shown(line, _SHOWN)}"

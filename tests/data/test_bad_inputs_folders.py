@@ -155,9 +155,13 @@ BAD_PICTURES = {
   "dicom": (b"\x01" + bytes(127) + b"DICM", "it is a DICOM picture"),
   "xml": (b"<?xml version='1.0'?><Error>denied</Error>", "it is XML"),
   "utf-16": ("words".encode("utf-16"), "it is text in UTF-16"),
+  "utf-16 without its mark": ("no picture".encode("utf-16-be"), "it is text in UTF-16"),
+  "a server's answer": (b'{"error": "not found"}', "it is plain text that begins '{\"error\": "),
+  "an address": (b"data:image/png;base64,iVBORw0", "it is plain text that begins 'data:image/p"),
+  "lines before it": (b"\r\n" + picture("JPEG"), "no format that is known begins with b'\\r\\n"),
   "zeros": (bytes(500), "it is of NUL bytes alone: fetch the file again"),
   "empty": (b"", "empty file"),
-  "words": (b"a photo of a bed", "does not decode as an image"),
+  "words": (b"a photo of a bed", "does not decode as an image: it is plain text that begins"),
   "half a png": (half(picture(size=(90, 90))), "does not decode as an image"),
   "half a jpeg": (half(picture("JPEG", size=(90, 90))), "does not decode as an image"),
   "half a webp": (half(picture("WEBP", size=(90, 90))), "does not decode as an image"),
@@ -220,7 +224,8 @@ def test_what_stands_beside_a_picture_never_costs_it(root, name):
   assert pixels.std() > 5 or name in ("cmyk", "bits")
 
 
-@pytest.mark.parametrize("suffix", ["jfif", "jpe", "JPG", "Jpeg", "jif", "pjpeg", "apng", "pnm"])
+@pytest.mark.parametrize("suffix", ["jfif", "jpe", "JPG", "Jpeg", "jif", "pjpeg", "apng", "pnm",
+                                    "mpo"])
 def test_pictures_have_many_suffixes(root, suffix):
   made.put(root / f"photo/train/bed/9.{suffix}", picture("JPEG"))
   assert len(read(made.settings(root)).splits["train"]["photo"]) == 5
@@ -242,12 +247,19 @@ def test_a_turned_picture_is_turned_whatever_else_its_exif_says(root):
   (np.linspace(0, 1023, 64).astype(np.uint16), "pictures of 10 bits in 16"),
   (np.linspace(0, 255, 64).astype(np.uint16), "pictures of 8 bits in 16"),
   (np.linspace(0, 3, 64).astype(np.int32), "pictures of 2 bits in 16"),
+  (np.arange(64).astype(np.uint8) % 2, "pictures without anything brighter than 25 of 255, as ma"),
+  (np.linspace(0, 0.05, 64).astype(np.float32), "pictures without anything brighter than 25"),
   (np.zeros(64, np.uint8), "pictures of plain white or black: 1 (photo/train/bed/0.png)"),
   (np.full(64, 255, np.uint8), "pictures of plain white or black: 1 (photo/train/bed/0.png)")])
 def test_a_doubtful_picture_is_remarked(root, values, said):
-  form = "TIFF" if values.dtype == np.int32 else "PNG"
+  form = "PNG" if values.dtype in (np.uint8, np.uint16) else "TIFF"
   made.put(root / "photo/train/bed/0.png", gray(values.reshape(8, 8), form))
   remarked(made.settings(root), said)
+
+
+def test_a_dark_picture_is_remarked_though_it_is_not_square(root):
+  made.put(root / "photo/train/bed/0.png", gray(20 * np.eye(8, 20, dtype=np.uint8), "PNG"))
+  remarked(made.settings(root), "pictures without anything brighter than 25 of 255")
 
 
 # -- texts
@@ -263,6 +275,7 @@ BAD_TEXTS = {
   "controls": (b"\1\2\3", "empty text: blanks, NULs or signs"),
   "latin-1": (b"caf\xe9", "text is not UTF-8: unexpected end of data at byte 3; save it as UTF-8"),
   "utf-16": ("words".encode("utf-16"), "no plain text: it is text in UTF-16: save it as plain"),
+  "utf-16 without its mark": ("the words".encode("utf-16-le"), "it is text in UTF-16: save it"),
   "utf-32": ("words".encode("utf-32"), "no plain text: it is text in UTF-32"),
   "html": (PAGE, "no plain text: it is an HTML page"), "lfs": (LFS, "it is a Git LFS pointer"),
   "rtf": (b"{\\rtf1 words}", "it is an RTF document: save it as plain text"),
@@ -290,7 +303,12 @@ def test_a_bad_text_is_named_with_what_it_is(root, name):
   ("これはベッド", "script without blanks between words (Japanese)"),
   ("เตียงนอน", "script without blanks between words (Thai)"),
   ("bed in 東京 ไทย", "script without blanks between words (Chinese characters, Thai)"),
-  ("a caf\ufffd", "texts with U+FFFD, which stands for letters that were lost")])
+  ("a caf\ufffd", "texts with U+FFFD, which stands for letters that were lost"),
+  ("a cafÃ© bed", "texts with letters such as Ã© for é, as UTF-8 shows when read in another"),
+  ("donâ€™t", "texts with letters such as Ã© for é"), ("a &quot;big&quot; bed", "HTML's signs"),
+  ("a bed &#39;n more", "texts with HTML's signs such as &amp;"),
+  ("NaN", "texts that say 'NaN' alone, as tables do where a cell is empty"),
+  ("null", "texts that say 'null' alone")])
 def test_a_doubtful_text_is_remarked(root, text, said):
   made.put(root / "note/train/bed/0.txt", text)
   remarked(made.settings(root), said, "(note/train/bed/0.txt)")
@@ -468,6 +486,8 @@ BAD_FOLDERS = {
   "a link to nowhere": (lambda r: (r / "photo/train/sofa").symlink_to("photo/train/bed"),
                         "photo/train/sofa: a link to photo/train/bed, which is not there: a link "
                         "is read from the folder that it is in"),
+  "a link to nowhere from the top": (lambda r: (r / "photo/train/sofa").symlink_to("/nowhere/x"),
+                                     "a link to /nowhere/x, which is not there; expected files"),
   "a link to itself": (lambda r: (r / "photo/train/sofa").symlink_to("sofa"),
                        "photo/train/sofa: a link to sofa, which leads back to itself"),
   "a file's link to nowhere": (lambda r: (r / "photo/train/bed/9.png").symlink_to("8.png"),
@@ -482,6 +502,8 @@ BAD_FOLDERS = {
                            "It is a PNG picture: name it .png"),
   "heic": (lambda r: made.put(r / "photo/train/bed/9.heic", HEIC), "It is a HEIC picture"),
   "svg": (lambda r: made.put(r / "photo/train/bed/9.svg", "<svg/>"), "It is an SVG drawing"),
+  "a camera's raw file": (lambda r: made.put(r / "photo/train/bed/9.NEF", picture("TIFF")),
+                          "It is a camera's raw file: convert it to PNG or JPEG"),
   "half a download": (lambda r: made.put(r / "photo/train/bed/9.jpg.part", "x"), "file type .part"),
   "kinds mixed": (lambda r: made.put(r / "photo/train/bed/9.txt", "x"), "modality 'photo' mixes"),
   "nothing in a modality": (lambda r: (r / "smell").mkdir(), "modality 'smell' is empty"),
@@ -508,6 +530,14 @@ ODD_FOLDERS = {
   "case": (lambda r: move(r, "note/train/bed", "note/train/BED"), "differ by case only: BED, bed"),
   "a sign without a look": (lambda r: move(r, "note/train/bed", "note/train/b\u200ded"),
                             "look alike only: bed, b\\u200ded"),
+  "a split with a blank behind": (lambda r: made.put(r / "note/train /bed/9.txt", "x"),
+                                  "modality 'note' has train and train , which are read as one"),
+  "a class of no name": (lambda r: move(r, "note/train/bed", "note/train/NaN"),
+                         "names as tables have where a cell is empty: NaN"),
+  "a class of two alphabets": (lambda r: move(r, "note/train/bed", "note/train/b\u0435d"),
+                               "names of letters of several alphabets, which look alike: b\\u0435"),
+  "a class misread": (lambda r: move(r, "note/train/bed", "note/train/cafÃ©"),
+                      "names that seem misread: cafÃ©"),
   "a blank behind": (lambda r: made.put(r / "note/train/bed /9.txt", "x"),
                      "folders 'bed' and 'bed ' in note/train are read as one class, bed"),
   "val and validation": (lambda r: made.put(r / "note/val/bed/9.txt", "x"),
@@ -543,10 +573,11 @@ def test_odd_folders_are_remarked(root, name):
 @pytest.mark.parametrize("name", [
   "__MACOSX", "@eaDir", "lost+found", "__pycache__", "Icon\r", "ehthumbs.db", "Thumbs.db",
   "desktop.ini", ".DS_Store", "._0.png", "$RECYCLE.BIN", "System Volume Information",
-  "0.png:Zone.Identifier", "#recycle", ".ipynb_checkpoints", "0.txt~"])
+  "0.png:Zone.Identifier", "#recycle", ".ipynb_checkpoints", "0.txt~", "Picasa.ini",
+  "_gsdata_", "Icon\uf00d"])
 @pytest.mark.parametrize("place", ["", "photo", "photo/train", "photo/train/bed"])
 def test_what_desktops_leave_behind_is_passed_over_and_counted(root, name, place):
-  if name.startswith(("__", "@", "$", "#", ".ip", "lost", "System")):
+  if name.startswith(("_", "@", "$", "#", ".ip", "lost", "System")):
     (root / place / name).mkdir()
   else:
     made.put(root / place / name, "x")
@@ -598,6 +629,28 @@ def test_data_that_cannot_do_without_their_bad_files_are_refused(root):
     for name in made.CLASSES:
       made.put(root / f"note/train/{name}/{i}.txt", "")
   refused(made.settings(root, damaged=9), "modality 'note' has no training examples")
+
+
+def test_a_few_files_of_another_kind_cost_themselves_alone(root):
+  for i in range(20):
+    made.paint(root / f"photo/train/bed/{i}.png", i)
+  made.put(root / "photo/train/bed/readme.txt", "x")
+  refused(made.settings(root), "photo/train/bed/readme.txt: text where the other 26 of modality "
+          "'photo' are pixels", "--config.data.folders.damaged=1")
+  data = made.settings(root, damaged=1)
+  assert check.check(data).problems == []
+  folders.prepare(data)
+  assert len(data_lib.load(data).splits["train"]["photo"]) == 22
+
+
+def test_many_faults_are_counted(root):
+  for i in range(60):
+    made.put(root / f"note/train/bed/9.{'x' * (i + 1)}", "x")
+  refused(made.settings(root), "60 of one kind, the first note/train/bed/9.x: file type .x; expe")
+  bad = [folders.items_lib.Bad(f"{i}", "x" * i) for i in range(60)]
+  lines = folders.items_lib.lines(bad)
+  assert len(lines) == 40
+  assert lines[-1] == "and 21 lines more; python -m launch.check has all with --json"
 
 
 def test_many_files_of_one_fault_are_one_line(root):

@@ -12,6 +12,8 @@ from cmx.files import pictures
 from cmx.files import text as text_lib
 
 _NAMED = 5  # examples that a remark names
+_DARK = 25  # of 255
+_NOTHING = ("nan", "none", "null", "n/a", "na", "#n/a", "nil", "undefined")  # lower case
 _LARGE = 1e4  # of a vector's entries; what networks are given is about 1
 _CHUNK = 200_000  # characters of a text that are looked at
 
@@ -44,18 +46,23 @@ def _of_text(x: str, path: pathlib.Path | None) -> list[str]:
   return [
     *(["texts without a word, of which encoders by words make zero vectors"]
       if not text_lib.words(x) else []),
-    *(["texts with U+FFFD, which stands for letters that were lost in a conversion"]
-      if "\ufffd" in x else []),
+    *([f"texts with {what}"] if (what := text_lib.odd(x[:_CHUNK])) else []),
+    *([f"texts that say {x!r} alone, as tables do where a cell is empty"]
+      if x.lower() in _NOTHING else []),
     *([f"texts in a script without blanks between words ({', '.join(scripts)}), which encoder "
        "hashing reads by pairs of letters and encoder words by the longest words of its file"]
       if scripts else [])]
 
 
 def _of_picture(x: np.ndarray, path: pathlib.Path) -> list[str]:
-  found = ["pictures of plain white or black"] if x.min() == x.max() in (0, 255) else []
   if dark := pictures.doubt(path):
-    found.append(f"pictures of {dark}, which come out dark: scale them, unless it is meant")
-  return found
+    return [f"pictures of {dark}, which come out dark: scale them, unless it is meant"]
+  white = (x == 255).all(axis=2)
+  inner = x[~white.all(axis=1)][:, ~white.all(axis=0)]  # without what makes them square
+  if not inner.any():
+    return ["pictures of plain white or black"]
+  return [f"pictures without anything brighter than {_DARK} of 255, as masks are: scale them, "
+          "unless it is meant"] if inner.max() <= _DARK and (inner != inner[0, 0]).any() else []
 
 
 def _of_vector(x: np.ndarray, path: pathlib.Path | None) -> list[str]:
@@ -74,5 +81,12 @@ def of_names(names: Iterable[str], what: str) -> list[str]:
   twins = [name for name in names if case[name.casefold()] > 1]
   others = [name for name in names if alike[text_lib.alike(name)] > 1 and name not in twins]
   found = [(twins, "case"), (others, "blanks, signs or letters that look alike")]
-  return [f"names that differ by {by} only: {', '.join(map(text_lib.shown, its))}; they count as "
+  said = [f"names that differ by {by} only: {', '.join(map(text_lib.shown, its))}; they count as "
           f"different {what}" for its, by in found if its]
+  single = [
+    ("as tables have where a cell is empty", [n for n in names if n.lower() in _NOTHING]),
+    ("of letters of several alphabets, which look alike",
+     [ascii(name)[1:-1] for name in names if text_lib.mixed(name)]),
+    ("that seem misread", [name for name in names if text_lib.odd(name)])]
+  return said + [f"names {why}: {', '.join(map(text_lib.shown, its))}"
+                 for why, its in single if its]

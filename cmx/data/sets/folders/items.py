@@ -18,6 +18,7 @@ LAYOUT = ("root/<modality>/<train|validation>/<class>/<file>, "
           "or a .csv, .tsv or .jsonl manifest with path (or text), modality, split, class")
 _NAME = re.compile(r"\w[\w-]*")
 _BYTES = 100  # of a modality's name, which becomes a part of several files' names
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[/\\.]\S*|\d[\d,]*")
 _SHOWN = 5  # of what was passed over, by name
 
 
@@ -93,17 +94,32 @@ def why_no_modality(name: str) -> str:
   return ""
 
 
-def lines(bad: list[Bad], several: int = 4) -> list[str]:
-  """The bad files as people read them: one line each, but one for many of the same reason."""
-  groups: dict[str, list[str]] = {}
-  for file, why in bad:
-    groups.setdefault(why, []).append(text_lib.shown(file))
+def lines(bad: list[Bad], several: int = 4, most: int = 40) -> list[str]:
+  """The bad files as people read them: one line each, but one for many of the same reason.
+
+  Reasons are the same where they differ in numbers, names in quotes and paths alone.
+
+  Args:
+    bad: the files.
+    several: so many of a reason have one line.
+    most: lines; what would be more is counted in the last one.
+  """
+  groups: dict[str, list[Bad]] = {}
+  for one in bad:
+    groups.setdefault(_VARYING.sub("", one.why), []).append(one)
   found = []
-  for why, files in groups.items():
-    why = text_lib.shown(why)
+  for group in groups.values():
+    files = [text_lib.shown(one.file) for one in group]
+    why = text_lib.shown(group[0].why)
     if len(files) < several:
-      found += [f"{file}: {why}" for file in files]
-    else:
+      found += [f"{file}: {text_lib.shown(one.why)}" for file, one in zip(files, group)]
+    elif len({one.why for one in group}) == 1:
       found.append(f"{len(files)} of one kind: {why}: {', '.join(files[:several - 1])} and "
                    f"{len(files) - several + 1} more")
+    else:
+      found.append(f"{len(files)} of one kind, the first {files[0]}: {why}; then "
+                   f"{', '.join(files[1:several - 1])} and {len(files) - several + 1} more")
+  if len(found) > most:
+    found[most - 1:] = [f"and {len(found) - most + 1} lines more; python -m launch.check has all "
+                        "with --json"]
   return found

@@ -5,6 +5,7 @@
   manifest.csv, .tsv or .jsonl              path or text, modality, split, class; paths beside it
 """
 
+import collections
 import pathlib
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from cmx import data as data_lib
 from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import manifests
 from cmx.data.sets.folders import walking
+
+_NEARLY = 0.9  # share of a modality's items of one kind from which on the others are strays
 
 
 class Listing(NamedTuple):
@@ -53,7 +56,25 @@ def find(options: config_lib.Folders) -> Listing:
     empty = sorted(set(walking.folders(root)) - {item.modality for item in items} - blamed)
   else:
     items, empty = list(manifests.of_file(root, notes)), []
-  return _with_validation(items, notes, empty)
+  return _with_validation(_of_one_kind(items, notes), notes, empty)
+
+
+def _of_one_kind(items: list[items_lib.Item], notes: items_lib.Notes) -> list[items_lib.Item]:
+  """The items without the few of a modality that are of another kind than its others: bad ones."""
+  counts: dict[str, collections.Counter] = {}
+  for item in items:
+    counts.setdefault(item.modality, collections.Counter())[item.kind] += 1
+  main = {name: kinds.most_common(1)[0] for name, kinds in counts.items()
+          if len(kinds) > 1 and kinds.most_common(1)[0][1] >= _NEARLY * kinds.total()}
+  found = []
+  for item in items:
+    kind, count = main.get(item.modality, (item.kind, 0))
+    if item.kind == kind:
+      found.append(item)
+    else:
+      notes.bad.append(items_lib.Bad(item.key, f"{item.kind} where the other {count} of modality "
+                                     f"{item.modality!r} are {kind}; expected one kind"))
+  return found
 
 
 def _with_validation(items: list[items_lib.Item], notes: items_lib.Notes,

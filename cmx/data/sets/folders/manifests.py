@@ -1,7 +1,7 @@
 """Items of a manifest: a table with path (or text), modality, split and class; paths beside it.
 
 A path may be written in any form that leads to one file below the manifest's folder: with blanks
-around it, ./ in front, backslashes, accents in the other form, or absolute.
+around it, ./ or ~/ in front, backslashes, %20, accents in the other form, or absolute.
 """
 
 import functools
@@ -10,6 +10,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib import parse
 
 from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import walking
@@ -109,7 +110,8 @@ def _relative(manifest: pathlib.Path, given: str, names: Any) -> pathlib.PurePat
   if "\0" in given:
     raise reading.Unusable(f"path {shown!r} has a NUL in it; expected a path")
   first = None
-  for form in dict.fromkeys((given, given.replace("\\", "/"))):
+  forms = (given, given.replace("\\", "/"), os.path.expanduser(given), parse.unquote(given))
+  for form in dict.fromkeys(form for form in forms if "\0" not in form):
     relative = pathlib.PurePath(os.path.normpath(form))
     if relative.is_absolute():
       relative = _below(relative, base) or relative
@@ -121,9 +123,12 @@ def _relative(manifest: pathlib.Path, given: str, names: Any) -> pathlib.PurePat
   if first.is_absolute() or first.parts[:1] == ("..",):
     raise reading.Unusable(f"path {shown!r} leaves the manifest's folder; expected one below it")
   named = text_lib.shown(str(first), _LONG)
+  if os.path.isdir(base / first):
+    raise reading.Unusable(f"{named} is a folder; expected a file")
   if reading.kind(first) is None:
     raise reading.Unusable(f"{named}: {walking.unknown(first, base / first)}")
-  raise reading.Unusable(f"{named} does not exist or is not a file{_near(base, first, names)}")
+  raise reading.Unusable(f"{named} does not exist or is not a file"
+                         + (_near(base, first, names) or f"; paths are read from {base}"))
 
 
 def _below(path: pathlib.PurePath, base: pathlib.Path) -> pathlib.PurePath | None:

@@ -92,7 +92,7 @@ def _split(entry: os.DirEntry) -> str | None:
   """The split that a folder or table stands for, or None."""
   path = pathlib.PurePath(entry.name)
   table = path.suffix.lower() == reading.TABLE
-  return items_lib.SPLITS.get(path.stem.lower() if table else entry.name.lower())
+  return items_lib.SPLITS.get((path.stem if table else entry.name).lower().strip())
 
 
 def _of_modality(root: pathlib.Path, name: str,
@@ -190,8 +190,9 @@ def _link(entry: os.DirEntry) -> str:
   try:
     os.stat(entry.path)
   except FileNotFoundError:
-    return (f"a link to {target}, which is not there: a link is read from the folder that it is "
-            "in; expected files, or a link to where they are")
+    here = "" if os.path.isabs(target) else ": a link is read from the folder that it is in"
+    return f"a link to {target}, which is not there{here}; expected files, or a link to where " \
+           "they are"
   except OSError:
     return f"a link to {target}, which leads back to itself; expected files"
   return ""
