@@ -50,7 +50,7 @@ def line(number, text):
 BAD_TABLES = {
   "a comma in a text": (line(3, ",a bed, and a lamp,note,train,bed"),
                         "list.csv:3: 6 cells; expected "
-                        "5, as in the header. Does a text hold the separator? Put it in plain quotes"),
+                        "5, as in the header. Does a text hold the separator? Put it in plain"),
   "a comma at the end": (line(3, ",a bed,note,train,bed, and more"),
                          "list.csv:3: 6 cells; expected 5"),
   "a cell too few": (line(3, "a bed,note,train,bed"),
