@@ -6,17 +6,42 @@ carries the remark "open in the paper".
 """
 
 import dataclasses
-from typing import Annotated, Any
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
 Path = Annotated[str, "file or folder of this machine; ~ is the user's home"]
+
+
+class Limit(NamedTuple):
+  """What a number must be: a test and the words for it; `preflight` checks it."""
+
+  holds: Callable[[float], bool]
+  words: str
+
+
+_MOST = 1 << 31  # of what is counted in 32 bits
+_LARGEST = 3e38  # of float32
+NOT_NEGATIVE = Limit(lambda x: 0 <= x < _LARGEST, "0 or more, and finite")
+_AT_LEAST_ONE = Limit(lambda x: 1 <= x < _MOST, f"1 or more, below {_MOST}")
+
+# Types that say what the numbers of a field must be; of others, it is NOT_NEGATIVE.
+_Count = Annotated[int, _AT_LEAST_ONE]
+_FromOne = Annotated[float, _AT_LEAST_ONE]
+_Seed = Annotated[int, Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}")]
+_Share = Annotated[float, Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1")]
+_Part = Annotated[float, Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1")]
+_Positive = Annotated[float, Limit(lambda x: x > 0, "more than 0")]
+_Finite = Annotated[float, Limit(lambda x: abs(x) < math.inf, "a finite number")]
+_Endless = Annotated[float, Limit(lambda x: x >= 0, "0 or more")]  # also without end
 
 
 @dataclasses.dataclass
 class World:
   """The rendered world: how many examples of each modality, in CMPlaces' proportions."""
 
-  image_size: int = 64  # pixels, height and width
-  seed: int = 0  # of the scenes; another seed is another world of the same categories
+  image_size: _Count = 64  # pixels, height and width
+  seed: _Seed = 0  # of the scenes; another seed is another world of the same categories
   natural: int = 400  # training examples a category
   clipart: int = 55
   spatial_text: int = 200
@@ -42,7 +67,7 @@ class Folders:
 
   path: Path = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .tsv / .jsonl manifest
   damaged: int = 0  # files or rows that cannot be used and are left out, at most
-  image_size: int = 64  # pixels; images are padded to a white square and resized
+  image_size: _Count = 64  # pixels; images are padded to a white square and resized
   reference: str = ""  # modality the others start from; "": natural by name, else most pictures
   written: tuple[str, ...] = ()  # image modalities that show written words: never mirrored
 
@@ -52,7 +77,7 @@ class Cmplaces:
   """CMPlaces from its archives. A modality's field names a TFDS set that stands in for it."""
 
   archives: Path = ""  # folder of archives and lists; "" is <data.root>/downloads/manual
-  image_size: int = 256  # pixels that images are read at; they are kept at 256
+  image_size: _Count = 256  # pixels that images are read at; they are kept at 256
   damaged: int = 0  # files of a modality that do not decode and are left out, at most
   beam: tuple[str, ...] = ()  # flags of Beam's pipeline, e.g. --runner=DirectRunner; () is no Beam
   tfds_root: str = ""  # TFDS's data directory of the sets below; "" is TFDS's own default
@@ -70,7 +95,7 @@ class Data:
   name: str = "rendered_world"  # in cmx/data/sets/
   root: Path = "data"  # folder for prepared records and cached features
   modalities: tuple[str, ...] = ()  # names to use; () is all the data set has
-  holdout: float = 0.0  # share of each training cell evaluated on instead of validation, to tune on
+  holdout: _Part = 0.0  # share of each training cell evaluated on instead of validation, to tune on
   unseen_classes: int = 0  # classes that no training example shows; the run's seed chooses them
   world: World = dataclasses.field(default_factory=World)
   everyday: Everyday = dataclasses.field(default_factory=Everyday)
@@ -83,9 +108,9 @@ class Augment:
   """How training examples are varied; each modality gets what suits its kind of input."""
 
   shift: int = 4  # pixels an image moves at most, each way; its edge is repeated
-  brightness: float = 0.1  # largest relative change of brightness and contrast of an image
-  word_dropout: float = 0.0  # share of a text's words left out; by encoders "hashing" and "words"
-  vector_dropout: float = 0.1  # share of a vector's entries set to zero, the rest scaled up
+  brightness: _Share = 0.1  # largest relative change of brightness and contrast of an image
+  word_dropout: _Part = 0.0  # share of a text's words left out; by encoders "hashing" and "words"
+  vector_dropout: _Part = 0.1  # share of a vector's entries set to zero, the rest scaled up
   vector_noise: float = 0.0  # Gaussian noise on a vector, relative to its root mean square
 
 
@@ -106,11 +131,11 @@ class Network:
   """Shapes of towers and trunk."""
 
   tower: str = "small"  # for pixels: or "resnet_small", "resnet18", "alexnet", "alexnet_torch"
-  channels: tuple[int, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
-  hidden: tuple[int, ...] = (256,)  # widths of a vector tower before pool5
-  pool5: int = 512  # width of pool5 where no modality is read as pixels; else convolutions fix it
-  trunk: int = 256  # width of fc6 and fc7 (the paper: 4,096)
-  dropout: float = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
+  channels: tuple[_Count, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
+  hidden: tuple[_Count, ...] = (256,)  # widths of a vector tower before pool5
+  pool5: _Count = 512  # width of pool5 where no modality is of pixels; else convolutions fix it
+  trunk: _Count = 256  # width of fc6 and fc7 (the paper: 4,096)
+  dropout: _Part = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
   precision: str = "float32"  # of activations, or "bfloat16"; parameters and losses are float32
 
 
@@ -128,16 +153,16 @@ class Weights:
 class Optimizer:
   """How parameters are updated; open in the paper."""
 
-  steps: int = 600  # steps of the run, all phases together
-  batch: int = 32  # examples of each modality a step, over all devices
+  steps: _Count = 600  # steps of the run, all phases together
+  batch: _Count = 32  # examples of each modality a step, over all devices
   learning_rate: float = 3e-3  # peak
   tower_rate: float = 1.0  # multiplies the learning rate of towers that start from the reference
   trunk_rate: float = 1.0  # the same for trunk layers that start from the reference
   warmup: int = 50  # steps of linear warm-up at the start of each phase
   weight_decay: float = 1e-4  # decoupled, on kernels only
-  clip: float = 1.0  # global norm of the gradient
-  tune_share: float = 0.5  # share of the steps with the trunk frozen, in methods that release it
-  accumulate: int = 1  # parts in which a device works off its batch, to need a part of the memory
+  clip: _Positive = 1.0  # global norm of the gradient
+  tune_share: _Share = 0.5  # share of the steps with the trunk frozen, in methods that release it
+  accumulate: _Count = 1  # parts in which a device works off its batch, to need part of the memory
   recompute: bool = False  # activations again in the backward pass, to keep one modality's at once
 
 
@@ -146,15 +171,15 @@ class Mixture:
   """Statistics of the reference network's activations; open in the paper but for the idea."""
 
   layers: tuple[str, ...] = ("fc6", "fc7")  # layers i of the penalty; fc6_linear: before the ReLU
-  components: int = 32  # K of the mixture; the Gaussian row uses 1
-  iterations: int = 50  # of EM at most
+  components: _Count = 32  # K of the mixture; the Gaussian row uses 1
+  iterations: _Count = 50  # of EM at most
   tolerance: float = 1e-3  # EM stops below this gain, nats per example
   covariance: str = "diagonal"  # "diagonal", "tied" (one for all components) or "full" (K = 1 only)
-  restarts: int = 1  # starts of EM; the one with the best likelihood is kept
+  restarts: _Count = 1  # starts of EM; the one with the best likelihood is kept
   variance_floor: float = 1e-3  # share of the layer's mean variance that no variance goes below
-  examples: int = 20_000  # reference training examples the mixture is fitted on, at most
-  per_class: int = 1  # components of each class, where a row fits its mixture class by class
-  least_share: float = 0.02  # of a class on a component, for it to count; 1: its largest alone
+  examples: _Count = 20_000  # reference training examples the mixture is fitted on, at most
+  per_class: _Count = 1  # components of each class, where a row fits its mixture class by class
+  least_share: _Share = 0.02  # of a class on a component, for it to count; 1: its largest alone
   stored: bool = True  # their activations, on disk; False asks the network again in every pass
 
 
@@ -164,14 +189,14 @@ class Alignment:
 
   weight: float = 1.0  # multiplies the weights that the row gives its terms (see cmx.methods)
   layers: tuple[str, ...] = ("fc7",)  # compared by terms without a mixture; with: mixture.layers
-  temperature: float = 1.0  # T of a mixture's responsibilities, nats; 1 is the paper's, D at most
-  contrast: float = 0.1  # temperature that cosines are divided by, of contrasts and prototypes
-  bias: float = -5.0  # b of the sigmoid contrast, added to cosines over their temperature
-  spread: float = 2.0  # s of centres with spread: the larger, the nearer a centre that pushes
-  bandwidths: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)  # of MMD, mean squared distances
-  projections: int = 64  # directions of the sliced Wasserstein distance, drawn in each step
-  memory: float = 0.99  # of moments, a step: what rows that normalise remember of them
-  discriminator: int = 256  # hidden units of the adversary that tells modalities apart
+  temperature: _FromOne = 1.0  # T of a mixture's responsibilities, nats; 1: the paper's, D at most
+  contrast: _Positive = 0.1  # temperature that cosines are divided by, of contrasts and prototypes
+  bias: _Finite = -5.0  # b of the sigmoid contrast, added to cosines over their temperature
+  spread: _Positive = 2.0  # s of centres with spread: the larger, the nearer a centre that pushes
+  bandwidths: tuple[_Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)  # of MMD, mean squared distances
+  projections: _Count = 64  # directions of the sliced Wasserstein distance, drawn in each step
+  memory: _Part = 0.99  # of moments, a step: what rows that normalise remember of them
+  discriminator: _Count = 256  # hidden units of the adversary that tells modalities apart
 
 
 @dataclasses.dataclass
@@ -181,7 +206,7 @@ class Evaluation:
   layers: tuple[str, ...] = ("pool5", "fc6", "fc7")  # layers with a table each
   layer: str = "fc7"  # the layer of the main table
   readout: str = "cosine"  # how features are compared: an entry of evaluation.readouts.READOUTS
-  batch: int = 256  # examples a forward pass, over all devices
+  batch: _Count = 256  # examples a forward pass, over all devices
 
 
 @dataclasses.dataclass
@@ -203,11 +228,11 @@ class Inversion:
 
   layer: str = "fc7"  # whose features are inverted: pool5, fc6 or fc7
   layout: str = "small"  # of the generator: "small", or "full" for pictures of 227 or 256 pixels
-  hidden: tuple[int, ...] = (256,)  # small: widths of dense layers before the first map
-  channels: tuple[int, ...] = (128, 64, 48, 24)  # small: of the first map and the up-convolutions
+  hidden: tuple[_Count, ...] = (256,)  # small: widths of dense layers before the first map
+  channels: tuple[_Count, ...] = (128, 64, 48, 24)  # small: of the first map and up-convolutions
   size: int = 0  # pixels of the pictures; 0 is what the data set has (and the tower reads)
-  steps: int = 600  # of the generator's training
-  batch: int = 32  # pictures of the reference modality a step, over all devices
+  steps: _Count = 600  # of the generator's training
+  batch: _Count = 32  # pictures of the reference modality a step, over all devices
   learning_rate: float = 1e-3  # peak, of Adam
   image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
   perceptual_weight: float = 0.0  # of the relative squared error of re-encoded activations
@@ -221,12 +246,12 @@ class Inversion:
 class Log:
   """Progress, metrics and checkpoints."""
 
-  metrics_steps: int = 20  # steps between two lines of metrics
+  metrics_steps: _Count = 20  # steps between two lines of metrics
   validation_steps: int = 100  # steps between two looks at a part of the validation split; 0: none
-  checkpoint_seconds: float = 60.0  # time between two checkpoints; the last step is always kept
-  keep: int = 2  # newest checkpoints kept
+  checkpoint_seconds: _Endless = 60.0  # time between two checkpoints; the last step is always kept
+  keep: _Count = 2  # newest checkpoints kept
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])
-  peak_flops: float = 0.0  # FLOP/s of a device at its best, for the utilisation; 0 looks it up
+  peak_flops: _Endless = 0.0  # FLOP/s of a device at its best, for the utilisation; 0 looks it up
 
 
 @dataclasses.dataclass
@@ -234,7 +259,7 @@ class Config:
   """One run. `method` and `seed` choose it; the rest says how."""
 
   method: str = "c"  # key of a row in cmx.methods.METHODS
-  seed: int = 0  # of initialisation, batches, dropout and unseen classes
+  seed: _Seed = 0  # of initialisation, batches, dropout and unseen classes
   data: Data = dataclasses.field(default_factory=Data)
   augment: Augment = dataclasses.field(default_factory=Augment)
   encoders: Encoders = dataclasses.field(default_factory=Encoders)

@@ -3,41 +3,14 @@
 import ast
 import dataclasses
 import json
-import math
 import types
 import typing
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from cmx import config as config_lib
 
 _YES_OR_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-
-
-class Limit(NamedTuple):
-  """What a number of a config must be: a test, the words for it, the fields it holds for."""
-
-  holds: Callable[[float], bool]
-  words: str
-  fields: tuple[str, ...]
-
-
-_MOST = 1 << 31  # of what is counted in 32 bits
-_LARGEST = 3e38  # of float32
-LIMITS = (
-  Limit(lambda x: 1 <= x < _MOST, f"1 or more, below {_MOST}", (
-    "image_size", "pool5", "trunk", "channels", "hidden", "steps", "batch", "components",
-    "iterations", "restarts", "examples", "metrics_steps", "keep", "accumulate", "per_class",
-    "temperature", "projections", "discriminator")),
-  Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1", ("brightness", "tune_share", "least_share")),
-  Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1", (
-    "holdout", "word_dropout", "vector_dropout", "dropout", "memory")),
-  Limit(lambda x: x > 0, "more than 0", ("clip", "contrast", "spread", "bandwidths")),
-  Limit(lambda x: abs(x) < math.inf, "a finite number", ("bias",)),
-  Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}", ("seed",)),
-  Limit(lambda x: x >= 0, "0 or more", ("checkpoint_seconds", "peak_flops")),  # also without end
-  Limit(lambda x: 0 <= x < _LARGEST, "0 or more, and finite", ()),  # every other number
-)
 
 
 def from_dict(tree: dict[str, Any], cls: type) -> Any:
@@ -79,18 +52,11 @@ def check_limits(config: config_lib.Config) -> None:
     ValueError: if one is beyond it; with the field, its value and what is expected.
   """
   for name, value in flat(dataclasses.replace(config, rows={})).items():
-    may_be_none = name == "inversion.optimisation.steps" or (
-      name == "reference.steps" and config.weights.file)  # which are kept as they are
-    limit = LIMITS[-1] if may_be_none else _limit(name)
+    as_they_are = name == "reference.steps" and config.weights.file  # with 0 steps
+    allowed = config_lib.NOT_NEGATIVE if as_they_are else limit(name)
     for number in value if isinstance(value, tuple) else (value,):
-      if _is_number(number) and not limit.holds(number):
-        raise ValueError(f"config.{name} {value}; expected {limit.words}")
-
-
-def _limit(name: str) -> Limit:
-  """The limit of a dotted field: its last part decides."""
-  leaf = name.split(".")[-1]
-  return next((limit for limit in LIMITS if leaf in limit.fields), LIMITS[-1])
+      if _is_number(number) and not allowed.holds(number):
+        raise ValueError(f"config.{name} {value}; expected {allowed.words}")
 
 
 def _is_number(value: object) -> bool:
@@ -195,6 +161,14 @@ def paths(config: config_lib.Config) -> dict[str, str]:
   """Fields that hold a file or folder, with their values."""
   return {name: value for name, value in flat(dataclasses.replace(config, rows={})).items()
           if _hint(name, extras=True) is config_lib.Path}
+
+
+def limit(name: str) -> config_lib.Limit:
+  """What the numbers of a dotted field must be, as its type says, or that of its members."""
+  hint = _hint(name, extras=True)
+  of = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
+  return next((said for said in getattr(of, "__metadata__", ())
+               if isinstance(said, config_lib.Limit)), config_lib.NOT_NEGATIVE)
 
 
 def for_method(config: config_lib.Config, method: str) -> config_lib.Config:

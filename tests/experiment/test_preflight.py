@@ -66,10 +66,11 @@ def test_numbers_that_no_run_can_use_are_refused(field, value, words):
     preflight.check(fields.replace(config_lib.Config(), {field: value}))
 
 
-def test_limits_name_fields_that_exist():
-  leaves = {name.split(".")[-1] for name in fields.flat(config())}
-  for limit in fields.LIMITS:
-    assert set(limit.fields) <= leaves
+def test_what_is_optional_may_have_no_steps():
+  preflight.check(config(inversion__optimisation__steps=0))
+  preflight.check(config(reference__steps=0, weights__file="weights.npz"))
+  with pytest.raises(ValueError, match="config.reference.steps 0; expected 1 or more"):
+    preflight.check(config(reference__steps=0))
 
 
 def test_ends_of_limits_are_allowed():
