@@ -37,16 +37,25 @@ RESNET18 = Plan((64, 7), True, ((2, 64), (2, 128), (2, 256), (2, 512)))
 SMALL = Plan((32, 3), False, ((1, 32), (1, 64), (1, 128)))  # for images of 32 to 96 pixels
 
 
-def reach(plan: Plan) -> tuple[int, int, int]:
+def receptive_field(plan: Plan) -> tuple[int, int, int]:
   """Start, stride and size in pixels of what a place of the output sees: of its place 0, and on."""
-  start, stride, size = 0, 1, 1
-  layers = [(plan.stem[1], 2), *([(3, 2)] if plan.pool else [])]
-  for number, (blocks, _) in enumerate(plan.stages):
-    layers += [(3, 2 if number and not block else 1) if first else (3, 1)
-               for block in range(blocks) for first in (True, False)]
-  for window, step in layers:
-    start, size, stride = start - window // 2 * stride, size + (window - 1) * stride, stride * step
-  return start, 2 * stride, size + stride  # means of 2 x 2
+  windows = [(plan.stem[1], 2)]  # size and stride of each layer's, all padded by half their size
+  if plan.pool:
+    windows.append((3, 2))
+  for stage, (blocks, _) in enumerate(plan.stages):
+    for block in range(blocks):
+      windows += [(3, _stride(stage, block)), (3, 1)]
+  start, stride, size = 0, 1, 1  # of a pixel, and then of a place of each layer in turn
+  for window, step in windows:
+    start -= window // 2 * stride  # padding
+    size += (window - 1) * stride
+    stride *= step
+  return start, 2 * stride, size + stride  # means of 2 x 2, without padding
+
+
+def _stride(stage: int, block: int) -> int:
+  """Of a block's first convolution, counted from 0: all stages but the first halve the size."""
+  return 2 if stage and not block else 1
 
 
 class Network(nn.Module):
@@ -61,10 +70,10 @@ class Network(nn.Module):
     x = nn.relu(_norm(self.dtype, "norm")(_convolution(channels, size, 2, self.dtype, "conv")(x)))
     if self.plan.pool:
       x = convolution.max_pool(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), 3, 2)
-    for number, (blocks, channels) in enumerate(self.plan.stages):
+    for stage, (blocks, channels) in enumerate(self.plan.stages):
       for block in range(blocks):
-        stride = 2 if number and not block else 1
-        x = Block(channels, stride, self.dtype, name=f"stage{number + 1}_block{block + 1}")(x)
+        x = Block(channels, _stride(stage, block), self.dtype,
+                  name=f"stage{stage + 1}_block{block + 1}")(x)
     return nn.avg_pool(x, (2, 2), (2, 2))
 
 

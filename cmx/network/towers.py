@@ -48,7 +48,7 @@ def precision(network: config_lib.Network) -> jnp.dtype:
   return jnp.dtype(network.precision)
 
 
-class Field(NamedTuple):
+class ReceptiveField(NamedTuple):
   """What a place of pool5 sees: pixels [start + i stride, start + i stride + size) for its index i.
 
   The same for rows and columns; at the edges it reaches beyond the image, where the tower pads.
@@ -65,7 +65,7 @@ class Layout(NamedTuple):
   height: int
   width: int
   channels: int
-  field: Field
+  field: ReceptiveField
 
 
 class SmallTower(nn.Module):
@@ -78,7 +78,7 @@ class SmallTower(nn.Module):
 
   channels: tuple[int, int, int, int]
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
-  field = Field(-22, 16, 60)
+  field = ReceptiveField(-22, 16, 60)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return _flat(self.maps(x))
@@ -119,7 +119,7 @@ class AlexNetTower(nn.Module):
   """
 
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
-  field = Field(-64, 32, 195)
+  field = ReceptiveField(-64, 32, 195)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return _flat(self.maps(x))
@@ -147,7 +147,7 @@ class TorchAlexNetTower(nn.Module):
   """
 
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
-  field = Field(-66, 32, 195)
+  field = ReceptiveField(-66, 32, 195)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return _flat(self.maps(x))
@@ -188,8 +188,8 @@ class ResidualTower(nn.Module):
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
 
   @property
-  def field(self) -> Field:
-    return Field(*residual.reach(self.plan))
+  def field(self) -> ReceptiveField:
+    return ReceptiveField(*residual.receptive_field(self.plan))
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return _flat(self.maps(x))

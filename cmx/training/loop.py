@@ -1,10 +1,10 @@
 """The training loop: any pmapped step, fed ahead of time, measured, saved, stopped and resumed.
 
   state = loop.begin(0, params, {}, transform)
-  with checkpoint.locked(workdir), checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
-    state = loop.resume(state, checkpoints)
-    state = loop.run(step, state, batch_at, steps, name="generator", total=steps, workdir=workdir,
-                     log=log, save=lambda state: loop.save(state, checkpoints, card))
+  with workdir_lib.locked(workdir), checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
+    job = loop.Job("generator", steps, batch_at, workdir, log,
+                   save=lambda state: loop.save(state, checkpoints, card))
+    state = loop.run(job, step, loop.resume(state, checkpoints))
 """
 
 import contextlib
@@ -52,6 +52,33 @@ class State(NamedTuple):
     return {**self.frozen, **self.trainable}
 
 
+class Job(NamedTuple):
+  """What a run is to do, whatever its phases; metrics.jsonl goes into its work directory.
+
+  Attributes:
+    name: of what is trained, on the progress line.
+    steps: of the whole run.
+    batch_at: the batch of a step, counted from 0, ready for the step; called ahead, in threads.
+    workdir: of the run.
+    log: how often metrics and checkpoints are written.
+    save: writes the state as a checkpoint; called by the clock, at the end, and on SIGTERM.
+    examples: of a step, over all devices and modalities; for the rate in the log.
+    watch: called with the step and the metrics of each line that is written.
+    validate: state -> numbers that go into the line of that step; called every
+      `log.validation_steps` and after the last step.
+  """
+
+  name: str
+  steps: int
+  batch_at: Callable[[int], Any]
+  workdir: pathlib.Path
+  log: config_lib.Log
+  save: Callable[[Any], None]
+  examples: int = 0
+  watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None
+  validate: Callable[[Any], Mapping[str, float]] | None = None
+
+
 def begin(step: int, trainable: Mapping[str, Any], frozen: Mapping[str, Any],
           transform: optax.GradientTransformation) -> State:
   """A state after `step` steps, its optimiser fresh, on every device; the given trees stay."""
@@ -77,44 +104,33 @@ def resume(state: State, checkpoints: checkpoint.Checkpoints) -> State:
     flax.serialization.from_state_dict(state.optimizer, optimizer)))
 
 
-def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
-        batch_at: Callable[[int], Any], last: int, *, name: str, total: int,
-        workdir: pathlib.Path, log: config_lib.Log, save: Callable[[Any], None],
-        examples: int = 0, flops: Callable[[Any, Any], float] | None = None,
-        watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None,
-        validate: Callable[[Any], Mapping[str, float]] | None = None) -> Any:
+def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
+        last: int | None = None, flops: Callable[[Any, Any], float] | None = None) -> Any:
   """Runs the steps from `state.step` to `last` and returns the state after them.
 
   Metrics are read one step late, so that the device never waits for the host.
 
   Args:
+    job: of which these steps are the whole, or one phase.
     step: (state, batch) -> (state, metrics), pmapped; metrics are scalars, one of them "loss". It
       may take over the buffers of the state it is given.
     state: anything with a `step`.
-    batch_at: the batch of a step, counted from 0, ready for `step`; called ahead, in threads.
-    last: number of steps done when this returns.
-    name: of what is trained, on the progress line.
-    total: steps of the whole run, of which these may be one phase.
-    workdir: of the run; metrics.jsonl goes there.
-    log: how often metrics and checkpoints are written.
-    save: writes the state as a checkpoint; called by the clock, at the end, and on SIGTERM.
-    examples: of a step, over all devices and modalities; for the rate in the log.
+    last: number of steps done when this returns; None is all of the job's.
     flops: (state, batch) -> floating point operations of a step on one device, for the utilisation
       in the log; called once, where the device's peak is known.
-    watch: called with the step and the metrics of each line that is written.
-    validate: state -> numbers that go into the line of that step; called every
-      `log.validation_steps` and after the last step.
 
   Raises:
     FloatingPointError: if the loss is not finite; the message names the step, and no checkpoint is
       from after it.
     SystemExit: after SIGTERM, with the state saved; the message says how to go on.
   """
+  last, log = job.steps if last is None else last, job.log
   first, saved, pending = int(state.step), time.monotonic(), None
-  with (_writer(workdir, first, log) as writer,
-        prefetch.Prefetch(batch_at, first, last) as stream,
-        progress.Progress(name, total, "steps", done=first) as line, _sigterm() as told_to_stop):
-    meter = _Meter(stream, examples, devices.peak_flops(log.peak_flops))
+  with (_writer(job.workdir, first, log) as writer,
+        prefetch.Prefetch(job.batch_at, first, last) as stream,
+        progress.Progress(job.name, job.steps, "steps", done=first) as line,
+        _sigterm() as told_to_stop):
+    meter = _Meter(stream, job.examples, devices.peak_flops(log.peak_flops))
 
     def report(index: int, metrics: Metrics, looked: Mapping[str, float]) -> None:
       _check(index, metrics)
@@ -124,7 +140,7 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
       if writer and (index % log.metrics_steps == 0 or index == last or looked):
         values = {key: float(value) for key, value in metrics.items()} | dict(looked)
         writer.write(index, values | meter.rates(index))
-        watch(index, values)
+        job.watch(index, values)
 
     for index, batch in enumerate(stream, first + 1):
       if index == first + 1 and flops is not None and meter.peak:
@@ -132,18 +148,18 @@ def run(step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
       state, metrics = step(state, batch)
       if pending is not None:
         report(*pending)
-      looks = validate is not None and log.validation_steps and (
+      looks = job.validate is not None and log.validation_steps and (
         index % log.validation_steps == 0 or index == last)
       # At once: the next step takes over the buffers of this state.
-      pending = index, metrics, validate(state) if looks else {}
+      pending = index, metrics, job.validate(state) if looks else {}
       stop = told_to_stop()
       if stop or index == last or time.monotonic() - saved > log.checkpoint_seconds:
         report(*pending)  # checks the loss first
-        save(state)
+        job.save(state)
         pending, saved = None, time.monotonic()
-      if stop and index < total:
-        raise SystemExit(f"{name} was told to stop (SIGTERM); step {index:,} of {total:,} is saved "
-                         f"in {workdir}. Run the same command again to go on.")
+      if stop and index < job.steps:
+        raise SystemExit(f"{job.name} was told to stop (SIGTERM); step {index:,} of {job.steps:,} "
+                         f"is saved in {job.workdir}. Run the same command again to go on.")
   return state
 
 
@@ -179,13 +195,13 @@ class _Meter:
       return {}
     seconds = self._since[0] - began
     rate = (step - first) / seconds
-    found = {"steps_per_second": rate,
+    rates = {"steps_per_second": rate,
              "input_wait_share": (self._stream.waited_s - waited) / seconds}
     if self._examples:
-      found["examples_per_second"] = rate * self._examples
+      rates["examples_per_second"] = rate * self._examples
     if self.flops is not None:
-      found["flop_utilisation"] = rate * self.flops / self.peak
-    return found
+      rates["flop_utilisation"] = rate * self.flops / self.peak
+    return rates
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 
@@ -44,34 +45,17 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     FloatingPointError: if the loss is not finite (see `loop.run`).
     SystemExit: after SIGTERM, with the state saved.
   """
-  method = methods_lib.named(config.method)
-  modalities = dataset.modalities[:1] if method.reference else dataset.modalities
-  settings = step.settings_of(config)
-  if method.statistics and not constants.statistics:
-    raise ValueError(f"method {config.method!r} needs mixtures; run launch.fit on the reference "
-                     "first")
-  if method.codes and constants.prototypes is None:
-    raise ValueError(f"method {config.method!r} needs a code of each class; expected "
-                     f"constants.prototypes, {method.codes}")
-  key = jax.random.key(config.seed)
-  # The reference network's pool5 is as wide as the rows' that start from it, also where it reads no
-  # pixels and theirs is what convolutions give.
-  network = dataclasses.replace(
-    config.network, pool5=towers.pool5_width(dataset.modalities, config.network))
-  params = jax.jit(lambda key: step.parameters(
-    key, dataclasses.replace(config, network=network), modalities, len(dataset.classes)))(key)
-  if method.reference and config.weights.file and not checkpoint.latest_step(workdir):
-    params = start.from_file(params, config, method, modalities[0], dataset.classes)
+  method, settings = methods_lib.named(config.method), step.settings_of(config)
+  _check_constants(method, config.method, constants)
+  params, warm = _start(config, method, dataset, reference,
+                        resumed=bool(checkpoint.latest_step(workdir)))
   with hosts.first_alone("claim"):
     workdir = workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
-  warm: dict[str, set[str]] = {}
-  if reference is not None:
-    params, warm = model.warm_start(params, reference.params, reference.modalities[0], modalities,
-                                    method)
+  modalities = _trained(method, dataset)
   samplers = batches.samplers(dataset._replace(modalities=modalities))
-  constants = devices.replicate((constants, key))
-  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
   rows = hosts.part(settings.batch)
+  constants = devices.replicate((constants, jax.random.key(config.seed)))
+  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
 
   def batch_at(index):
     return devices.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
@@ -79,30 +63,68 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
 
   with (workdir_lib.locked(workdir),
         checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
+    job = loop.Job(config.method, settings.steps, batch_at, workdir, config.log,
+                   save=lambda state: loop.save(state, checkpoints, card),
+                   examples=settings.batch * len(modalities), watch=health.watch(config.method),
+                   validate=None if validate is None or hosts.several() else
+                   lambda state: validate(state.params))
     done = checkpoints.latest() or 0
     if done:
       params = checkpoints.restore(done, "params")
     for phase in step.phases(method, settings):
-      if phase.last <= done:
-        continue
-      transform = step.optimizer(settings, phase.last - phase.first, warm)
-      state = step.begin_phase(phase.first, params, phase, transform)
-      if done > phase.first:
-        state = loop.resume(state, checkpoints)
-      row = config, method, modalities, transform
-      update = step.make_step(*row)
-      state = loop.run(
-        lambda state, batch, update=update: update(state, batch, *constants), state, batch_at,
-        phase.last, name=config.method, total=settings.steps, workdir=workdir, log=config.log,
-        save=lambda state: loop.save(state, checkpoints, card),
-        examples=settings.batch * len(modalities), watch=health.watch(config.method),
-        validate=None if validate is None or hosts.several() else
-        lambda state: validate(state.params),
-        flops=lambda state, batch, row=row: step.flops(*row, state, batch, *constants))
-      params = state.params
+      if phase.last > done:
+        transform = step.optimizer(settings, phase.last - phase.first, warm)
+        state = step.begin_phase(phase.first, params, phase, transform)
+        if done > phase.first:
+          state = loop.resume(state, checkpoints)
+        params = _phase(job, (config, method, modalities, transform), state, phase.last, constants)
     if not settings.steps:  # weights from outside, kept as they are
-      loop.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})), checkpoints, card)
+      job.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})))
     checkpoints.wait()
   hosts.wait("saved")
   return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
                         card["provenance"])
+
+
+def _trained(method: methods_lib.Method, dataset: data.Dataset) -> model.Modalities:
+  """The modalities that a row trains on: the first alone where it is the reference network."""
+  return dataset.modalities[:1] if method.reference else dataset.modalities
+
+
+def _check_constants(method: methods_lib.Method, key: str, constants: given.Constants) -> None:
+  """Refuses a row that lacks what its terms need."""
+  if method.statistics and not constants.statistics:
+    raise ValueError(f"method {key!r} needs mixtures; run launch.fit on the reference first")
+  if method.codes and constants.prototypes is None:
+    raise ValueError(f"method {key!r} needs a code of each class; expected "
+                     f"constants.prototypes, {method.codes}")
+
+
+def _start(config: config_lib.Config, method: methods_lib.Method, dataset: data.Dataset,
+           reference: checkpoint.Run | None, resumed: bool
+           ) -> tuple[model.Params, Mapping[str, set[str]]]:
+  """Parameters that a run starts from, and {layer: owners} of those that the reference gave.
+
+  A run that is `resumed` needs their form alone, and no weights from outside.
+  """
+  modalities = _trained(method, dataset)
+  # The reference network's pool5 is as wide as the rows' that start from it, also where it reads no
+  # pixels and theirs is what convolutions give.
+  network = dataclasses.replace(
+    config.network, pool5=towers.pool5_width(dataset.modalities, config.network))
+  params = jax.jit(lambda key: step.parameters(
+    key, dataclasses.replace(config, network=network), modalities,
+    len(dataset.classes)))(jax.random.key(config.seed))
+  if method.reference and config.weights.file and not resumed:
+    params = start.from_file(params, config, method, modalities[0], dataset.classes)
+  if reference is None:
+    return params, {}
+  return model.warm_start(params, reference.params, reference.modalities[0], modalities, method)
+
+
+def _phase(job: loop.Job, row: tuple, state: loop.State, last: int, constants: Any) -> model.Params:
+  """Parameters after a phase of a row, which is the arguments of `step.make_step`."""
+  update = step.make_step(*row)
+  return loop.run(
+    job, lambda state, batch: update(state, batch, *constants), state, last,
+    flops=lambda state, batch: step.flops(*row, state, batch, *constants)).params

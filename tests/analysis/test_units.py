@@ -45,13 +45,14 @@ def values(subject, row, layer):
 
 # Regions.
 
-FIELD = towers.Field(0, 2, 2)  # two pixels a place, side by side
+FIELD = towers.ReceptiveField(0, 2, 2)  # two pixels a place, side by side
 
 
 def test_a_row_is_interpolated_between_the_middles_of_what_places_see():
   np.testing.assert_allclose(regions.interpolation(2, 4, 4, FIELD), [
     [1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])
-  wide = regions.interpolation(3, 24, 96, towers.Field(-6, 8, 20))  # middles at 3.5, 11.5, 19.5
+  field = towers.ReceptiveField(-6, 8, 20)  # middles at 3.5, 11.5, 19.5
+  wide = regions.interpolation(3, 24, 96, field)
   np.testing.assert_allclose(wide.sum(axis=1), 1)
   assert wide[:15, 0].tolist() == [1.0] * 15 and wide[-15:, 2].tolist() == [1.0] * 15
   np.testing.assert_allclose(wide[[17, 18]].mean(axis=0), [1 - 1 / 16, 1 / 16, 0], atol=0.02)

@@ -51,9 +51,9 @@ def fresh():
 def train(workdir, last, *, step=None, batches=batch_at, log=LOG, **options):
   """`last` steps in a work directory, from where it stands."""
   with checkpoint.Checkpoints(workdir, log.keep) as checkpoints:
-    return loop.run(step or step_of(), loop.resume(fresh(), checkpoints), batches, last,
-                    name="line", total=10, workdir=workdir, log=log,
-                    save=lambda state: loop.save(state, checkpoints, {"of": "a test"}), **options)
+    job = loop.Job("line", 10, batches, workdir, log,
+                   save=lambda state: loop.save(state, checkpoints, {"of": "a test"}), **options)
+    return loop.run(job, step or step_of(), loop.resume(fresh(), checkpoints), last)
 
 
 def lines(workdir):
@@ -150,9 +150,9 @@ def test_rates_leave_out_the_first_step_which_compiles(tmp_path):
     time.sleep(1.0 if slow.pop("once", None) else 0.01)
     return compiled(state, batch)
 
-  loop.run(step, fresh(), batch_at, 10, name="line", total=10, workdir=tmp_path,
-           log=dataclasses.replace(LOG, peak_flops=1e6), examples=16,
-           flops=lambda state, batch: 500.0, save=lambda state: None)
+  job = loop.Job("line", 10, batch_at, tmp_path, dataclasses.replace(LOG, peak_flops=1e6),
+                 save=lambda state: None, examples=16)
+  loop.run(job, step, fresh(), flops=lambda state, batch: 500.0)
   assert all(5 < line["steps_per_second"] < 300 for line in lines(tmp_path))
   for line in lines(tmp_path):
     rate = line["steps_per_second"]
@@ -176,7 +176,7 @@ def test_metrics_are_read_when_the_next_step_is_under_way(tmp_path):
     events.append(f"step {done}")
     return state._replace(step=done), {"loss": Loss(done)}
 
-  loop.run(step, fresh(), batch_at, 4, name="line", total=4, workdir=tmp_path, log=LOG,
-           save=lambda state: events.append("save"))
+  job = loop.Job("line", 4, batch_at, tmp_path, LOG, save=lambda state: events.append("save"))
+  loop.run(job, step, fresh())
   assert list(dict.fromkeys(events)) == [
     "step 1", "step 2", "read 1", "step 3", "read 2", "step 4", "read 3", "read 4", "save"]

@@ -42,12 +42,12 @@ def invert(run: checkpoint.Run, workdir: pathlib.Path,
     params = training.train(plan, folder)
     gallery = training.gallery(plan, folder)
     place, features = validation(plan, pathlib.Path(workdir), folder)
-    found = list(readings.readings(plan, params, features, gallery))
-    tiles, pictures = _tiles(plan, params, found)
-    units, more = _units(plan, found)
+    by_modality = list(readings.readings(plan, params, features, gallery))
+    tiles, pictures = _tiles(plan, params, by_modality)
+    units, more = _units(plan, by_modality)
     about = _about(plan, params, gallery)
     result = result_lib.Inverted(
-      {**about, "rows": [_row(part) for part in found], "tiles": tiles, "units": units},
+      {**about, "rows": [_row(part) for part in by_modality], "tiles": tiles, "units": units},
       {**pictures, **more})
     result_lib.write(folder, result)
     examples = examples_lib.open_examples(run.config, run.classes, place)
@@ -71,9 +71,9 @@ def validation(plan: plan_lib.Plan, workdir: pathlib.Path,
   """
   shared, wanted = workdir / "features" / data.VALIDATION, {plan.settings.layer, "fc8"}
   try:
-    found = features_lib.load(shared)
-    if all(wanted <= part.keys() for part in found.values()):
-      return shared, found
+    stored = features_lib.load(shared)
+    if all(wanted <= part.keys() for part in stored.values()):
+      return shared, stored
   except FileNotFoundError:
     pass
   return folder / "validation", features_lib.extract(
@@ -100,29 +100,37 @@ def _row(part: readings.Reading) -> dict[str, Any]:
           "measures": measures}
 
 
-def _tiles(plan: plan_lib.Plan, params: Mapping[str, Any],
-           found: Sequence[readings.Reading]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-  """One example of each modality and shown category, the first in the features' random order."""
-  names, settings = plan.run.classes, plan.settings
-  shown = np.linspace(0, len(names) - 1, min(settings.categories, len(names))).round().astype(int)
-  places = [(part, row) for part in found
-            for row in fidelity.first_of(part.labels, shown.tolist()) if row is not None]
-  given = fidelity.Read(np.stack([part.given.features[row] for part, row in places]),
-                        np.stack([part.given.logits[row] for part, row in places]))
-  nearest = [part.nearest[row] for part, row in places]
+def _tiles(plan: plan_lib.Plan, params: Mapping[str, Any], by_modality: Sequence[readings.Reading]
+           ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+  """A tile for one example of each modality and shown category, and their pictures [T, ...]."""
+  shown, names = _shown(plan, by_modality), plan.run.classes
+  given = fidelity.Read(np.stack([part.given.features[row] for part, row in shown]),
+                        np.stack([part.given.logits[row] for part, row in shown]))
+  nearest = [part.nearest[row] for part, row in shown]
   pictures = {"inverted": _in_batches(plan, readings.painter(plan, params), given.features),
               "nearest": readings.pictures(plan, data.TRAIN, nearest)}
-  if settings.optimisation.steps and not plan.encoded:
+  if plan.settings.optimisation.steps and not plan.encoded:
     pictures["optimised"] = feature_pictures.matching(plan, given.features)
   read = readings.reader(plan)
-  tiles = [{"modality": part.modality.name, "category": names[part.labels[row]], "row": row,
-            "answer": names[logits.argmax()]} for (part, row), logits in zip(places, given.logits)]
-  for way, shown_pictures in pictures.items():
-    back = _in_batches(plan, read, shown_pictures)
-    cosines = fidelity.cosine(given.features, back.features)
-    for tile, cosine, logits in zip(tiles, cosines, back.logits):
-      tile[way] = {"cosine": float(cosine), "answer": names[logits.argmax()]}
-  return tiles, pictures
+  back = {way: _in_batches(plan, read, made) for way, made in pictures.items()}
+  cosines = {way: fidelity.cosine(given.features, read.features) for way, read in back.items()}
+
+  def tile(number, part, row):
+    return {"modality": part.modality.name, "category": names[part.labels[row]], "row": row,
+            "answer": names[given.logits[number].argmax()],
+            **{way: {"cosine": float(cosines[way][number]),
+                     "answer": names[back[way].logits[number].argmax()]} for way in pictures}}
+
+  return [tile(number, part, row) for number, (part, row) in enumerate(shown)], pictures
+
+
+def _shown(plan: plan_lib.Plan,
+           by_modality: Sequence[readings.Reading]) -> list[tuple[readings.Reading, int]]:
+  """The first row of each shown category, of each modality: its examples' order is random."""
+  classes = len(plan.run.classes)
+  labels = np.linspace(0, classes - 1, min(plan.settings.categories, classes)).round().astype(int)
+  return [(part, row) for part in by_modality
+          for row in fidelity.first_of(part.labels, labels.tolist()) if row is not None]
 
 
 def _in_batches(plan: plan_lib.Plan, function, x: np.ndarray) -> Any:
@@ -132,14 +140,14 @@ def _in_batches(plan: plan_lib.Plan, function, x: np.ndarray) -> Any:
   return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-def _units(plan: plan_lib.Plan, found: Sequence[readings.Reading]
+def _units(plan: plan_lib.Plan, by_modality: Sequence[readings.Reading]
            ) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
   """Pictures of the liveliest units, through the tower of every modality of pixels."""
   settings = plan.settings.optimisation
   seen = [m for m in plan.run.modalities if len(m.shape) == 3]
   if not (settings.steps and settings.units and seen) or plan.encoded:
     return None, {}
-  x = next(part for part in found if part.modality.name == plan.reference.name).given.features
+  x = next(part for part in by_modality if part.modality.name == plan.reference.name).given.features
   units = feature_pictures.liveliest(plan, x, settings.units)
   pictures = np.stack([feature_pictures.exciting(plan, units, modality) for modality in seen])
   strongest = (np.asarray(x) @ units.directions.T).argmax(axis=0)

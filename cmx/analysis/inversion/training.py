@@ -155,11 +155,10 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
     state = loop.resume(loop.begin(0, {"generator": params}, {"statistics": constants}, transform),
                         checkpoints)
     step = _make_step(plan, transform)
-    state = loop.run(
-      lambda state, batch: step(state, batch, network), state,
-      lambda index: devices.shard(batch_at(plan, index)), settings.steps,
-      name=f"generator of {settings.layer}", total=settings.steps, workdir=folder,
-      log=run.config.log, save=lambda state: loop.save(state, checkpoints, card),
-      examples=settings.batch)
+    job = loop.Job(
+      f"generator of {settings.layer}", settings.steps,
+      lambda index: devices.shard(batch_at(plan, index)), folder, run.config.log,
+      save=lambda state: loop.save(state, checkpoints, card), examples=settings.batch)
+    state = loop.run(job, lambda state, batch: step(state, batch, network), state)
     checkpoints.wait()
   return jax.device_get(state.params)

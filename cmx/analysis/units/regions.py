@@ -1,7 +1,7 @@
 """Regions: where in a picture a unit fires, from its activation map.
 
 A map is spread over the picture by linear interpolation between the middles of what its places see
-(see `towers.Field`), and cut at the unit's threshold.
+(see `towers.ReceptiveField`), and cut at the unit's threshold.
 """
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from cmx.network import towers
 
 
-def interpolation(places: int, pixels: int, points: int, field: towers.Field) -> np.ndarray:
+def interpolation(places: int, pixels: int, points: int,
+                  field: towers.ReceptiveField) -> np.ndarray:
   """How much each place of a row (or column) counts at each point of a picture [points, places].
 
   Args:
