@@ -162,10 +162,12 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
   optimizer = jax.eval_shape(transform.init, trainable)
   state = loop.State(jax.ShapeDtypeStruct((), jnp.int32), trainable, frozen, optimizer)
   key = jax.eval_shape(lambda: jax.random.key(0))
-  kept = _kept(config, method, modalities, trainable, frozen, constants, batch, devices)
+  given_to_loss = trainable, frozen, constants
+  activations = _activations(config, method, modalities, given_to_loss, batch, devices)
   if settings.recompute:  # of one modality after the other, on top of what they start from
-    kept += max(_kept(_with(config, recompute=False), method._replace(terms=()), (m,), trainable,
-                      frozen, constants, {m.name: batch[m.name]}, devices) for m in modalities)
+    activations += max(
+      _activations(_with(config, recompute=False), method._replace(terms=()), (m,), given_to_loss,
+                   {m.name: batch[m.name]}, devices) for m in modalities)
   arguments = (state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch),
                constants, key)
   step = step_lib.step_of_device(config, method, modalities, transform)
@@ -174,7 +176,7 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
   added = [trainable[layer][name] for (layer, name), count in uses.items() if count > 1]
   return Phase(
     phase.frozen, phase.last - phase.first, _count(trainable), _bytes(state),
-    _bytes((batch, constants)), kept, _bytes(trainable),
+    _bytes((batch, constants)), activations, _bytes(trainable),
     _bytes(added) + (_bytes(trainable) if settings.accumulate > 1 else 0),
     step_lib.flops(config, method, modalities, transform, *arguments),
     devices_lib.compiled_bytes(step, 1, *arguments, donate=(0,)) if compiled else None)
@@ -199,11 +201,21 @@ def _constants(config: config_lib.Config, classes: int) -> given.Constants:
     array(classes, width) if method.codes else None)
 
 
-def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: model.Modalities,
-          trainable: Any, frozen: Any, constants: Any, batch: Any, devices: int) -> int:
-  """Bytes that the backward pass keeps of the forward pass, without the parameters themselves."""
-  loss, parts = (step_lib.loss_of_device(config, method, modalities),
-                 step_lib.settings_of(config).accumulate)
+def _activations(config: config_lib.Config, method: methods_lib.Method,
+                 modalities: model.Modalities, given_to_loss: tuple[Any, Any, Any], batch: Any,
+                 devices: int) -> int:
+  """Bytes that the backward pass keeps of the forward pass, without the parameters themselves.
+
+  Args:
+    config: of the row.
+    method: of the row, or the same with fewer terms.
+    modalities: that go through the network.
+    given_to_loss: trainable and frozen parameters, and constants.
+    batch: of a device.
+    devices: that divide a batch.
+  """
+  loss = step_lib.loss_of_device(config, method, modalities)
+  parts = step_lib.settings_of(config).accumulate
   batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((x.shape[0] // parts, *x.shape[1:]), x.dtype),
                        batch)
   size = jax.tree.leaves(batch)[0].shape[0]
@@ -214,14 +226,22 @@ def _kept(config: config_lib.Config, method: methods_lib.Method, modalities: mod
     return jax.vjp(lambda trained: loss(trained, {}, frozen, constants, batch, keys, key)[0],
                    trainable)[1]
 
-  residuals = jax.tree.leaves(
-    devices_lib.shapes(backward, devices, trainable, frozen, constants, batch))
-  arguments = jax.tree.leaves((trainable, frozen, constants))
-  same = {(x.shape, x.dtype) for x in arguments}  # the parameters themselves
-  copies = {x.shape for x in arguments if x.ndim > 1}  # in lower precision: once, whoever uses them
-  kept = [x for x in residuals if (x.shape, x.dtype) not in same]
-  once = {(x.shape, x.dtype): x for x in kept if x.shape in copies}
-  return _bytes([*once.values(), *(x for x in kept if x.shape not in copies)])
+  return _bytes(_beside(jax.tree.leaves(given_to_loss), jax.tree.leaves(
+    devices_lib.shapes(backward, devices, *given_to_loss, batch))))
+
+
+def _beside(arguments: list[Any], residuals: list[Any]) -> list[Any]:
+  """Residuals that take room of their own: neither parameters, nor one's copy for the second time.
+
+  JAX does not say which residual is a parameter, after it went through inner calls, so its shape
+  and type decide: an activation [B, D] with the shape of a kernel is taken for one, and left out.
+  """
+  own = {(x.shape, x.dtype) for x in arguments}
+  residuals = [x for x in residuals if (x.shape, x.dtype) not in own]
+  # In lower precision each user has a copy of a kernel; the compiler makes it once.
+  kernels = {x.shape for x in arguments if x.ndim > 1}
+  copies = {(x.shape, x.dtype): x for x in residuals if x.shape in kernels}
+  return [*copies.values(), *(x for x in residuals if x.shape not in kernels)]
 
 
 def _with(config: config_lib.Config, **changes: Any) -> config_lib.Config:
