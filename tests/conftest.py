@@ -31,6 +31,22 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
   os.environ["MATPLOTLIBRC"] = str(SETTINGS)
 
 
+@pytest.fixture(scope="session")
+def root(tmp_path_factory):
+  """The folder of `tiny`'s data set, prepared; for reading."""
+  import tiny  # and JAX with it, which most tests here need and some do not
+  folder = tmp_path_factory.mktemp("data")
+  tiny.dataset(folder)
+  return folder
+
+
+@pytest.fixture(scope="session")
+def run(root):
+  """A run on that data set that was never trained."""
+  import untrained
+  return untrained.run(root)
+
+
 @pytest.fixture
 def forget():
   """Makes the next import of an entry point the first, as in a process of its own."""

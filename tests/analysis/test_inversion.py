@@ -6,8 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-import tiny
-import untrained
 from cmx import config as config_lib
 from cmx import data
 from cmx import fields
@@ -31,18 +29,6 @@ SETTINGS = config_lib.Inversion(
 def settings(**changes):
   return fields.replace(config_lib.Config(inversion=SETTINGS), {
     f"inversion.{name.replace('__', '.')}": value for name, value in changes.items()}).inversion
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-  root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root)
-  return root
-
-
-@pytest.fixture(scope="module")
-def run(root):
-  return untrained.run(root)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import tiny
-import untrained
 from cmx import data
 from cmx.analysis.units import objects
 from cmx.analysis.units import occlusion
@@ -12,6 +11,7 @@ from cmx.analysis.units import regions
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import tally as tally_lib
 from cmx.data import encoders
+from cmx.data import opening
 from cmx.data.sets.rendered_world import dataset as rendered_world
 from cmx.network import towers
 
@@ -20,12 +20,10 @@ PLACES, EXAMPLES = 0.1, 0.2
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
+def opened(run):
   """An untrained run, its data set encoded, and the data set as a person sees it."""
-  root = tmp_path_factory.mktemp("data")
-  encoded = tiny.dataset(root)
-  run = untrained.run(root)
-  return run, encoded, data.load(run.config.data)
+  raw, encoded = opening.open_data(run.config)
+  return run, encoded, raw
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,13 @@ import re
 import numpy as np
 import pytest
 
-import tiny
-import untrained
+import made_findings
 from cmx import data
 from cmx import methods
 from cmx.analysis.units import figure
 from cmx.analysis.units import findings
 from cmx.analysis.units import lit_tiles
 from cmx.analysis.units import looks as looks_lib
-from cmx.analysis.units import options
 from cmx.analysis.units import study
 from cmx.analysis.units import subject as subject_lib
 from cmx.data import encoders
@@ -22,30 +20,11 @@ from cmx.data.encoders import given
 from cmx.evaluation import examples
 from cmx.network import model
 
-OPTIONS = options.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
-                           permutations=19, squares=2)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-  root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root)
-  return untrained.run(root)
-
-
-def opened(run):
-  return opening.open_data(run.config)
-
-
-@pytest.fixture(scope="module")
-def found(run):
-  raw, encoded = opened(run)
-  subject, _ = subject_lib.subject(run, encoded, data.VALIDATION, OPTIONS.layers, (), None)
-  return findings.find(subject, raw, OPTIONS)
+OPTIONS = made_findings.OPTIONS
 
 
 def looker_of(run, found):
-  raw, _ = opened(run)
+  raw, _ = opening.open_data(run.config)
   sources, chosen = raw.splits[data.VALIDATION], found.subject.chosen
   labels = {name: np.asarray(sources[name].labels)[part] for name, part in chosen.items()}
   return looks_lib.Looker(found, examples.Examples(raw.classes, labels, {}, sources))
@@ -72,7 +51,7 @@ def test_without_scores_all_units_are_by_lot():
 
 
 def test_looks_are_the_top_examples_lit_where_the_map_is_above_the_threshold(run, found):
-  raw, _ = opened(run)
+  raw, _ = opening.open_data(run.config)
   tally = found.tallies["pool5"]["natural"]
   unit = int(np.argmax(np.ptp(tally.maps, axis=(1, 2))))
   shown = looker_of(run, found)("pool5", unit, "because")
@@ -115,7 +94,7 @@ def test_objects_in_the_lit_region_are_named(run, found):
 
 def test_an_example_that_cannot_be_read_is_missing_and_the_rest_is_drawn(run, found, tmp_path):
   class Broken:
-    labels = opened(run).raw.splits[data.VALIDATION]["natural"].labels
+    labels = opening.open_data(run.config).raw.splits[data.VALIDATION]["natural"].labels
 
     def __len__(self):
       return len(self.labels)
@@ -123,7 +102,7 @@ def test_an_example_that_cannot_be_read_is_missing_and_the_rest_is_drawn(run, fo
     def __getitem__(self, index):
       raise OSError("no such file: picture.png")
 
-  raw, encoded = opened(run)
+  raw, encoded = opening.open_data(run.config)
   broken = raw._replace(splits={**raw.splits, data.VALIDATION: {
     **raw.splits[data.VALIDATION], "natural": Broken()}})
   subject, _ = subject_lib.subject(run, encoded, data.VALIDATION, ("pool5",), ("NAT", "LDR"), None)

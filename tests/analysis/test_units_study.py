@@ -9,44 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tiny
+import made_findings
 import untrained
-from cmx import data
 from cmx.analysis.units import comparison
 from cmx.analysis.units import consistency
 from cmx.analysis.units import findings
 from cmx.analysis.units import looks
-from cmx.analysis.units import options
 from cmx.analysis.units import study
-from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import tally as tally_lib
 from cmx.data import opening
 
-OPTIONS = options.Options(layers=("pool5", "fc7"), top=3, show=1, places=0.1, examples=0.2,
-                           permutations=19, squares=2)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-  root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root)
-  return root
-
-
-@pytest.fixture(scope="module")
-def run(root):
-  return untrained.run(root)
-
-
-def opened(run):
-  return opening.open_data(run.config)
-
-
-@pytest.fixture(scope="module")
-def found(run):
-  raw, encoded = opened(run)
-  subject, _ = subject_lib.subject(run, encoded, data.VALIDATION, OPTIONS.layers, (), None)
-  return findings.find(subject, raw, OPTIONS)
+OPTIONS = made_findings.OPTIONS
 
 
 def read_csv(path):
@@ -58,7 +31,7 @@ def read_csv(path):
 @pytest.fixture(scope="module")
 def studied(run, tmp_path_factory):
   folder = tmp_path_factory.mktemp("studied")
-  return folder, study.study(run, opened(run), folder, OPTIONS)
+  return folder, study.study(run, opening.open_data(run.config), folder, OPTIONS)
 
 
 def test_a_study_says_what_it_found_and_how(studied, run, found):
@@ -107,18 +80,19 @@ def test_pages_and_tiles_are_written_and_captions_stand_alone(studied, found):
 def test_the_same_run_gives_the_same_files_and_is_not_studied_twice(studied, run, tmp_path,
                                                                   monkeypatch):
   folder, result = studied
-  assert study.study(run, opened(run), tmp_path, OPTIONS) == result
+  assert study.study(run, opening.open_data(run.config), tmp_path, OPTIONS) == result
   for path in sorted((folder / "units").rglob("*")):
     if path.is_file():
       assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path
   monkeypatch.setattr(findings, "find", None)  # would fail
-  assert study.study(run, opened(run), folder, OPTIONS) == result
+  assert study.study(run, opening.open_data(run.config), folder, OPTIONS) == result
   with pytest.raises(TypeError):
-    study.study(run, opened(run), folder, OPTIONS._replace(seed=1))
+    study.study(run, opening.open_data(run.config), folder, OPTIONS._replace(seed=1))
 
 
 def test_one_modality_has_top_examples_but_no_consistency(run, tmp_path):
-  result = study.study(run, opened(run), tmp_path, OPTIONS._replace(modalities=("LDR",)))
+  result = study.study(run, opening.open_data(run.config), tmp_path,
+                       OPTIONS._replace(modalities=("LDR",)))
   assert result["layers"]["fc7"]["consistency"] is None
   assert result["layers"]["fc7"]["objects"]["shared"] is None
   assert {unit["why"] for unit in result["shown"]} == {looks.RANDOM}

@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tiny
 from cmx import data
 from cmx.data import opening
 from cmx.evaluation import embedding
 from cmx.evaluation import features
-import untrained
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-  root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root)
-  return untrained.run(root)
 
 
 @pytest.fixture(scope="module")

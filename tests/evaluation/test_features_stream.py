@@ -1,26 +1,18 @@
-import jax
 import numpy as np
 import pytest
 
-import tiny
 from cmx import data
 from cmx import methods
+from cmx.data import opening
 from cmx.evaluation import features
 from cmx.network import model
 from cmx.runtime import devices
-from cmx.training import checkpoint
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
+def opened(run):
   """An untrained run and its data set."""
-  root = tmp_path_factory.mktemp("data")
-  config, dataset = tiny.config(root), tiny.dataset(root)
-  params = jax.jit(lambda key: model.init(
-    key, dataset.modalities, methods.named("c"), config.network, len(dataset.classes)))(
-      jax.random.key(0))
-  run = checkpoint.Run(config, dataset.classes, dataset.modalities, jax.device_get(params), 0)
-  return run, dataset
+  return run, opening.open_data(run.config).encoded
 
 
 def parts(opened, modality, layers, batch, chosen=None):

@@ -25,18 +25,10 @@ from cmx.evaluation import scores
 from cmx.evaluation import verdict
 from cmx.experiment import reproduce
 from cmx.training import checkpoint
-from cmx.training import train
 import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
 ROWS = ("bl_ind", "c")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-  root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root, **tiny.TWO)
-  return root
 
 
 def settings(root, **changes):
@@ -48,13 +40,6 @@ def whole(root, tmp_path_factory):
   """The folder and the printed table of an experiment that nothing has interrupted."""
   folder = tmp_path_factory.mktemp("experiments") / "whole"
   return folder, reproduce.reproduce(settings(root), folder, ROWS)
-
-
-@pytest.fixture
-def no_training(monkeypatch):
-  def refuse(*args):
-    raise AssertionError("something is trained")
-  monkeypatch.setattr(train, "train", refuse)
 
 
 def files(folder):

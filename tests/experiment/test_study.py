@@ -18,18 +18,10 @@ from cmx.evaluation import evaluate
 from cmx.experiment import reproduce
 from cmx.experiment.study import plan
 from cmx.experiment.study import study as study_lib
-from cmx.training import train
 import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
 ROWS = ("bl_ind", "c")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-  root = tmp_path_factory.mktemp("data")
-  tiny.dataset(root, **tiny.TWO)
-  return root
 
 
 def study(root, folder, **changes):
@@ -47,13 +39,6 @@ def whole(root, tmp_path_factory):
   made = study(root, tmp_path_factory.mktemp("studies") / "whole")
   content = study_lib.run(made)
   return made.workdir, content, study_lib.write(made, content)
-
-
-@pytest.fixture
-def no_training(monkeypatch):
-  def refuse(*args):
-    raise AssertionError("something is trained")
-  monkeypatch.setattr(train, "train", refuse)
 
 
 def kept(folder, row, seed):

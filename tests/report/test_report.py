@@ -5,7 +5,6 @@ from html import parser
 import pytest
 
 import small_experiment
-from cmx import data
 from cmx.analysis import figures
 from cmx.report import card
 from cmx.report import opening
@@ -13,13 +12,6 @@ from cmx.report import options
 from cmx.report import page
 from cmx.report import section
 from cmx.training import checkpoint
-
-
-@pytest.fixture
-def experiment(tmp_path, monkeypatch):
-  monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset())
-  small_experiment.write(tmp_path / "runs")
-  return tmp_path / "runs"
 
 
 def test_an_experiment_opens_in_table_order_one_run_a_method_shown(experiment):

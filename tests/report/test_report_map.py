@@ -22,8 +22,7 @@ OPTIONS = options.Options(points=30, perplexity=5.0)
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-  monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset())
+def run(tmp_path, made_up):
   small_experiment.write_run(tmp_path / "run")
   return tmp_path / "run"
 

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 import small_experiment
-from cmx import data
 from cmx.analysis import figures
 from cmx.analysis.inversion import fidelity
 from cmx.analysis.inversion import result as result_lib
@@ -22,8 +21,7 @@ CODES = ("NAT", "CLP", "DSC")
 
 
 @pytest.fixture
-def experiment(tmp_path, monkeypatch):
-  monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset())
+def experiment(tmp_path, made_up):
   small_experiment.write(tmp_path, rows=("bl_ind", "c"), seeds=(0,))
   return tmp_path
 

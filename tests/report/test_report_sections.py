@@ -2,7 +2,6 @@ import json
 import re
 
 import numpy as np
-import pytest
 
 import small_experiment
 from cmx import data
@@ -17,13 +16,6 @@ from cmx.report import recognition
 from cmx.report import table
 
 OPTIONS = options.Options(queries=2, answers=3)
-
-
-@pytest.fixture
-def experiment(tmp_path, monkeypatch):
-  monkeypatch.setattr(data, "load", lambda config: small_experiment.dataset())
-  small_experiment.write(tmp_path)
-  return tmp_path
 
 
 def cells(html):
