@@ -52,8 +52,8 @@ def check_limits(config: config_lib.Config) -> None:
     ValueError: if one is beyond it; with the field, its value and what is expected.
   """
   for name, value in flat(dataclasses.replace(config, rows={})).items():
-    as_they_are = name == "reference.steps" and config.weights.file  # with 0 steps
-    allowed = config_lib.NOT_NEGATIVE if as_they_are else limit(name)
+    untrained = name == "reference.steps" and config.weights.file  # with 0 steps
+    allowed = config_lib.NOT_NEGATIVE if untrained else limit(name)
     for number in value if isinstance(value, tuple) else (value,):
       if _is_number(number) and not allowed.holds(number):
         raise ValueError(f"config.{name} {value}; expected {allowed.words}")
@@ -135,11 +135,12 @@ def members(name: str, word: str) -> list[str]:
   """
   if word.strip().startswith(("(", "[", "'", '"')):
     try:
-      found = ast.literal_eval(word.strip())
+      literal = ast.literal_eval(word.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
       raise ValueError(f"{name} {word!r}; expected values as in a,b or ('a', 'b')"
                        ) from error
-    return [str(member) for member in (found if isinstance(found, (tuple, list)) else (found,))]
+    several = literal if isinstance(literal, (tuple, list)) else (literal,)
+    return [str(member) for member in several]
   members = [part.strip() for part in word.split(",")] if word.strip() else []
   if "" in members:
     raise ValueError(f"{name} {word!r} has an empty member; expected values as in a,b")

@@ -49,7 +49,7 @@ _NATURAL_WORDS = frozenset(
   "picture pictures pic pics".split())
 
 
-def named(name: str, kind: str) -> Modality:
+def of_kind(name: str, kind: str) -> Modality:
   """Row for a modality by name: one of the five if it is known and of that kind, else a new one.
 
   Args:

@@ -17,19 +17,19 @@ def test_written_words_are_never_mirrored():
 
 @pytest.mark.parametrize("name", ["drawing", "LDR"])
 def test_a_known_modality_is_found_by_name_and_code(name):
-  assert modalities.named(name, "pixels") == modalities.DRAWING
+  assert modalities.of_kind(name, "pixels") == modalities.DRAWING
 
 
 def test_a_known_modality_of_another_kind_keeps_its_name_and_is_not_mirrored():
-  row = modalities.named("natural", "vector")
+  row = modalities.of_kind("natural", "vector")
   assert (row.name, row.code, row.kind, row.mirror) == ("natural", "NAT", "vector", False)
 
 
 def test_an_own_modality_gets_a_code_and_mirrors_only_images():
-  assert modalities.named("sketches", "pixels") == modalities.Modality(
+  assert modalities.of_kind("sketches", "pixels") == modalities.Modality(
     "sketches", "SKE", "pixels", mirror=True)
-  assert not modalities.named("sounds", "vector").mirror
-  assert not modalities.named("titles", "text").mirror
+  assert not modalities.of_kind("sounds", "vector").mirror
+  assert not modalities.of_kind("titles", "text").mirror
 
 
 @pytest.mark.parametrize("name, kind, natural", [
@@ -42,7 +42,7 @@ def test_names_of_natural_images_are_known(name, kind, natural):
 
 def test_an_unknown_kind_is_refused():
   with pytest.raises(ValueError, match="kind 'video' of modality 'x'; expected one of pixels"):
-    modalities.named("x", "video")
+    modalities.of_kind("x", "video")
 
 
 def test_a_tower_is_shared_by_kind_and_for_vectors_by_width():

@@ -48,9 +48,9 @@ def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
     _centred(draw, SIDE / 2, y + CELL / 2, modality.name.replace("_", "\n"), 14)
     source = dataset.splits[split][modality.name]
     for j, label in enumerate(classes):
-      found = np.flatnonzero(np.asarray(source.labels) == label)
-      if len(found):
-        x = source[int(found[0])]["input"]
+      of_class = np.flatnonzero(np.asarray(source.labels) == label)
+      if len(of_class):
+        x = source[int(of_class[0])]["input"]
         example = examples.Example(modality.name, dataset.classes[label], "", x)
         sheet.paste(tiles.tile(example, CELL), (SIDE + j * (CELL + GAP), y))
   sheet.save(path)

@@ -105,11 +105,11 @@ def _with_letters(figure: Any, draw: Callable[[], None]) -> None:
   with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     draw()
-  found = [_MISSING.match(str(warning.message)) for warning in said]
-  for warning, letter in zip(said, found):
+  missing = [_MISSING.match(str(warning.message)) for warning in said]
+  for warning, letter in zip(said, missing):
     if letter is None:
       warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-  letters = "".join(sorted({chr(int(letter[1])) for letter in found if letter}))
+  letters = "".join(sorted({chr(int(letter[1])) for letter in missing if letter}))
   if letters and _add_fonts(figure, letters):
     with warnings.catch_warnings():  # what is still missing has been said
       warnings.filterwarnings("ignore", _MISSING.pattern)
@@ -148,7 +148,7 @@ def svg(figure: Any, *, dpi: int = 144) -> str:
   for pattern in _NOT_FOR_PAGES:
     text = re.sub(pattern, "", text, flags=re.DOTALL)
   used = set(re.findall(r"#([\w-]+)", text))
-  text = re.sub(r' id="([\w-]+)"', lambda found: found[0] if found[1] in used else "", text)
+  text = re.sub(r' id="([\w-]+)"', lambda missing: missing[0] if missing[1] in used else "", text)
   text = re.sub(r"(font: [^;\"']*)'[^;\"]*", r"\1var(--sans)", text)
   for colour, variable in _ON_PAGE.items():
     text = text.replace(colour, variable)

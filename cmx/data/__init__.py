@@ -71,9 +71,9 @@ def names() -> list[str]:
 def _module(name: str):
   if name not in names():
     raise ValueError(f"data set {name!r}; expected one of {', '.join(names())}")
-  found = importlib.import_module(f"{sets.__name__}.{name}")
-  package = hasattr(found, "__path__")
-  return importlib.import_module(f"{found.__name__}.dataset") if package else found
+  imported = importlib.import_module(f"{sets.__name__}.{name}")
+  package = hasattr(imported, "__path__")
+  return importlib.import_module(f"{imported.__name__}.dataset") if package else imported
 
 
 def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:
@@ -105,8 +105,8 @@ def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_li
   """
   module = _module(data.name)
   if not hasattr(module, "outline"):
-    found = load(data)
-    return found.classes, found.modalities
+    dataset = load(data)
+    return dataset.classes, dataset.modalities
   classes, rows = module.outline(data)
   return classes, modalities_lib.select(rows, data.modalities)
 

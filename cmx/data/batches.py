@@ -36,7 +36,7 @@ def samplers(dataset: data.Dataset) -> list[Sampler]:
   Raises:
     ValueError: if a modality has no training examples (left, where classes are held back).
   """
-  found = []
+  by_modality = []
   for modality in dataset.modalities:
     source = dataset.splits[data.TRAIN][modality.name]
     labels = np.asarray(source.labels)
@@ -45,8 +45,8 @@ def samplers(dataset: data.Dataset) -> list[Sampler]:
                        "leave it out with config.data.modalities, or hold back fewer classes")
     order = np.argsort(labels, kind="stable")
     cells = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    found.append(Sampler(modality, source, cells))
-  return found
+    by_modality.append(Sampler(modality, source, cells))
+  return by_modality
 
 
 def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,

@@ -104,13 +104,13 @@ def _of_folders(data: config_lib.Data) -> Report:
         looks.look(item, x)
   bad = [*listing.bad, *undecoded]
   report = _report(data.folders.path, kinds, judgement.classes(listing), entries, bad)
-  found = judgement.problems(judgement.without(listing, undecoded), data)
+  problems = judgement.problems(judgement.without(listing, undecoded), data)
   if len(bad) > data.folders.damaged:
     report.problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; "
-                           + judgement.remedy(len(bad), not found))
+                           + judgement.remedy(len(bad), not problems))
   elif bad:
     report.remarks.append(f"bad files left out: {len(bad)} of {data.folders.damaged} allowed")
-  report.problems += found
+  report.problems += problems
   report.remarks += [f"modality {name!r} has a validation split, so its split test is not used"
                      for name in listing.left_out]
   report.remarks += [*doubts.of_names(kinds, "modalities"), *looks.remarks(), *listing.remarks]
@@ -151,8 +151,8 @@ def _digest(x: np.ndarray | str) -> str:
 def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: list[Entry],
             bad: list[items_lib.Bad]) -> Report:
   classes = list(classes)
-  found = Counter((entry.modality, entry.split, entry.class_name) for entry in entries)
-  counts = {name: {split: {c: found[name, split, c] for c in classes} for split in decoding.SPLITS}
+  number = Counter((entry.modality, entry.split, entry.class_name) for entry in entries)
+  counts = {name: {split: {c: number[name, split, c] for c in classes} for split in decoding.SPLITS}
             for name in kinds}
   groups = _duplicates(entries)
   return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, [],
@@ -184,9 +184,9 @@ def _contradictions(entries: list[Entry]) -> list[str]:
   said: dict[str, dict[str, str]] = {}
   for entry in entries:
     said.setdefault(entry.digest, {}).setdefault(entry.class_name, entry.key)
-  found = [" = ".join(keys.values()) for keys in said.values() if len(keys) > 1]
-  return [f"equal examples of different classes: {', '.join(found)}; at most one class of each is "
-          "right"] if found else []
+  pairs = [" = ".join(keys.values()) for keys in said.values() if len(keys) > 1]
+  return [f"equal examples of different classes: {', '.join(pairs)}; at most one class of each is "
+          "right"] if pairs else []
 
 
 def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int]]]) -> list[str]:
@@ -206,7 +206,7 @@ def _class_remarks(classes: list[str], counts: dict[str, dict[str, dict[str, int
             "examples are used"),
     (alone, f"training examples in one modality only: {', '.join(alone)}; nothing can be aligned "
             "there")]
-  return [*(remark for found, remark in remarks if found), *doubts.of_names(classes, "classes")]
+  return [*(remark for true, remark in remarks if true), *doubts.of_names(classes, "classes")]
 
 
 def _duplicate_remarks(splits: list, modalities: list, within: list) -> list[str]:
@@ -215,7 +215,7 @@ def _duplicate_remarks(splits: list, modalities: list, within: list) -> list[str
              "by them"),
     (modalities, f"equal examples in several modalities: {len(modalities)}; these are pairs"),
     (within, f"equal examples within a split: {len(within)}; they count twice")]
-  return [remark for found, remark in remarks if found]
+  return [remark for true, remark in remarks if true]
 
 
 def text(report: Report) -> str:

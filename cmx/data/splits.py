@@ -41,7 +41,7 @@ def hold_out(dataset: data.Dataset, share: float) -> data.Dataset:
   """
   if not 0 < share < 1:
     raise ValueError(f"holdout {share}; expected a share between 0 and 1")
-  kept, held = {}, {}
+  left, held = {}, {}
   for name, source in dataset.splits[data.TRAIN].items():
     labels = np.asarray(source.labels)
     order = np.random.default_rng(0).permutation(len(labels))
@@ -50,9 +50,9 @@ def hold_out(dataset: data.Dataset, share: float) -> data.Dataset:
       cell = order[labels[order] == label]
       chosen.append(cell[:min(max(1, round(share * len(cell))), len(cell) - 1)])
     chosen = np.sort(np.concatenate(chosen))
-    kept[name] = Subset(source, np.setdiff1d(np.arange(len(labels)), chosen))
+    left[name] = Subset(source, np.setdiff1d(np.arange(len(labels)), chosen))
     held[name] = Subset(source, chosen)
-  return dataset._replace(splits={data.TRAIN: kept, data.VALIDATION: held},
+  return dataset._replace(splits={data.TRAIN: left, data.VALIDATION: held},
                           fingerprint=f"{dataset.fingerprint}-holdout{share:g}")
 
 

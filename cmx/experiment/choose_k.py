@@ -68,13 +68,13 @@ def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
                      "examples that mixtures are fitted on")
   held_out = features.extract(run, dataset, data.VALIDATION, list(settings.layers), folder,
                               batch=config.evaluation.batch)[modality]
-  return [_rung(mixtures.kept(config, run, dataset, reference, layer, count), layer, count,
+  return [_rung(mixtures.fit_of_layer(config, run, dataset, reference, layer, count), layer, count,
                 held_out[layer])
           for layer in settings.layers for count in sorted(set(components))]
 
 
-def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> _Rung:
-  fit, width = kept.fit, held_out.shape[1]
+def _rung(stored: store.StoredFit, layer: str, components: int, held_out: Any) -> _Rung:
+  fit, width = stored.fit, held_out.shape[1]
   size, count = min(_BLOCK, len(held_out)), gmm.free_parameters(fit.mixture)
   likelihood = em.mean_log_prob(passes.of_array(held_out), size, fit.mixture)
   return {
@@ -82,7 +82,7 @@ def _rung(kept: store.Kept, layer: str, components: int, held_out: Any) -> _Rung
     "held_out": likelihood / width, "train": fit.history[-1] / width,
     "bic": count * math.log(fit.examples) / fit.examples - 2 * fit.history[-1],
     "parameters": count, "iterations": len(fit.history) - 1, "converged": fit.converged,
-    "reseeded": sum(fit.reseeded), "dead": len(fit.dead_units), "seconds": kept.seconds}
+    "reseeded": sum(fit.reseeded), "dead": len(fit.dead_units), "seconds": stored.seconds}
 
 
 def best(rungs: Sequence[_Rung], layer: str) -> _Rung:

@@ -67,7 +67,7 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
     if kind == methods.CLASSES:
       fit, share = _class_by_class(config, run, dataset, reference, layer)
     else:
-      fit = kept(config, run, dataset, reference, layer, methods.components_of(config)).fit
+      fit = fit_of_layer(config, run, dataset, reference, layer, methods.components_of(config)).fit
       share = (_shares(config, run, dataset, reference, layer, fit) if kind == methods.SHARES
                else None)
     if share is not None:
@@ -92,7 +92,7 @@ def _class_by_class(config, run, dataset, reference, layer) -> tuple[em.Fit, np.
     logging.info("mixture of %s, class by class: %s. Written: %s", layer, store.describe(fit), path)
     return fit, np.pad(share, ((0, len(dataset.classes) - len(share)), (0, 0)))
 
-  return store.kept_with_shares(path, told, make)
+  return store.read_or_fit_with_shares(path, told, make)
 
 
 def _shares(config, run, dataset, reference, layer, fit: em.Fit) -> np.ndarray:
@@ -106,7 +106,7 @@ def _shares(config, run, dataset, reference, layer, fit: em.Fit) -> np.ndarray:
     return {"share": classes.shares(chunks, _labels(config, run, dataset), fit.mixture,
                                     len(dataset.classes))}
 
-  return store.kept_arrays(path, told, make)["share"]
+  return store.read_or_make(path, told, make)["share"]
 
 
 def _owned(share: np.ndarray, mixture: gmm.Mixture, config: config_lib.Config,
@@ -129,12 +129,13 @@ def _labels(config, run, dataset) -> np.ndarray:
   return labels[features.order(len(labels), config.mixture.examples)]
 
 
-def kept(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
-         reference: pathlib.Path, layer: str, components: int) -> store.Kept:
+def fit_of_layer(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
+                 reference: pathlib.Path, layer: str, components: int) -> store.StoredFit:
   """The fit of one layer with so many components: read, or made and kept; see `needed`."""
   path = reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
-  return store.kept(path, _settings_of(config, run, dataset, components), layer_key(run, layer),
-                    _activations_of(config, run, dataset, reference, layer), f"mixture of {layer}")
+  return store.read_or_fit(
+    path, _settings_of(config, run, dataset, components), layer_key(run, layer),
+    _activations_of(config, run, dataset, reference, layer), f"mixture of {layer}")
 
 
 def _settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,

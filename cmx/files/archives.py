@@ -61,14 +61,14 @@ def members(path: pathlib.Path) -> Iterator[Member]:
       cannot hold: links, devices, names that lead out of it, encrypted or very large files.
   """
   if path.is_dir():
-    found = _of_folder(path)
+    inside = _of_folder(path)
   elif said := _other(path):
     raise ValueError(f"{path} {said}; expected a zip or tar archive, or a folder")
   elif _first_bytes(path) == b"PK":
-    found = _of_zip(path)
+    inside = _of_zip(path)
   else:
-    found = _of_tar(path)
-  for member in found:
+    inside = _of_tar(path)
+  for member in inside:
     _check(path, member)
     if not any(map(droppings.left_behind, member.name.split("/"))):
       yield member

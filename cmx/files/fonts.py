@@ -109,15 +109,15 @@ def _opened(font: str | None, points: float) -> ImageFont.FreeTypeFont:
 @functools.cache
 def _files() -> tuple[str, ...]:
   """Files of fonts: matplotlib's where it is installed, then the machine's, that open."""
-  found: list[pathlib.Path] = []
+  paths: list[pathlib.Path] = []
   if spec := importlib.util.find_spec("matplotlib"):
-    found.append(pathlib.Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")
+    paths.append(pathlib.Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf")
   for folder in (*_FOLDERS.get(sys.platform, ()), *_ELSEWHERE):
     for at, folders, names in os.walk(os.path.expanduser(folder)):
       folders.sort()
-      found += [pathlib.Path(at, name) for name in sorted(names, key=_plain_first)
+      paths += [pathlib.Path(at, name) for name in sorted(names, key=_plain_first)
                 if name.lower().endswith((".ttf", ".otf", ".ttc"))]
-  return tuple(str(path) for path in found if path.is_file() and _opens(path))
+  return tuple(str(path) for path in paths if path.is_file() and _opens(path))
 
 
 def _plain_first(name: str) -> tuple[bool, str]:

@@ -86,5 +86,5 @@ def _tex_line(words: Sequence[str]) -> str:
 
 
 def _tex(text: str) -> str:
-  text = re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], text)
+  text = re.sub("|".join(map(re.escape, _TEX)), lambda match: _TEX[match[0]], text)
   return re.sub(r"(?<![\w-])-(?=\d)", "$-$", text)  # a minus, where it is no hyphen

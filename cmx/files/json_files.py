@@ -36,10 +36,10 @@ def read(path: pathlib.Path, remedy: str, *keys: str) -> Any:
     ValueError: if it is no whole JSON, or lacks a key; with file and remedy.
   """
   try:
-    found = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"))
   except (ValueError, RecursionError) as error:  # of JSON, and of what is no text
     raise ValueError(f"{path} is damaged or cut off ({error}); {remedy}") from error
-  missing = [key for key in keys if not isinstance(found, dict) or key not in found]
+  missing = [key for key in keys if not isinstance(content, dict) or key not in content]
   if missing:
     raise ValueError(f"{path} has no {missing[0]!r}; {remedy}")
-  return found
+  return content

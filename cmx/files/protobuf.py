@@ -48,11 +48,11 @@ def integers(value: int | memoryview) -> list[int]:
   """The numbers of a repeated integer field, packed or one."""
   if isinstance(value, int):
     return [value]
-  found, at = [], 0
+  values, at = [], 0
   while at < len(value):
     number, at = varint(value, at)
-    found.append(number)
-  return found
+    values.append(number)
+  return values
 
 
 def numbers(pieces: list[memoryview], dtype: str) -> np.ndarray:

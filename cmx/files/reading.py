@@ -176,11 +176,11 @@ def table_labels(path: pathlib.Path) -> tuple[list[str], int]:
 def _labels(file: zipfile.ZipFile) -> np.ndarray:
   """y, or labels where there is no y [N]; both only if they say the same."""
   given = [name for name in ("y", "labels") if f"{name}.npy" in file.namelist()] or ["labels"]
-  found = [_array(file, name) for name in given]
-  if len(found) == 2 and not np.array_equal(*found):
+  arrays = [_array(file, name) for name in given]
+  if len(arrays) == 2 and not np.array_equal(*arrays):
     raise Unusable("y and labels, which differ; expected one of them (integers may have their "
                    "names in classes)")
-  return found[0]
+  return arrays[0]
 
 
 def table(path: pathlib.Path) -> np.ndarray:
@@ -246,8 +246,8 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
 
 def _member_header(file: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
   if f"{name}.npy" not in file.namelist():
-    found = ", ".join(member.removesuffix(".npy") for member in file.namelist())
-    raise Unusable(f"no {name!r} in the table, which has {found or 'nothing'}; expected x [N, E] "
+    arrays = ", ".join(member.removesuffix(".npy") for member in file.namelist())
+    raise Unusable(f"no {name!r} in the table, which has {arrays or 'nothing'}; expected x [N, E] "
                    "and y (or labels) [N], and optionally classes [C]")
   info = file.getinfo(f"{name}.npy")
   if (info.file_size > _SUSPICIOUS_BYTES

@@ -87,12 +87,12 @@ def _delimited(path: pathlib.Path, separator: str, columns: Sequence[str],
   csv.field_size_limit(_CELL)
   lines = []  # of the row being read
 
-  def kept() -> Iterator[str]:
+  def remembered() -> Iterator[str]:
     for line in _lines(path):
       lines.append(line)
       yield line
 
-  reader = csv.reader(kept(), delimiter=separator, strict=True)
+  reader = csv.reader(remembered(), delimiter=separator, strict=True)
   header = None
   while True:
     start = reader.line_num + 1

@@ -42,9 +42,9 @@ _NAME = 255  # letters of a class's name, as of a file's
 @functools.cache
 def _marks() -> str:
   """The marks that belong to the letter before them, as a range of a regular expression."""
-  found = "".join(char for code in range(0x300, 0x20000)
+  marks = "".join(char for code in range(0x300, 0x20000)
                   if unicodedata.category(char := chr(code)) in ("Mn", "Mc"))
-  return _UNSEEN.sub("", found)
+  return _UNSEEN.sub("", marks)
 
 
 @functools.cache
@@ -122,13 +122,13 @@ def pieces(word: str) -> list[str]:
   """
   if word.isascii() or not _unspaced().search(word):
     return [word]
-  found, start = [], 0
+  parts, start = [], 0
   for run in _unspaced().finditer(word):
     letters = _clusters().findall(run[0])
-    found += [word[start:run.start()], *map("".join, zip(letters, letters[1:]))]
-    found += [letter for letter in letters if len(letters) == 1 or _CHINESE.match(letter)]
+    parts += [word[start:run.start()], *map("".join, zip(letters, letters[1:]))]
+    parts += [letter for letter in letters if len(letters) == 1 or _CHINESE.match(letter)]
     start = run.end()
-  return [piece for piece in [*found, word[start:]] if piece]
+  return [piece for piece in [*parts, word[start:]] if piece]
 
 
 def parted(word: str) -> list[str]:

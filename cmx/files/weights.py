@@ -87,30 +87,30 @@ def means(text: str) -> np.ndarray:
   """
   path = pathlib.Path(text)
   if path.suffix.lower() == ".binaryproto":
-    found = _whole(path, caffemodel.mean_image)
+    mean = _whole(path, caffemodel.mean_image)
   elif path.suffix.lower() == ".npy":
     found = _whole(path, _npy, "npy")
   else:
     try:
-      found = np.array([float(part) for part in text.split(",")])
+      mean = np.array([float(part) for part in text.split(",")])
     except ValueError as error:
       raise ValueError(f"weights.mean {text!r}; expected a .binaryproto, an .npy, or three numbers "
                        "such as 104,117,123") from error
-  found = np.asarray(found)
-  if found.dtype.kind not in "fiu" or not found.size:
-    raise ValueError(f"weights.mean {text!r} holds {found.size} values of {found.dtype}; expected "
+  mean = np.asarray(mean)
+  if mean.dtype.kind not in "fiu" or not mean.size:
+    raise ValueError(f"weights.mean {text!r} holds {mean.size} values of {mean.dtype}; expected "
                      "numbers [3] or [3, H, W]")
-  found = found.astype(np.float64)
-  if found.ndim == 3 and len(found) == 3:
-    found = found.mean((1, 2))
-  if found.shape != (3,) or not ((found >= 0) & (found <= 255)).all():
-    raise ValueError(f"weights.mean {text!r} is of shape {list(found.shape)}, from {found.min():g} "
-                     f"to {found.max():g}; expected [3] or [3, H, W] from 0 to 255")
-  if 0 < found.max() <= 1:
-    raise ValueError(f"weights.mean {text!r} is {', '.join(f'{x:.3g}' for x in found)}, from 0 to "
+  mean = mean.astype(np.float64)
+  if mean.ndim == 3 and len(mean) == 3:
+    mean = mean.mean((1, 2))
+  if mean.shape != (3,) or not ((mean >= 0) & (mean <= 255)).all():
+    raise ValueError(f"weights.mean {text!r} is of shape {list(mean.shape)}, from {mean.min():g} "
+                     f"to {mean.max():g}; expected [3] or [3, H, W] from 0 to 255")
+  if 0 < mean.max() <= 1:
+    raise ValueError(f"weights.mean {text!r} is {', '.join(f'{x:.3g}' for x in mean)}, from 0 to "
                      "1; expected blue, green and red from 0 to 255, as Caffe has them: multiply "
                      "by 255, and reverse them where red comes first")
-  return found
+  return mean
 
 
 def _whole(path: pathlib.Path, reader: Callable[[bytes], Any], *expected: str) -> Any:

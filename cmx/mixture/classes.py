@@ -31,9 +31,9 @@ def shares(chunks: passes.Chunks, labels: np.ndarray, mixture: gmm.Mixture,
   """
   total, done = np.zeros((classes, len(mixture.weight))), 0
   for block in passes.blocks(chunks, _BLOCK):
-    found = np.asarray(_responsibilities(block, mixture), np.float64)
+    responsibility = np.asarray(_responsibilities(block, mixture), np.float64)
     here = labels[done:done + len(block)]
-    np.add.at(total, here, found[:len(here)])
+    np.add.at(total, here, responsibility[:len(here)])
     done += len(block)
   if done != len(labels):
     raise ValueError(f"a pass gave {done} examples; expected {len(labels)}, one for each label")
@@ -61,11 +61,11 @@ def owned(share: np.ndarray, weight: np.ndarray, least: float) -> tuple[np.ndarr
     float32 [C, K], rows sum to 1; and the labels of the classes without examples [n].
   """
   nearest = np.arange(share.shape[1]) == share.argmax(1)[:, None]
-  kept = np.where((share >= least) | nearest & (share < least).all(1)[:, None], share, 0.0)
+  own = np.where((share >= least) | nearest & (share < least).all(1)[:, None], share, 0.0)
   without = np.flatnonzero(share.sum(1) == 0)
-  kept[without] = weight
-  kept = kept.astype(np.float64)
-  return (kept / kept.sum(1, keepdims=True)).astype(np.float32), without
+  own[without] = weight
+  own = own.astype(np.float64)
+  return (own / own.sum(1, keepdims=True)).astype(np.float32), without
 
 
 def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array,

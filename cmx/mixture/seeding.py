@@ -120,13 +120,13 @@ def _checked(chunks: passes.Chunks, name: Callable[[int], str]) -> passes.Chunks
   return checked
 
 
-def far_apart(found: Survey, components: int, rng: np.random.Generator) -> np.ndarray:
+def far_apart(surveyed: Survey, components: int, rng: np.random.Generator) -> np.ndarray:
   """Means [K, D] to start from: k-means++ on the sample, in units of the standard deviation.
 
   Source: Arthur & Vassilvitskii 2007, k-means++.
   """
-  deviation = np.sqrt(found.variance)
-  scaled = (found.sample - found.mean) / np.where(deviation > 0, deviation, 1)
+  deviation = np.sqrt(surveyed.variance)
+  scaled = (surveyed.sample - surveyed.mean) / np.where(deviation > 0, deviation, 1)
   square = (scaled * scaled).sum(1)
   chosen = [int(rng.integers(len(scaled)))]
   distance = np.full(len(scaled), np.inf, np.float32)
@@ -137,4 +137,4 @@ def far_apart(found: Survey, components: int, rng: np.random.Generator) -> np.nd
     share = distance.astype(np.float64)
     share = share / share.sum() if share.any() else np.full(len(scaled), 1 / len(scaled))
     chosen.append(int(rng.choice(len(scaled), p=share)))
-  return found.sample[chosen]
+  return surveyed.sample[chosen]

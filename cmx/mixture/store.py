@@ -24,15 +24,15 @@ from cmx.runtime import progress
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
 
 
-class Kept(NamedTuple):
+class StoredFit(NamedTuple):
   """A fit that is on disk, and the seconds that it took."""
 
   fit: em.Fit
   seconds: float
 
 
-def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
-         activations: passes.Activations, what: str) -> Kept:
+def read_or_fit(path: pathlib.Path, settings: Settings, key: jax.Array,
+                activations: passes.Activations, what: str) -> StoredFit:
   """The fit of a file: read, or made, kept there and described in the log.
 
   Args:
@@ -48,18 +48,18 @@ def kept(path: pathlib.Path, settings: Settings, key: jax.Array,
   with writing.held(path):
     if path.exists():
       arrays = _read(path, settings)
-      return Kept(_unpacked(arrays), float(arrays["seconds"]))
+      return StoredFit(_unpacked(arrays), float(arrays["seconds"]))
     unfinished = path.with_suffix(".state.npz")
-    found = _resumed(unfinished, settings, key, activations, what)
-    _write(path, settings, {**_packed(found.fit), "seconds": found.seconds})
+    fitted = _resumed(unfinished, settings, key, activations, what)
+    _write(path, settings, {**_packed(fitted.fit), "seconds": fitted.seconds})
     unfinished.unlink(missing_ok=True)
-  logging.info("%s: %s, %s. Written: %s", what, describe(found.fit),
-               progress.duration(found.seconds), path)
-  return found
+  logging.info("%s: %s, %s. Written: %s", what, describe(fitted.fit),
+               progress.duration(fitted.seconds), path)
+  return fitted
 
 
-def kept_arrays(path: pathlib.Path, settings: Settings,
-                make: Callable[[], Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def read_or_make(path: pathlib.Path, settings: Settings,
+                 make: Callable[[], Mapping[str, Any]]) -> dict[str, np.ndarray]:
   """The arrays {name: [...]} of a file: read, or made and kept there.
 
   Raises:
@@ -71,19 +71,20 @@ def kept_arrays(path: pathlib.Path, settings: Settings,
     return _read(path, settings)
 
 
-def kept_with_shares(path: pathlib.Path, settings: Settings,
-                     make: Callable[[], tuple[em.Fit, np.ndarray]]) -> tuple[em.Fit, np.ndarray]:
-  """A fit and how much of each class falls on each component [C, K]; see `kept_arrays`."""
+def read_or_fit_with_shares(path: pathlib.Path, settings: Settings,
+                            make: Callable[[], tuple[em.Fit, np.ndarray]]
+                            ) -> tuple[em.Fit, np.ndarray]:
+  """A fit and how much of each class falls on each component [C, K]; see `read_or_make`."""
   def arrays():
     fit, share = make()
     return {**_packed(fit), "share": share}
 
-  found = kept_arrays(path, settings, arrays)
-  return _unpacked(found), found["share"]
+  stored = read_or_make(path, settings, arrays)
+  return _unpacked(stored), stored["share"]
 
 
 def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array,
-             activations: passes.Activations, what: str) -> Kept:
+             activations: passes.Activations, what: str) -> StoredFit:
   """`em.fit` with a line of progress and its state on disk after each iteration."""
   state, before, started = None, 0.0, time.monotonic()
   if unfinished.exists():
@@ -102,16 +103,16 @@ def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array,
         "seconds": before + time.monotonic() - started})
 
     options = em.Options(*(settings[name] for name in em.Options._fields))
-    found = em.fit(activations.chunks, settings["components"], key, options, state=state,
-                   on_iteration=on_iteration, name=activations.name)
-  return Kept(found, before + time.monotonic() - started)
+    fit = em.fit(activations.chunks, settings["components"], key, options, state=state,
+                 on_iteration=on_iteration, name=activations.name)
+  return StoredFit(fit, before + time.monotonic() - started)
 
 
-def _packed(found: em.Fit | None, prefix: str = "") -> dict[str, Any]:
+def _packed(fit: em.Fit | None, prefix: str = "") -> dict[str, Any]:
   """A fit as arrays by name; nothing for None."""
-  if found is None:
+  if fit is None:
     return {}
-  fields = {**found.mixture._asdict(), **found._asdict()}
+  fields = {**fit.mixture._asdict(), **fit._asdict()}
   return {prefix + name: value for name, value in fields.items()
           if name != "mixture" and value is not None}
 
@@ -149,13 +150,13 @@ def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:
   return arrays
 
 
-def describe(found: em.Fit) -> str:
+def describe(fit: em.Fit) -> str:
   """One line on a fit: size, likelihood, and what a user should know of."""
-  components, width = found.mixture.mean.shape
-  notes = [f"{len(found.dead_units)} dead units"] if len(found.dead_units) else []
-  notes += [f"{sum(found.reseeded)} empty components put elsewhere"] if any(found.reseeded) else []
-  notes += [] if found.converged else ["not converged"]
-  value = found.history[-1]
-  return ", ".join([f"K={components} D={width} N={found.examples}: {value:.2f} nats per example "
-                    f"({value / width:.3f} per dimension) after {len(found.history) - 1} "
+  components, width = fit.mixture.mean.shape
+  notes = [f"{len(fit.dead_units)} dead units"] if len(fit.dead_units) else []
+  notes += [f"{sum(fit.reseeded)} empty components put elsewhere"] if any(fit.reseeded) else []
+  notes += [] if fit.converged else ["not converged"]
+  value = fit.history[-1]
+  return ", ".join([f"K={components} D={width} N={fit.examples}: {value:.2f} nats per example "
+                    f"({value / width:.3f} per dimension) after {len(fit.history) - 1} "
                     "iterations", *notes])

@@ -18,7 +18,7 @@ def max_pool(x: jax.Array, window: int, stride: int) -> jax.Array:
   """
   h, w = ((size - window) // stride * stride + 1 for size in x.shape[1:3])
   slices = (x[:, i:i + h:stride, j:j + w:stride] for i in range(window) for j in range(window))
-  return functools.reduce(lambda found, other: jnp.where(other > found, other, found), slices)
+  return functools.reduce(lambda largest, other: jnp.where(other > largest, other, largest), slices)
 
 
 def grouped(x: jax.Array, kernel: jax.Array, strides: tuple[int, int],
@@ -101,7 +101,7 @@ def _weight_gradient(x: jax.Array, gradient: jax.Array, *, size: int, stride: in
     return total + jnp.stack(products), None
 
   nothing = jnp.zeros((taps, taps * stride * stride * d, outputs), jnp.float32)
-  found = lax.scan(add, nothing, (x, gradient))[0]
-  found = found.reshape(taps, taps, stride, stride, d, outputs).transpose(0, 2, 1, 3, 4, 5)
-  found = found.reshape(taps * stride, taps * stride, d, outputs)[:size, :size]
-  return found.astype(gradient.dtype)
+  weight = lax.scan(add, nothing, (x, gradient))[0]
+  weight = weight.reshape(taps, taps, stride, stride, d, outputs).transpose(0, 2, 1, 3, 4, 5)
+  weight = weight.reshape(taps * stride, taps * stride, d, outputs)[:size, :size]
+  return weight.astype(gradient.dtype)

@@ -114,9 +114,9 @@ def compiled_bytes(function: Callable, batch_argnum: int, *arguments: Any,
   in_axes = tuple(0 if i == batch_argnum else None for i in range(len(arguments)))
   mapped = jax.pmap(function, AXIS, in_axes=in_axes, out_axes=None, donate_argnums=donate,
                     devices=jax.local_devices()[:1])
-  found = mapped.lower(*arguments).compile().memory_analysis()
-  return (found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes
-          - found.alias_size_in_bytes)
+  memory = mapped.lower(*arguments).compile().memory_analysis()
+  return (memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+          - memory.alias_size_in_bytes)
 
 
 def peak_flops(given: float) -> float:

@@ -32,8 +32,9 @@ def _version(package: str) -> str:
 def commit(folder: pathlib.Path = pathlib.Path(__file__).parent) -> str:
   """Commit of the tree that this code runs from, "-dirty" where it was changed; "" without one."""
   try:
-    found = subprocess.run(["git", "-C", folder, "describe", "--always", "--dirty", "--abbrev=12"],
-                           capture_output=True, text=True, timeout=10, check=False)
+    command = ["git", "-C", folder, "describe", "--always", "--dirty", "--abbrev=12"]
+    described = subprocess.run(command, capture_output=True, text=True, timeout=10,
+                               check=False)
   except (OSError, subprocess.TimeoutExpired):
     return ""
-  return found.stdout.strip()
+  return described.stdout.strip()

@@ -18,10 +18,10 @@ def watch(name: str) -> Callable[[int, Mapping[str, float]], None]:
   lines: dict[str, int] = {}
 
   def look(step: int, values: Mapping[str, float]) -> None:
-    found = troubles(values)
-    for key in [key for key in lines if key not in found and lines[key] < LINES]:
+    unhealthy = troubles(values)
+    for key in [key for key in lines if key not in unhealthy and lines[key] < LINES]:
       del lines[key]
-    for key, words in found.items():
+    for key, words in unhealthy.items():
       lines[key] = lines.get(key, 0) + 1
       if lines[key] == LINES:
         logging.warning("%s, step %d: %s (%d lines of metrics in a row)", name, step, words, LINES)
@@ -31,17 +31,17 @@ def watch(name: str) -> Callable[[int, Mapping[str, float]], None]:
 
 def troubles(values: Mapping[str, float]) -> dict[str, str]:
   """What is not healthy in a line of metrics, in words, by metric."""
-  found = {}
+  said = {}
   for key, value in values.items():
     kind, _, place = key.partition("/")
     if kind == "largest" and value > LARGEST:
       layer, modality = place.split("/", 1)
-      found[key] = (f"one component of the mixture of {layer} takes {100 * value:.0f} % of "
-                    f"{modality}: to it, the mixture is a single Gaussian")
+      said[key] = (f"one component of the mixture of {layer} takes {100 * value:.0f} % of "
+                   f"{modality}: to it, the mixture is a single Gaussian")
     if key == "gradient_share" and value < SHARES[0]:
-      found[key] = (f"the alignment terms are {100 * value:.2g} % of the gradient and do next to "
-                    "nothing: expected a larger alignment.weight")
+      said[key] = (f"the alignment terms are {100 * value:.2g} % of the gradient and do next to "
+                   "nothing: expected a larger alignment.weight")
     if key == "gradient_share" and value > SHARES[1]:
-      found[key] = (f"the alignment terms are {100 * value:.0f} % of the gradient and drown the "
-                    "cross entropy: expected a smaller alignment.weight")
-  return found
+      said[key] = (f"the alignment terms are {100 * value:.0f} % of the gradient and drown the "
+                   "cross entropy: expected a smaller alignment.weight")
+  return said

@@ -128,14 +128,14 @@ def scalars(observed: Observed) -> dict[str, jax.Array]:
   the modality's examples that the component which takes most takes, `entropy/...` that of the mean
   responsibility, in nats.
   """
-  found = dict(observed.metrics)
+  metrics = dict(observed.metrics)
   if observed.squares:
     cross_entropy, terms = (jnp.sqrt(observed.squares[name]) for name in ("cross_entropy", "terms"))
     total = cross_entropy + terms
-    found["gradient_share"] = terms / jnp.where(total > 0, total, 1.0)
+    metrics["gradient_share"] = terms / jnp.where(total > 0, total, 1.0)
   for layer, modalities in observed.responsibilities.items():
     for name, mean in modalities.items():
       if len(mean) > 1:  # a single Gaussian takes all, as it should
-        found[f"largest/{layer}/{name}"] = mean.max()
-        found[f"entropy/{layer}/{name}"] = jax.scipy.special.entr(mean).sum()
-  return found
+        metrics[f"largest/{layer}/{name}"] = mean.max()
+        metrics[f"entropy/{layer}/{name}"] = jax.scipy.special.entr(mean).sum()
+  return metrics

@@ -96,5 +96,5 @@ def find_runs(workdir: str | os.PathLike) -> list[pathlib.Path]:
   path = pathlib.Path(workdir)
   if (path / "config.json").exists():
     return [path]
-  return sorted(found.parent for depth in ("*", "*/*")
-                for found in path.glob(f"{depth}/config.json"))
+  return sorted(config.parent for depth in ("*", "*/*")
+                for config in path.glob(f"{depth}/config.json"))

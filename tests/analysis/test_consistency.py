@@ -9,7 +9,8 @@ from cmx.analysis.units import tally
 def tallied(x, labels, size, *, classes=4, top=3, share=0.1):
   """The tally of values [N, P, U], `size` examples at a time."""
   count, places, width = x.shape
-  found = tally.start(classes, width, places, top=top, highest=tally.kept(share, count * places))
+  found = tally.start(classes, width, places, top=top,
+                      highest=tally.values_to_keep(share, count * places))
   for row in range(0, count, size):
     found = tally.add(found, x[row:row + size], labels[row:row + size], row)
   return found
@@ -72,7 +73,7 @@ def test_where_examples_are_fewer_than_kept_the_rest_is_empty():
 @pytest.mark.parametrize("share", [0, 1, -0.1])
 def test_a_share_that_is_none_is_refused(share):
   with pytest.raises(ValueError, match=rf"share {share} of values that fire; expected one between"):
-    tally.kept(share, 100)
+    tally.values_to_keep(share, 100)
 
 
 def test_units_that_answer_alike_to_everything_are_dead():

@@ -30,7 +30,7 @@ class Painted:
 
 
 def dataset():
-  vectors = modalities.named("sound", "vector")
+  vectors = modalities.of_kind("sound", "vector")
   rows = (modalities.NATURAL, vectors, modalities.DESCRIPTION)
   sources = {"natural": Painted([0, 1, 1, 3]), "description": Painted([2], "text")}
   return data.Dataset("made", CLASSES, rows, {data.TRAIN: sources, data.VALIDATION: {}}, "1")

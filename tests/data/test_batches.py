@@ -41,7 +41,7 @@ def vector(index):
 
 def dataset(**sources):
   rows = {"natural": modalities_lib.NATURAL, "spatial_text": modalities_lib.SPATIAL_TEXT}
-  named = {name: rows.get(name, modalities_lib.named(name, "vector")) for name in sources}
+  named = {name: rows.get(name, modalities_lib.of_kind(name, "vector")) for name in sources}
   rows = tuple(named.values())
   return data.Dataset("made", ("a", "b", "c", "d"), rows, {data.TRAIN: sources}, "1")
 

@@ -18,7 +18,7 @@ import tiny
 
 CLOSE = dict(rtol=1e-5, atol=5e-6)  # sums of float32 in another order
 METHOD = methods.named("bl_ind")
-ROWS = tuple(modalities.named(name, "vector")._replace(shape=(3,)) for name in ("sound", "touch"))
+ROWS = tuple(modalities.of_kind(name, "vector")._replace(shape=(3,)) for name in ("sound", "touch"))
 
 
 class Vectors:

@@ -38,7 +38,7 @@ def test_a_gaussian_s_numbers_are_scikit_learn_s(climbed):
   folder, config, run, dataset, rungs = climbed
   train = features.extract(run, dataset, data.TRAIN, ["fc7"], folder / "train", batch=24)
   held_out = features.load(folder / choose_k.NAME / data.VALIDATION)["natural"]["fc7"]
-  kept = mixtures.kept(config, run, dataset, folder, "fc7", 1).fit.mixture
+  kept = mixtures.fit_of_layer(config, run, dataset, folder, "fc7", 1).fit.mixture
   model = sklearn_mixture.GaussianMixture(1, covariance_type="diag")
   model.weights_, model.means_, model.covariances_ = kept.weight, kept.mean, kept.variance
   model.precisions_cholesky_ = 1 / np.sqrt(kept.variance)

@@ -18,7 +18,7 @@ SOUND, TOUCH = (modalities.Modality(name, name[:3].upper(), "vector", shape=(3,)
                 for name in ("sound", "touch"))
 WORDS = modalities.Modality("words", "WOR", "text", shape=(4,))
 VECTORS = (SOUND, TOUCH, WORDS)
-PICTURES = (*(modalities.named(name, "pixels")._replace(shape=(32, 32, 3))
+PICTURES = (*(modalities.of_kind(name, "pixels")._replace(shape=(32, 32, 3))
               for name in ("natural", "drawing")), WORDS)
 
 

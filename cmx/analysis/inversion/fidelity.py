@@ -103,13 +103,14 @@ def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
   answer, right = given.logits.argmax(axis=1), np.asarray(labels)
   ours, theirs = cosine(given.features, inverted.features), cosine(given.features, lookup.features)
   other = cosine(given.features, np.roll(inverted.features, 1, axis=0))  # their order is random
-  found = {"inverted": inverted.logits.argmax(axis=1), "nearest": lookup.logits.argmax(axis=1)}
+  answers = {"inverted": inverted.logits.argmax(axis=1), "nearest": lookup.logits.argmax(axis=1)}
   values = {
     "error": errors or {},
     "cosine": {"inverted": ours, "nearest": theirs, "other": other},
     "nearer": {"inverted": ours > theirs},
-    "kept": {"before": answer == right} | {way: classes == right for way, classes in found.items()},
-    "same": {way: classes == answer for way, classes in found.items()}}
+    "kept": {"before": answer == right,
+             **{way: classes == right for way, classes in answers.items()}},
+    "same": {way: classes == answer for way, classes in answers.items()}}
   return {name: {column: float(np.mean(value)) for column, value in columns.items()}
           for name, columns in values.items() if columns}
 
@@ -123,4 +124,4 @@ def definitions(layer: str, reference: str) -> dict[str, str]:
 def first_of(labels: np.ndarray, classes: Sequence[int]) -> list[int | None]:
   """The first row of each class in labels [N]; None for classes without any."""
   rows = [np.flatnonzero(np.asarray(labels) == label) for label in classes]
-  return [int(found[0]) if len(found) else None for found in rows]
+  return [int(its[0]) if len(its) else None for its in rows]

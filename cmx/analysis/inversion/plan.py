@@ -104,5 +104,5 @@ def _reader(run: checkpoint.Run) -> checkpoint.Run:
 
 def _with_places(reader: checkpoint.Run, layer: str, width: int) -> tuple[int, ...]:
   """(h, w, D) for a pool5 that is laid out as maps, (width,) for everything else."""
-  found = towers.layout(reader.modalities, reader.config.network) if layer == "pool5" else None
-  return tuple(found[:3]) if found is not None else (width,)
+  layout = towers.layout(reader.modalities, reader.config.network) if layer == "pool5" else None
+  return tuple(layout[:3]) if layout is not None else (width,)

@@ -73,11 +73,11 @@ def read(folder: pathlib.Path) -> Inverted:
 
 def columns(content: Mapping[str, Any]) -> list[tuple[str, str]]:
   """(measure, column) of every number that any row has, in the order of the definitions."""
-  found = {(measure, column) for row in content["rows"]
-           for measure, part in row["measures"].items() for column in part}
+  present = {(measure, column) for row in content["rows"]
+             for measure, part in row["measures"].items() for column in part}
   order = ("before", "inverted", "nearest", "mean", "other")
   return [(measure, column) for measure in content["definitions"] for column in order
-          if (measure, column) in found]
+          if (measure, column) in present]
 
 
 def words(row: Mapping[str, Any], measure: str, column: str) -> str:

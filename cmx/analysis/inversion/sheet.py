@@ -116,9 +116,9 @@ def caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
 
 def units(result: result_lib.Inverted, examples: _Examples) -> Any:
   """A row for each unit: the strongest example, and what excites it through each tower."""
-  content, found = result.content, result.content["units"]
-  rows, columns = found["numbers"], [f"strongest\n{content['reference']} example"]
-  columns += [f"through the tower of\n{name.replace('_', ' ')}" for name in found["modalities"]]
+  content, of_units = result.content, result.content["units"]
+  rows, columns = of_units["numbers"], [f"strongest\n{content['reference']} example"]
+  columns += [f"through the tower of\n{name.replace('_', ' ')}" for name in of_units["modalities"]]
   width, step = _SIDE + max(4, len(columns)) * (_TILE + 3 * _GAP), _TILE + 2 * _GAP
   caption = textwrap.wrap(
     f"The {len(rows)} units of {content['layer']} that vary most over {content['reference']} "
@@ -131,7 +131,7 @@ def units(result: result_lib.Inverted, examples: _Examples) -> Any:
   page.text(_GAP, _GAP, f"What units of {content['layer']} look for", size=10, weight="bold")
   for j, word in enumerate(columns):
     page.text(_SIDE + j * (_TILE + 3 * _GAP), 2.2 * _LINE, word, colour=figures.MUTED)
-  for i, (number, row) in enumerate(zip(rows, found["examples"])):
+  for i, (number, row) in enumerate(zip(rows, of_units["examples"])):
     y = top + i * step
     page.text(_GAP, y + _TILE / 2, f"unit {number}", size=9, va="center")
     example = examples(content["reference"], row)

@@ -39,10 +39,10 @@ def folder_of(workdir: pathlib.Path, layer: str) -> pathlib.Path:
 
 def gallery(plan: plan_lib.Plan, folder: pathlib.Path) -> Mapping[str, np.ndarray]:
   """Training examples of the reference modality: {layer: [G, D], "fc8": [G, C], "label": [G]}."""
-  found = features_lib.extract(
+  features = features_lib.extract(
     plan.reader, plan.dataset, data.TRAIN, [plan.settings.layer, "fc8"], folder / "gallery",
     batch=plan.run.config.evaluation.batch, limit=plan.settings.gallery)
-  return found[plan.reference.name]
+  return features[plan.reference.name]
 
 
 def statistics(plan: plan_lib.Plan, examples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -24,27 +24,27 @@ def _letter_size(categories: int) -> float:
   return 8.0 if categories <= 30 else 6.5 if categories <= 60 else 5.5 if categories <= 120 else 4.6
 
 
-def arranged(found: tsne.Map, classes: Sequence[str]) -> list[names_lib.Name]:
+def arranged(mapped: tsne.Map, classes: Sequence[str]) -> list[names_lib.Name]:
   """The names of a map's categories, as its panel by category has them."""
-  size = _letter_size(len(np.unique(found.sample.label))) / (_SIDE * _POINTS) * (1 + 2 * MARGIN)
-  return names_lib.arrange(found.place, found.sample.label, classes, size)
+  size = _letter_size(len(np.unique(mapped.sample.label))) / (_SIDE * _POINTS) * (1 + 2 * MARGIN)
+  return names_lib.arrange(mapped.place, mapped.sample.label, classes, size)
 
 
-def by_modality(axis: Any, found: tsne.Map, scale: float = 1.0) -> None:
+def by_modality(axis: Any, mapped: tsne.Map, scale: float = 1.0) -> None:
   """Draws the points, coloured and shaped by modality; `scale` is that of their area."""
   _frame(axis)
-  colours, markers = figures.colours(found.sample.names), figures.markers(found.sample.names)
-  _points(axis, found, np.array([colours[found.sample.names[i]] for i in found.sample.modality]),
+  colours, markers = figures.colours(mapped.sample.names), figures.markers(mapped.sample.names)
+  _points(axis, mapped, np.array([colours[mapped.sample.names[i]] for i in mapped.sample.modality]),
           markers, scale)
 
 
-def by_category(axis: Any, found: tsne.Map, names: Sequence[names_lib.Name]) -> None:
+def by_category(axis: Any, mapped: tsne.Map, names: Sequence[names_lib.Name]) -> None:
   """Draws the points, coloured by category and shaped by modality, and the categories' names."""
   _frame(axis)
   chosen = names_lib.colour_places([name.of for name in names], len(figures.COLOURS))
   colours = {name.label: figures.COLOURS[i] for name, i in zip(names, chosen)}
-  _points(axis, found, np.array([colours[int(value)] for value in found.sample.label]),
-          figures.markers(found.sample.names))
+  _points(axis, mapped, np.array([colours[int(value)] for value in mapped.sample.label]),
+          figures.markers(mapped.sample.names))
   size = _letter_size(len(names))
   for name in names:
     if np.linalg.norm(name.at - name.of) > 0.03:
@@ -60,12 +60,12 @@ def _frame(axis: Any) -> None:
     spine.set(visible=True, color=figures.LINE)
 
 
-def _points(axis: Any, found: tsne.Map, colour: np.ndarray, markers: dict[str, str],
+def _points(axis: Any, mapped: tsne.Map, colour: np.ndarray, markers: dict[str, str],
             scale: float = 1.0) -> None:
-  area = scale * float(np.clip(14_000 / len(found.place), 5, 26))
-  for i, name in enumerate(found.sample.names):  # a scatter has one marker; order within is random
-    own = found.sample.modality == i
-    axis.scatter(*found.place[own].T, s=area, c=colour[own], marker=markers[name], linewidths=0,
+  area = scale * float(np.clip(14_000 / len(mapped.place), 5, 26))
+  for i, name in enumerate(mapped.sample.names):  # a scatter has one marker; order within is random
+    own = mapped.sample.modality == i
+    axis.scatter(*mapped.place[own].T, s=area, c=colour[own], marker=markers[name], linewidths=0,
                  alpha=0.8, rasterized=True, zorder=1)
 
 
@@ -78,26 +78,26 @@ def panel(draw: Any, *arguments: Any) -> str:
   return figures.svg(figure)
 
 
-def whole(found: tsne.Map, classes: Sequence[str], title: str) -> Any:
+def whole(mapped: tsne.Map, classes: Sequence[str], title: str) -> Any:
   """The figure for a talk: both panels, a legend, the key of numbered names, the two numbers."""
-  names = arranged(found, classes)
+  names = arranged(mapped, classes)
   keyed = [f"{name.text} {figures.short(classes[name.label], _KEY_LETTERS)}"
            for name in names if name.keyed]
   lines = -(-len(keyed) // _KEY_COLUMNS)
-  low, high = 0.62 + lines * _KEY_LINE + 0.22 * _legend_lines(found), 0.65
+  low, high = 0.62 + lines * _KEY_LINE + 0.22 * _legend_lines(mapped), 0.65
   width, height = 2 * _SIDE + 0.45, _SIDE + low + high
   figure, (axes,) = figures.new(width, height, 1, 2)
   figure.set_layout_engine("none")
   for i, axis in enumerate(axes):
     axis.set_position(((0.15 + i * (_SIDE + 0.15)) / width, low / height,
                        _SIDE / width, _SIDE / height))
-  by_modality(axes[0], found)
-  by_category(axes[1], found, names)
+  by_modality(axes[0], mapped)
+  by_category(axes[1], mapped, names)
   axes[0].set_title("by modality")
   axes[1].set_title(f"by category ({len(names)}; a line leads to where it is densest)")
   figure.text(0.15 / width, 1 - 0.12 / height, title, weight="bold", size=12, va="top")
-  _legend(figure, found, low - 0.05)
-  words = textwrap.fill(sentence(found), 130)
+  _legend(figure, mapped, low - 0.05)
+  words = textwrap.fill(sentence(mapped), 130)
   figure.text(0.15 / width, (0.5 + lines * _KEY_LINE) / height, words, size=9, va="top")
   for i, text in enumerate(keyed):
     column, line = divmod(i, lines)
@@ -106,15 +106,15 @@ def whole(found: tsne.Map, classes: Sequence[str], title: str) -> Any:
   return figure
 
 
-def _legend(figure: Any, found: tsne.Map, height: float) -> None:
+def _legend(figure: Any, mapped: tsne.Map, height: float) -> None:
   """A legend of the modalities, in lines of five, its upper edge `height` inches from below."""
   from matplotlib import lines
-  colours, markers = figures.colours(found.sample.names), figures.markers(found.sample.names)
-  counts = np.bincount(found.sample.modality, minlength=len(found.sample.names))
+  colours, markers = figures.colours(mapped.sample.names), figures.markers(mapped.sample.names)
+  counts = np.bincount(mapped.sample.modality, minlength=len(mapped.sample.names))
   handles = [lines.Line2D([], [], linestyle="", marker=markers[name], color=colours[name],
                           markersize=6, markeredgewidth=0,
                           label=f"{figures.short(name, _KEY_LETTERS)} ({count})")
-             for name, count in zip(found.sample.names, counts)]
+             for name, count in zip(mapped.sample.names, counts)]
   corner = 0.05 / figure.get_figwidth(), height / figure.get_figheight()
   figure.legend(handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=_LEGEND_COLUMNS,
                 handletextpad=0.1, columnspacing=1.2, borderpad=0.2)
@@ -136,11 +136,11 @@ def overview(maps: Sequence[tuple[str, tsne.Map]]) -> Any:
                        (height - row * line - _ABOVE - _SMALL) / height,
                        _SMALL / width, _SMALL / height))
     if i < len(maps):
-      title, found = maps[i]
-      by_modality(axis, found, 0.4)
+      title, mapped = maps[i]
+      by_modality(axis, mapped, 0.4)
       axis.set_title(title, size=9)
-      axis.set_xlabel(f"other modality {_percent(found.mixing.other)} %, same category "
-                      f"{_percent(found.mixing.same)} %", size=7.5)
+      axis.set_xlabel(f"other modality {_percent(mapped.mixing.other)} %, same category "
+                      f"{_percent(mapped.mixing.same)} %", size=7.5)
   _legend(figure, maps[0][1], low)
   expected = maps[0][1].mixing
   text = (f"perfectly mixed: {_percent(expected.other_mixed)} %; "
@@ -149,13 +149,13 @@ def overview(maps: Sequence[tuple[str, tsne.Map]]) -> Any:
   return figure
 
 
-def _legend_lines(found: tsne.Map) -> int:
-  return -(-len(found.sample.names) // _LEGEND_COLUMNS)
+def _legend_lines(mapped: tsne.Map) -> int:
+  return -(-len(mapped.sample.names) // _LEGEND_COLUMNS)
 
 
-def sentence(found: tsne.Map) -> str:
+def sentence(mapped: tsne.Map) -> str:
   """The two numbers in words."""
-  near = found.mixing
+  near = mapped.mixing
   return (f"Of the {near.nearest} nearest neighbours of a point (by the features, not the plane), "
           f"{_percent(near.other)} % are of another modality ({_percent(near.other_mixed)} % if "
           f"perfectly mixed) and {_percent(near.same)} % of the same category "

@@ -32,13 +32,13 @@ class Name(NamedTuple):
 
 def densest(place: np.ndarray, label: np.ndarray) -> dict[int, tuple[np.ndarray, float]]:
   """{label: (centre [2] of its densest place, share of its points there)} of points [N, 2]."""
-  found = {}
+  densest_places = {}
   for value in np.unique(label):
     points = place[label == value]
     near = np.linalg.norm(points[:, None] - points[None], axis=-1) < _NEAR
     crowd = near[near.sum(axis=1).argmax()]
-    found[int(value)] = points[crowd].mean(axis=0), float(crowd.mean())
-  return found
+    densest_places[int(value)] = points[crowd].mean(axis=0), float(crowd.mean())
+  return densest_places
 
 
 def arrange(place: np.ndarray, label: np.ndarray, classes: Sequence[str],

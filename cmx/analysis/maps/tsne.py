@@ -196,9 +196,9 @@ def mixing(x: np.ndarray, modality: np.ndarray, label: np.ndarray,
   nearest = min(nearest, count - 1)
   with _one_thread():
     index = neighbors.NearestNeighbors(n_neighbors=nearest, algorithm="brute").fit(x)
-    found = index.kneighbors(return_distance=False)
-  same = label[found] == label[:, None]
-  other = modality[found] != modality[:, None]
+    neighbours = index.kneighbors(return_distance=False)
+  same = label[neighbours] == label[:, None]
+  other = modality[neighbours] != modality[:, None]
   fellows = np.unique(modality, return_counts=True)[1]
   alike = np.unique(label, return_counts=True)[1]
   pairs = count * (count - 1)

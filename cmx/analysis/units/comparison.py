@@ -40,11 +40,11 @@ _CHANCE = ("chance: on average 5 % of units are above, and at most 5 % above in 
            "units of a layer meet chance together. For objects: what units dealt out by lot share.")
 
 
-def aggregate(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def aggregate(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   """All methods and seeds in one table; rows in the order in which methods first appear.
 
   Args:
-    found: results of `study.study`; those asked otherwise than the first are left out.
+    results: results of `study.study`; those asked otherwise than the first are left out.
 
   Returns:
     {"unit": "fraction", "data", "split", "modalities", "caption", "problems", "layers": {layer:
@@ -55,17 +55,17 @@ def aggregate(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
   Raises:
     ValueError: if there are no results.
   """
-  if not found:
+  if not results:
     raise ValueError("no units to compare; expected at least one run that was dissected")
-  first, kept, problems = found[0], [], []
-  for result in found:
+  first, alike, problems = results[0], [], []
+  for result in results:
     if _asked(result) == _asked(first):
-      kept.append(result)
+      alike.append(result)
     else:
       problems.append(f"{result['method']} seed {result['seed']} is left out: its units were "
                       f"looked at in another way than those of {first['method']} seed "
                       f"{first['seed']}")
-  layers = {layer: _layer(kept, layer) for layer in first["layers"]}
+  layers = {layer: _layer(alike, layer) for layer in first["layers"]}
   known = [key for key in _STATISTICS
            if any(row[key]["count"] for part in layers.values() for row in part["rows"])]
   head = (f"Units across modalities: {first['data'].replace('_', ' ')}, {first['asked']['split']} "
@@ -83,10 +83,10 @@ def _asked(result: Mapping[str, Any]) -> list[Any]:
   return [asked, result["modalities"], list(result["layers"])]
 
 
-def _layer(found: Sequence[Mapping[str, Any]], layer: str) -> dict[str, Any]:
+def _layer(results: Sequence[Mapping[str, Any]], layer: str) -> dict[str, Any]:
   rows = []
-  for method in dict.fromkeys(result["method"] for result in found):
-    runs = [result for result in found if result["method"] == method]
+  for method in dict.fromkeys(result["method"] for result in results):
+    runs = [result for result in results if result["method"] == method]
     parts = [run["layers"][layer] for run in runs]
     pairs = [part["consistency"]["pairs"] for part in parts if part["consistency"]]
     rows.append({
@@ -99,7 +99,7 @@ def _layer(found: Sequence[Mapping[str, Any]], layer: str) -> dict[str, Any]:
          for key, (_, where, _) in _STATISTICS.items()}})
   chance = {}
   for key, (_, _, where) in _STATISTICS.items():
-    by_chance = [_get(result["layers"][layer], where) for result in found] if where else []
+    by_chance = [_get(result["layers"][layer], where) for result in results] if where else []
     chance[key] = max((value for value in by_chance if value is not None), default=None)
   return {"rows": rows, "chance": chance}
 
@@ -183,9 +183,9 @@ def figure(content: Mapping[str, Any]) -> Any:
   return drawing
 
 
-def write(folder: pathlib.Path, found: Sequence[Mapping[str, Any]]) -> str:
+def write(folder: pathlib.Path, results: Sequence[Mapping[str, Any]]) -> str:
   """Writes units.{json,csv,txt,png,pdf} into `folder`; returns the text."""
-  content = aggregate(found)
+  content = aggregate(results)
   text = to_text(content)
   writing.write_text(folder / f"{NAME}.json", json.dumps(content, indent=1))
   writing.write_text(folder / f"{NAME}.csv", _to_csv(content))

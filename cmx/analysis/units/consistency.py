@@ -87,9 +87,9 @@ def consistency(profiles: np.ndarray, rng: np.random.Generator, permutations: in
     max(map(_most, np.moveaxis(null_fits, 1, 0))), classes)
 
 
-def _p_values(found: np.ndarray, null: np.ndarray) -> np.ndarray:
+def _p_values(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
   """Share of permutations [R, ...] that reach what was found [...], which counts as one of them."""
-  return (1 + (null >= found - _EQUAL).sum(axis=0)) / (1 + len(null))
+  return (1 + (null >= observed - _EQUAL).sum(axis=0)) / (1 + len(null))
 
 
 def _most(null: np.ndarray) -> float:

@@ -72,10 +72,10 @@ def _set(pieces: list[str], font: ImageFont.FreeTypeFont, width: int) -> list[tu
 def _write(pen: ImageDraw.ImageDraw, piece: str, marks: Mapping[str, float], x: float, y: float,
            font: ImageFont.FreeTypeFont) -> None:
   """Writes a piece of text between two spaces; its words carry their marks, not its commas."""
-  for found in occlusion.WORD.finditer(piece):
-    strength = min(max(marks.get(found[0].lower(), 0), 0), 1)
+  for match in occlusion.WORD.finditer(piece):
+    strength = min(max(marks.get(match[0].lower(), 0), 0), 1)
     if strength > 0:
-      left = x + font.getlength(piece[:found.start()])
+      left = x + font.getlength(piece[:match.start()])
       colour = tuple(round(255 + (mark - 255) * strength) for mark in _MARK)
-      pen.rectangle((left - 1, y, left + font.getlength(found[0]) + 1, y + 1.2 * font.size), colour)
+      pen.rectangle((left - 1, y, left + font.getlength(match[0]) + 1, y + 1.2 * font.size), colour)
   pen.text((x, y), piece, _INK, font)

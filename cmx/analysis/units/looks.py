@@ -74,10 +74,10 @@ def choose(alive: np.ndarray, score: np.ndarray | None, count: int,
 class Looker:
   """Looks at top examples; what was found of an example serves every unit that has it on top."""
 
-  def __init__(self, found: findings_lib.Findings, examples: examples_lib.Examples):
-    """Args: found: of the run; examples: of its subject, by modality and row."""
-    self._subject, self._tallies, self._seen = found.subject, found.tallies, found.seen
-    self._squares, self._examples = found.options.squares, examples
+  def __init__(self, findings: findings_lib.Findings, examples: examples_lib.Examples):
+    """Args: findings: of the run; examples: of its subject, by modality and row."""
+    self._subject, self._tallies, self._seen = findings.subject, findings.tallies, findings.seen
+    self._squares, self._examples = findings.options.squares, examples
     self._responses: dict[str, occlusion.Responses] = {}
     self._drops: dict[tuple[str, int], dict[str, np.ndarray]] = {}
     self._problems: dict[str, None] = {}
@@ -93,9 +93,9 @@ class Looker:
                                     for row in self._subject.modalities})
 
   def _looks(self, layer: str, unit: int, row: modalities_lib.Modality) -> list[Look]:
-    tally, found = self._tallies[layer][row.name], []
+    tally, looks = self._tallies[layer][row.name], []
     if tally_lib.dead(tally)[unit]:
-      return found
+      return looks
     for rank in range(tally.rows.shape[1]):
       if tally.rows[unit, rank] < 0:
         break
@@ -106,8 +106,8 @@ class Looker:
           look = self._looked(look, layer, unit, row, rank)
         except (OSError, given.NoVector) as error:  # the package is gone; no vectors of new texts
           self._problems[f"Nothing is marked in {row.name}: {error}"] = None
-      found.append(look)
-    return found
+      looks.append(look)
+    return looks
 
   def _looked(self, look: Look, layer: str, unit: int, row: modalities_lib.Modality,
               rank: int) -> Look:

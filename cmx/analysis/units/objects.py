@@ -141,6 +141,6 @@ def shared_by_chance(best: np.ndarray, modalities: int, rng: np.random.Generator
   Each modality keeps its units' best objects [M, U], but which unit has which is drawn anew: so an
   object that fits many units is met as often as it is.
   """
-  found = [(shared(np.stack([rng.permutation(row) for row in best])) >= modalities).sum()
-           for _ in range(draws)]
-  return float(np.mean(found))
+  shared_counts = [(shared(np.stack([rng.permutation(row) for row in best])) >= modalities).sum()
+                   for _ in range(draws)]
+  return float(np.mean(shared_counts))

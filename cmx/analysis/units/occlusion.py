@@ -52,7 +52,7 @@ def words(text: str) -> list[str]:
 
 def without_word(text: str, word: str) -> str:
   """The text without a word (lower case), wherever it stands."""
-  left = WORD.sub(lambda found: "" if found[0].lower() == word else found[0], text)
+  left = WORD.sub(lambda match: "" if match[0].lower() == word else match[0], text)
   return re.sub(r"\s+", " ", left).strip()
 
 
@@ -74,6 +74,6 @@ def drops(whole: Any, parts: Sequence[Any], responses: Responses) -> dict[str, n
     parts: the example with a part left out, one each.
     responses: of the example's modality.
   """
-  found = responses([whole, *parts])
+  responded = responses([whole, *parts])
   return {layer: np.where(x[0] > 0, (x[0] - x[1:]) / np.where(x[0] > 0, x[0], 1), 0)
-          for layer, x in found.items()}
+          for layer, x in responded.items()}

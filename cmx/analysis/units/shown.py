@@ -16,7 +16,7 @@ _TILES, _STORED = 4, 96  # examples of a small strip, and pixels of each
 _QUALITY = 60  # of WebP
 
 
-def write(found: findings_lib.Findings, shown: looks_lib.Shown,
+def write(findings: findings_lib.Findings, shown: looks_lib.Shown,
           folder: pathlib.Path) -> dict[str, Any]:
   """Draws a unit's page and small tiles; returns what they say, as plain values.
 
@@ -26,20 +26,20 @@ def write(found: findings_lib.Findings, shown: looks_lib.Shown,
     "category", "value", "objects", "text", "marks"}]}}}.
   """
   name = f"{shown.layer}_{shown.unit:04d}"
-  about = {row.name: summary.of_modality(found, shown.layer, shown.unit, row.name)
-           for row in found.subject.modalities}
-  own = summary.of_unit(found, shown.layer, shown.unit)
+  about = {row.name: summary.of_modality(findings, shown.layer, shown.unit, row.name)
+           for row in findings.subject.modalities}
+  own = summary.of_unit(findings, shown.layer, shown.unit)
   rows = [figure.Row(row.name.replace("_", " "), _notes(about[row.name]), shown.looks[row.name])
-          for row in found.subject.modalities]
-  method = found.subject.run.method.name
+          for row in findings.subject.modalities]
+  method = findings.subject.run.method.name
   page = figure.page(f"{method}: {shown.layer}, unit {shown.unit}", rows,
-                     caption(found, shown, own))
+                     caption(findings, shown, own))
   figures.write(page, folder, name)
   return {"layer": shown.layer, "unit": shown.unit, "why": shown.why, "page": name, **own,
           "modalities": {row.code: {
             **about[row.name], "looks": [_plain(look) for look in shown.looks[row.name]],
             "tiles": _tiles(shown.looks[row.name], folder / "tiles", f"{name}_{row.code}.webp")}
-            for row in found.subject.modalities}}
+            for row in findings.subject.modalities}}
 
 
 def _notes(about: Mapping[str, Any]) -> list[str]:
@@ -70,31 +70,31 @@ def _tiles(looks: list[looks_lib.Look], folder: pathlib.Path, name: str) -> str 
   return f"{folder.name}/{name}"
 
 
-def caption(found: findings_lib.Findings, shown: looks_lib.Shown,
+def caption(findings: findings_lib.Findings, shown: looks_lib.Shown,
             own: Mapping[str, float | None]) -> list[str]:
   """What a page shows, in paragraphs that need no other text."""
-  layer, options = shown.layer, found.options
-  total = len(next(iter(found.tallies[layer].values())).lowest)
+  layer, options = shown.layer, findings.options
+  total = len(next(iter(findings.tallies[layer].values())).lowest)
   why = (f"one of the {options.show} most consistent units" if shown.why == looks_lib.CONSISTENT
          else "drawn by lot")
   parts = [
     f"Unit {shown.unit} of the {total:,} of {layer}, {why}. A row shows the examples of a modality "
-    f"to which it responds most ({found.data.replace('_', ' ')}, {options.split} split), strongest "
-    "first, with their class; beside it the class of its highest mean response."]
+    f"to which it responds most ({findings.data.replace('_', ' ')}, {options.split} split), "
+    "strongest first, with their class; beside it the class of its highest mean response."]
   if own["score"] is not None:
-    compared = found.compared[layer]
+    compared = findings.compared[layer]
     parts.append(
       f"Consistency {own['score']:.2f}: correlation of its mean responses to {compared.classes} "
       f"classes, mean over pairs of modalities; 5 % of units reach {compared.null:.2f} by chance. "
       f"p = {own['p']:.2g} by {options.permutations:,} permutations of classes, "
       f"{own['p_weakest']:.2g} for the modality that fits the others least.")
-  return [*parts, " ".join(_how_lit(found, layer))]
+  return [*parts, " ".join(_how_lit(findings, layer))]
 
 
-def _how_lit(found: findings_lib.Findings, layer: str) -> list[str]:
-  subject, options, sentences = found.subject, found.options, []
+def _how_lit(findings: findings_lib.Findings, layer: str) -> list[str]:
+  subject, options, sentences = findings.subject, findings.options, []
   kinds = {row.kind for row in subject.modalities}
-  maps = any(part.maps.shape[2] > 1 for part in found.tallies[layer].values())
+  maps = any(part.maps.shape[2] > 1 for part in findings.tallies[layer].values())
   if maps:
     size = subject.layout.field.size
     sentences.append(
@@ -107,7 +107,7 @@ def _how_lit(found: findings_lib.Findings, layer: str) -> list[str]:
       "falls at least half as much as without the most important.")
   if "text" in kinds:
     sentences.append("Words: the darker, the more of the response is lost without the word.")
-  if found.overlaps is not None:
+  if findings.overlaps is not None:
     fires = f"examples on which it fires (the highest {100 * options.examples:g} %) with those " \
             "that have the object"
     sentences.append("Object: the best by IoU over the whole split, of " + (

@@ -49,24 +49,24 @@ def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[
     ValueError: if none can be dissected.
   """
   runs = _runs(workdir)
-  found, failed = {}, []
+  results, failed = {}, []
   for i, (folder, run) in enumerate(runs):
     try:
-      draw = options.show > 0 and run.config.method not in {method for method, _ in found}
+      draw = options.show > 0 and run.config.method not in {method for method, _ in results}
       result = study(checkpoint.load_run(folder), opening.open_data(run.config), folder, options,
                      draw=draw)
     except (OSError, ValueError) as error:
       failed.append(f"{folder}: {error}")
       logging.warning("%s is left out: %s", folder, error)
       continue
-    found[run.config.method, run.config.seed] = result
+    results[run.config.method, run.config.seed] = result
     for problem in result["problems"]:
       logging.warning("%s: %s", folder, problem)
     logging.info("%d/%d: units of %s, seed %d. Written: %s", i + 1, len(runs), result["name"],
                  result["seed"], folder / FOLDER)
-  if not found:
+  if not results:
     raise ValueError("no run could be looked at:\n  " + "\n  ".join(failed))
-  return list(found.values())
+  return list(results.values())
 
 
 def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
@@ -116,39 +116,39 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
       return known
   subject, problems = subject_lib.subject(run, dataset.encoded, options.split, options.layers,
                                           options.modalities, options.limit)
-  found = findings_lib.find(subject, dataset.raw, options)
+  findings = findings_lib.find(subject, dataset.raw, options)
   with writing.whole_folder(folder) as unfinished:
-    (unfinished / _LINES).write_text(grids.records_to_csv(summary.lines(found)))
-    problems += found.problems
-    shown = _shown(found, dataset.raw, unfinished, problems) if draw else []
+    (unfinished / _LINES).write_text(grids.records_to_csv(summary.lines(findings)))
+    problems += findings.problems
+    shown = _shown(findings, dataset.raw, unfinished, problems) if draw else []
     result = {
       "method": run.config.method, "name": run.method.name,
       "seed": run.config.seed, "data": dataset.encoded.name, "classes": len(run.classes),
       "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
-      "layers": {layer: summary.layer(found, layer) for layer in subject.layers},
+      "layers": {layer: summary.layer(findings, layer) for layer in subject.layers},
       "shown": shown, "problems": list(dict.fromkeys(problems))}
     (unfinished / RESULT).write_text(json.dumps(result, indent=1))
   return result
 
 
-def _shown(found: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path,
+def _shown(findings: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path,
            problems: list[str]) -> list[dict[str, Any]]:
   """Chooses units, looks at their examples and draws them; what is shown, as plain values."""
   chosen = {}
-  for layer, part in found.tallies.items():
+  for layer, part in findings.tallies.items():
     alive = ~np.all([tally_lib.dead(tally) for tally in part.values()], axis=0)
-    score = found.compared[layer].score if layer in found.compared else None
-    chosen[layer] = looks.choose(alive, score, found.options.show, found.rng(layer))
-  sources = {name: raw.splits[found.options.split][name] for name in found.subject.chosen}
+    score = findings.compared[layer].score if layer in findings.compared else None
+    chosen[layer] = looks.choose(alive, score, findings.options.show, findings.rng(layer))
+  sources = {name: raw.splits[findings.options.split][name] for name in findings.subject.chosen}
   labels = {name: np.asarray(sources[name].labels)[part]
-            for name, part in found.subject.chosen.items()}
+            for name, part in findings.subject.chosen.items()}
   examples = examples_lib.Examples(raw.classes, labels, {}, sources)
-  looker, shown = looks.Looker(found, examples), []
+  looker, shown = looks.Looker(findings, examples), []
   total = sum(map(len, chosen.values()))
-  with progress.Progress(f"{found.subject.run.config.method}, pages", total, "units") as line:
+  with progress.Progress(f"{findings.subject.run.config.method}, pages", total, "units") as line:
     for layer, part in chosen.items():
       for unit, why in part:
-        shown.append(shown_lib.write(found, looker(layer, unit, why), folder))
+        shown.append(shown_lib.write(findings, looker(layer, unit, why), folder))
         line.update(len(shown))
   problems += [*looker.problems, *examples.problems]
   return shown

@@ -110,18 +110,19 @@ def tally(subject: Subject, *, top: int, places: float, examples: float
     places: share of the values of a map above which a unit fires.
     examples: the same where a unit has one value an example.
   """
-  found: dict[str, dict[str, tally_lib.Tally]] = {layer: {} for layer in subject.layers}
+  tallies: dict[str, dict[str, tally_lib.Tally]] = {layer: {} for layer in subject.layers}
   for row in subject.modalities:
     chosen = subject.chosen[row.name]
     for start, batch, activations in stream(subject, row):
       labels = np.array([example["label"] for example in batch])
       for layer in subject.layers:
         x = laid_out(activations[layer], layer, row, subject.layout)
-        before = found[layer].get(row.name) or tally_lib.start(
+        before = tallies[layer].get(row.name) or tally_lib.start(
           len(subject.run.classes), x.shape[2], x.shape[1], top=top,
-          highest=tally_lib.kept(places if x.shape[1] > 1 else examples, len(chosen) * x.shape[1]))
-        found[layer][row.name] = tally_lib.add(before, x, labels, start)
-  return found
+          highest=tally_lib.values_to_keep(
+            places if x.shape[1] > 1 else examples, len(chosen) * x.shape[1]))
+        tallies[layer][row.name] = tally_lib.add(before, x, labels, start)
+  return tallies
 
 
 def stream(subject: Subject, row: modalities_lib.Modality):

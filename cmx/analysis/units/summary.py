@@ -18,7 +18,7 @@ SEVERAL = 3  # modalities that have to share a best object
 _DRAWS = 200  # deals of units by lot, for what they share by chance
 
 
-def layer(found: findings_lib.Findings, name: str) -> dict[str, Any]:
+def layer(findings: findings_lib.Findings, name: str) -> dict[str, Any]:
   """What a layer's units come to.
 
   Returns:
@@ -27,24 +27,26 @@ def layer(found: findings_lib.Findings, name: str) -> dict[str, Any]:
     "objects": None or {"detectors": {code: share}, "best": {code: mean of the best IoU}, "shared",
     "shared_by_chance"}}; see `comparison.MEANING`.
   """
-  tallies, rows = found.tallies[name], found.subject.modalities
-  codes, compared = [row.code for row in rows], found.compared.get(name)
-  iou = None if found.overlaps is None else [found.overlaps.iou[name][row.name] for row in rows]
+  tallies, rows = findings.tallies[name], findings.subject.modalities
+  codes, compared = [row.code for row in rows], findings.compared.get(name)
+  overlaps = findings.overlaps
+  iou = None if overlaps is None else [overlaps.iou[name][row.name] for row in rows]
   return {
     "units": len(next(iter(tallies.values())).lowest),
     "dead": {row.code: int(tally_lib.dead(tallies[row.name]).sum()) for row in rows},
     "consistency": None if compared is None else _consistency(compared, codes),
-    "objects": None if iou is None else _objects(iou, codes, found.rng(name))}
+    "objects": None if iou is None else _objects(iou, codes, findings.rng(name))}
 
 
-def _consistency(found: consistency.Consistency, codes: Sequence[str]) -> dict[str, Any]:
+def _consistency(measured: consistency.Consistency, codes: Sequence[str]) -> dict[str, Any]:
   return {
-    "mean": float(found.score.mean()), "null": found.null,
-    "above": float((found.p <= consistency.LEVEL).mean()), "above_most": found.most,
-    "every": float((found.p_weakest <= consistency.LEVEL).mean()), "every_most": found.most_weakest,
-    "discovered": float((found.q <= consistency.LEVEL).mean()),
-    "classes": found.classes,
-    "pairs": {f"{a}>{b}": float(found.pairs[i, j]) for i, a in enumerate(codes)
+    "mean": float(measured.score.mean()), "null": measured.null,
+    "above": float((measured.p <= consistency.LEVEL).mean()), "above_most": measured.most,
+    "every": float((measured.p_weakest <= consistency.LEVEL).mean()),
+    "every_most": measured.most_weakest,
+    "discovered": float((measured.q <= consistency.LEVEL).mean()),
+    "classes": measured.classes,
+    "pairs": {f"{a}>{b}": float(measured.pairs[i, j]) for i, a in enumerate(codes)
               for j, b in enumerate(codes) if i < j}}
 
 
@@ -61,18 +63,18 @@ def _objects(iou: Sequence[np.ndarray], codes: Sequence[str],
                         if enough else None}
 
 
-def lines(found: findings_lib.Findings) -> list[dict[str, Any]]:
+def lines(findings: findings_lib.Findings) -> list[dict[str, Any]]:
   """A line for every unit of every layer, for people to sort and to search."""
-  return [{"layer": layer, "unit": unit, **of_unit(found, layer, unit),
-           **{f"{row.code} {key}": value for row in found.subject.modalities
-              for key, value in of_modality(found, layer, unit, row.name).items()}}
-          for layer, part in found.tallies.items()
+  return [{"layer": layer, "unit": unit, **of_unit(findings, layer, unit),
+           **{f"{row.code} {key}": value for row in findings.subject.modalities
+              for key, value in of_modality(findings, layer, unit, row.name).items()}}
+          for layer, part in findings.tallies.items()
           for unit in range(len(next(iter(part.values())).lowest))]
 
 
-def of_unit(found: findings_lib.Findings, layer: str, unit: int) -> dict[str, float | None]:
+def of_unit(findings: findings_lib.Findings, layer: str, unit: int) -> dict[str, float | None]:
   """A unit's `_OF_UNIT`, None where modalities were not compared."""
-  compared = found.compared.get(layer)
+  compared = findings.compared.get(layer)
   if compared is None:
     return dict.fromkeys(_OF_UNIT)
   return {key: _short(getattr(compared, key)[unit]) for key in _OF_UNIT}
@@ -82,19 +84,19 @@ def _short(value: float) -> float:
   return float(f"{value:.6g}")
 
 
-def of_modality(found: findings_lib.Findings, layer: str, unit: int,
+def of_modality(findings: findings_lib.Findings, layer: str, unit: int,
                 modality: str) -> dict[str, Any]:
   """What a unit answers to in one modality, None where it is dead or objects are not known.
 
   Returns:
     {"class": with the highest mean response, "object": that fits best, "iou": with it}.
   """
-  tally, about = found.tallies[layer][modality], dict.fromkeys(("class", "object", "iou"))
+  tally, about = findings.tallies[layer][modality], dict.fromkeys(("class", "object", "iou"))
   if tally_lib.dead(tally)[unit]:
     return about
-  classes = found.subject.run.classes
+  classes = findings.subject.run.classes
   about["class"] = classes[int(np.nanargmax(tally_lib.profile(tally)[:, unit]))]
-  if found.overlaps is not None and found.overlaps.names:
-    iou = found.overlaps.iou[layer][modality][unit]
-    about |= {"object": found.overlaps.names[int(iou.argmax())], "iou": _short(iou.max())}
+  if findings.overlaps is not None and findings.overlaps.names:
+    iou = findings.overlaps.iou[layer][modality][unit]
+    about |= {"object": findings.overlaps.names[int(iou.argmax())], "iou": _short(iou.max())}
   return about

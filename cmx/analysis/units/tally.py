@@ -40,7 +40,7 @@ def start(classes: int, units: int, places: int, *, top: int, highest: int) -> T
     units: U.
     places: P of the layer's map; 1 where it is none.
     top: k, examples kept of each unit.
-    highest: n, values kept of each unit for its threshold, see `kept`.
+    highest: n, values kept of each unit for its threshold, see `values_to_keep`.
   """
   return Tally(np.zeros(classes, np.int64), np.zeros((classes, units)),
                np.full(units, np.inf, np.float32), np.full((units, top), -np.inf, np.float32),
@@ -48,7 +48,7 @@ def start(classes: int, units: int, places: int, *, top: int, highest: int) -> T
                np.full((units, highest), -np.inf, np.float32))
 
 
-def kept(share: float, values: int) -> int:
+def values_to_keep(share: float, values: int) -> int:
   """How many of `values` values a tally keeps so that at most this share is above the lowest kept.
 
   Raises:
@@ -100,7 +100,7 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def threshold(tally: Tally) -> np.ndarray:
-  """The value above which a unit fires [U]: at most the share of `kept` of all values is above."""
+  """The value above which a unit fires [U]: at most the share that was asked for is above."""
   return tally.highest.min(axis=1)
 
 

@@ -132,12 +132,12 @@ def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.
   encoder = chosen[kind]
   if encoder.source:
     return encoder.source(source, f"{name} {split}")
-  found = _kept(dataset, name, split, source, encoder, folder)
-  return Varied(found, source, encoder) if encoder.name in encoders.LIGHT else found
+  vectors = _vectors(dataset, name, split, source, encoder, folder)
+  return Varied(vectors, source, encoder) if encoder.name in encoders.LIGHT else vectors
 
 
-def _kept(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
-          encoder: encoders.Encoder, folder: pathlib.Path) -> data_lib.Source:
+def _vectors(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
+             encoder: encoders.Encoder, folder: pathlib.Path) -> data_lib.Source:
   if not encoder.cached:
     return EncodedOnTheFly(source, encoder)
   # A source may know its own content: an option of one modality leaves the others' caches be.
@@ -146,11 +146,11 @@ def _kept(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Sou
           "encoder": encoder.name, "weights": encoder.fingerprint, "examples": len(source)}
   plain = re.sub(r"[^\w.-]+", "_", encoder.name)[-60:]  # a model's name may be a path
   path = folder / f"{dataset.name}-{name}-{split}-{plain}-{_short(card)}.npy"
-  found = _opened(path)
-  if found is None:
+  opened = _opened(path)
+  if opened is None:
     _write(path, card, source, encoder)
-    found = _opened(path)
-  features, keys = found
+    opened = _opened(path)
+  features, keys = opened
   return Encoded(features, source.labels, keys)
 
 

@@ -47,7 +47,7 @@ class Given:
     with progress.Progress(f"rows of {what}", len(source), "examples") as line:
       for index in range(len(source)):
         example = source[index]
-        its = _found(rows, example["key"], example["input"])
+        its = _rows_of(rows, example["key"], example["input"])
         missing += [] if its else [example["key"]]
         self._keys.append(example["key"])
         self._rows.append(its)
@@ -75,14 +75,14 @@ def encode(matrix: matrices.Matrix, inputs: Sequence[str]) -> np.ndarray:
   """
   rows, out = _rows(matrix), np.zeros((len(inputs), matrix.vectors.shape[1]), np.float32)
   for row, text in zip(out, inputs):
-    if not (its := _found(rows, "", text)):
+    if not (its := _rows_of(rows, "", text)):
       raise NoVector(f"{matrix.path} has no row for the text {text[:60]!r}; a file of vectors "
                      "makes none of new texts")
     row[:] = _mean(matrix, its)
   return out
 
 
-def _found(rows: dict[str, list[int]], key: str, text: str) -> list[int]:
+def _rows_of(rows: dict[str, list[int]], key: str, text: str) -> list[int]:
   """Rows of an example; accents in its key or text may be written in either form."""
   names = (key, text_lib.normal(key), unicodedata.normalize("NFD", key), _digest(text),
            _digest(unicodedata.normalize("NFD", text)))

@@ -31,13 +31,13 @@ _EITHER = frozenset("etc a.m p.m u.s u.k ft sq jr sr inc co ltd".split())
 
 def split(text: str) -> list[str]:
   """The sentences of a text with their marks; none where it has no letter or digit."""
-  found, start = [], 0
+  sentences, start = [], 0
   for end in _ENDS.finditer(text):
     after = text[end.end():].lstrip()[:4].lstrip(_OPENING)[:1]
     if end["mark"] is None or _ends(text[start:end.start()], end["mark"], end["closing"], after):
-      found.append(text[start:end.end()].strip())
+      sentences.append(text[start:end.end()].strip())
       start = end.end()
-  return [part for part in [*found, text[start:].strip()] if re.search(r"[^\W_]", part)]
+  return [part for part in [*sentences, text[start:].strip()] if re.search(r"[^\W_]", part)]
 
 
 def _ends(before: str, mark: str, closing: str, after: str) -> bool:

@@ -104,23 +104,23 @@ def index(path: pathlib.Path) -> Index:
     ValueError: if the file is of another kind, or a line is not a word and as many numbers as the
       first lines have; the message says which and what to do.
   """
-  kept, state = path.with_name(path.name + _SUFFIX), word_lines.state(path)
-  if (found := _kept(kept, state)) is not None:
-    return found
+  packed, state = path.with_name(path.name + _SUFFIX), word_lines.state(path)
+  if (stored := _stored(packed, state)) is not None:
+    return stored
   made = _made(path)
   _say_twice(path, made)
   card = {"state": state, "width": made.width, "fingerprint": made.fingerprint,
           "binary": made.binary, "version": _VERSION}
   try:
-    with writing.whole(kept) as file:
+    with writing.whole(packed) as file:
       np.savez(file, hashes=made.hashes, offsets=made.offsets, card=json.dumps(card))
   except OSError as error:
     logging.warning("%s cannot be kept (%s); it is made anew in every run. A copy of the file in a "
-                    "folder of your own would keep it", kept, error.strerror or error)
+                    "folder of your own would keep it", packed, error.strerror or error)
   return made
 
 
-def _kept(path: pathlib.Path, state: list[int]) -> Index | None:
+def _stored(path: pathlib.Path, state: list[int]) -> Index | None:
   """An index on disk; None where it is missing, damaged or of another state of the file."""
   try:
     with path.open("rb") as stream, np.load(stream) as archive:

@@ -58,8 +58,8 @@ def form(path: pathlib.Path) -> Form:
     head = stream.read(kinds.HEAD)
     stream.seek(0)
     rows = [row for _, row in zip(range(_LOOKED), stream)]
-  if found := kinds.sentence(head, "empty"):
-    raise ValueError(f"{path} {found}; expected a word and its numbers a line")
+  if sentence := kinds.sentence(head, "empty"):
+    raise ValueError(f"{path} {sentence}; expected a word and its numbers a line")
   if _BINARY.match(head) and (b"\0" in head or not _is_text(head)):  # numbers, not their digits
     count, width = map(int, head.split(b"\n")[0].split())
     return Form(width, head.index(b"\n") + 1, count, binary=True)

@@ -81,7 +81,7 @@ def _punctuation(char: str) -> bool:
 def _pieces(word: str, known: Vocabulary) -> list[str]:
   if len(word) > _LONGEST_WORD:
     return [_UNKNOWN]
-  found, start = [], 0
+  split, start = [], 0
   while start < len(word):
     for end in range(len(word), start, -1):
       piece = ("##" if start else "") + word[start:end]
@@ -89,6 +89,6 @@ def _pieces(word: str, known: Vocabulary) -> list[str]:
         break
     else:
       return [_UNKNOWN]
-    found.append(piece)
+    split.append(piece)
     start = end
-  return found
+  return split

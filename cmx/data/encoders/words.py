@@ -47,8 +47,8 @@ class Words:
     out = np.zeros((len(inputs), self.width), np.float32)
     for row, text in zip(out, inputs):
       self._texts += 1
-      if found := list(self._vectors(text)):
-        row[:] = np.mean(found, axis=0)
+      if vectors := list(self._vectors(text)):
+        row[:] = np.mean(vectors, axis=0)
       else:
         self._empty += 1
     return out
@@ -66,8 +66,8 @@ class Words:
 
   def _vectors(self, text: str) -> Iterator[np.ndarray]:
     for word in text_lib.compounds(text):
-      found = self._vector(word)
-      for name, vector in ([(word, found)] if found is not None else self._parts(word)):
+      whole = self._vector(word)
+      for name, vector in ([(word, whole)] if whole is not None else self._parts(word)):
         self._count += 1
         if vector is None:
           self._unknown[name.lower()] += 1
@@ -79,14 +79,14 @@ class Words:
     parts = text_lib.words(word)
     if len(parts) > 1:
       return [(part, self._vector(part)) for part in parts]
-    letters, found = text_lib.parted(word), []
+    letters, pieces = text_lib.parted(word), []
     while letters:
       length = next((length for length in range(min(_LONGEST, len(letters)), 0, -1)
                      if self._vector("".join(letters[:length])) is not None), 1)
       name = "".join(letters[:length])
-      found.append((name, self._vector(name)))
+      pieces.append((name, self._vector(name)))
       letters = letters[length:]
-    return found or [(word, None)]
+    return pieces or [(word, None)]
 
   def _vector(self, word: str) -> np.ndarray | None:
     if word not in self._met:

@@ -75,10 +75,10 @@ def recognised(arrays: Mapping[str, np.ndarray]) -> Network:
   Raises:
     ValueError: if none is of a known network; the message lists those there are.
   """
-  def found(network):
+  def known_names(network):
     return len(set(_names(network)) & set(arrays))
-  best = max(_NETWORKS, key=found)
-  if not found(best):
+  best = max(_NETWORKS, key=known_names)
+  if not known_names(best):
     known = "; ".join(f"{network.name}: {', '.join(_names(network)[:2])}, ..."
                       for network in _NETWORKS)
     raise ValueError(f"arrays {', '.join(sorted(arrays)[:4]) or 'none'}, ... are of no known "
@@ -100,23 +100,23 @@ def differences(arrays: Mapping[str, np.ndarray], network: Network,
     layers: ours, {layer: {"kernel", "bias"}}, arrays or shapes.
     any_classes: whether fc8 may have any number of classes.
   """
-  found, known = [], set()
+  differing, known = [], set()
   for layer, theirs in network.layers.items():
     for part, suffix in _PARTS.items():
       name, shape = f"{theirs}.{suffix}", layers[layer][part].shape
       known.add(name)
       expected = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]
       if name not in arrays:
-        found.append(f"{name} is missing; expected {list(expected)}")
+        differing.append(f"{name} is missing; expected {list(expected)}")
         continue
       given = arrays[name].shape
       free = 1 if layer == "fc8" and any_classes else 0
       if len(given) != len(expected) or given[free:] != expected[free:]:
-        found.append(f"{name} is {list(given)}; expected {list(expected)}")
+        differing.append(f"{name} is {list(given)}; expected {list(expected)}")
       elif not np.isfinite(arrays[name]).all():
-        found.append(f"{name} holds numbers that are not finite")
-  return found + [f"{name} {list(arrays[name].shape)} has no place"
-                  for name in sorted(set(arrays) - known)]
+        differing.append(f"{name} holds numbers that are not finite")
+  return differing + [f"{name} {list(arrays[name].shape)} has no place"
+                      for name in sorted(set(arrays) - known)]
 
 
 def ours(arrays: Mapping[str, np.ndarray], network: Network,

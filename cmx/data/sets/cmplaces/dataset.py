@@ -209,15 +209,15 @@ def _sources(data: config_lib.Data, row: modalities_lib.Modality) -> dict[str, _
       f"--config=configs/cmplaces.py --config.data.root={data.root} with its archives in "
       f"{_manual_folder(data)}")
   card = json.loads((folder / _CARD).read_text())
-  builder, found = _builder(data, row.name), {}
+  builder, records = _builder(data, row.name), {}
   for split in SPLITS:
     labels = np.load(folder / f"{split}.labels.npy")
     read, mark = _text, ""
     if row.kind == "pixels":
       read, mark = functools.partial(_pixels, size=row.shape[0]), f"-{row.shape[0]}"
-    found[split] = _records.Records(_records.opened(builder, split, len(labels)), labels, read,
-                                    _key, fingerprint=card["fingerprints"][split] + mark)
-  return found
+    records[split] = _records.Records(_records.opened(builder, split, len(labels)), labels, read,
+                                      _key, fingerprint=card["fingerprints"][split] + mark)
+  return records
 
 
 def _text(record: _records.Record) -> str:

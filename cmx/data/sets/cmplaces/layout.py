@@ -53,7 +53,7 @@ _HOLDERS = ("cmplaces", "trainvalsplit_places205", "labels")  # of lists: archiv
 _CATEGORIES = "categories.txt"
 
 
-class Found(NamedTuple):
+class Located(NamedTuple):
   """What there is of a modality.
 
   Attributes:
@@ -91,7 +91,7 @@ def missing(folder: pathlib.Path, modalities: Iterable[str]) -> str:
     f"{' or '.join(_HOLDERS[:2])} (.zip, .tar.gz), in a folder {_HOLDERS[2]}, or beside them."])
 
 
-def found(folder: pathlib.Path, modality: str) -> Found:
+def locate(folder: pathlib.Path, modality: str) -> Located:
   """The archive of a modality and its lists, read.
 
   Raises:
@@ -117,7 +117,7 @@ def found(folder: pathlib.Path, modality: str) -> Found:
     other = PARTS[modality].lists[0].format(split=(set(SPLITS) - set(by_split)).pop())
     raise ValueError(f"of {modality}'s lists there is only {have}; expected {other} too, beside it")
   first = lists.first_label(*texts[_CATEGORIES]) if _CATEGORIES in texts else 0
-  return Found(path, by_split, first)
+  return Located(path, by_split, first)
 
 
 def _named(folder: pathlib.Path, names: Iterable[str]) -> pathlib.Path | None:

@@ -71,11 +71,11 @@ def first_label(name: str, content: bytes) -> int:
   return first or 0
 
 
-def label(found: List, line: Line, folders: Sequence[str], first: int) -> int:
+def label(listed: List, line: Line, folders: Sequence[str], first: int) -> int:
   """Label of a line's file, from its folders, checked against the label that is written.
 
   Args:
-    found: the list, for its name.
+    listed: the list, for its name.
     line: of the list.
     folders: of the file, outermost first.
     first: number of the first category where labels are written.
@@ -88,10 +88,10 @@ def label(found: List, line: Line, folders: Sequence[str], first: int) -> int:
   if by_folder is None and (written is None or not 0 <= written < len(categories.NAMES)):
     what = (categories.unknown(folders[-1] if folders else "") if written is None else
             f"label {line.label}; expected {first} to {first + len(categories.NAMES) - 1}")
-    raise ValueError(f"{found.name} line {line.number}: {what}. Correct or remove the line, which "
+    raise ValueError(f"{listed.name} line {line.number}: {what}. Correct or remove the line, which "
                      f"names {line.path}")
   if by_folder is not None and written is not None and written != by_folder:
-    raise _other_order(found.name, line.number, line.label, line.path, by_folder + first)
+    raise _other_order(listed.name, line.number, line.label, line.path, by_folder + first)
   return written if by_folder is None else by_folder
 
 

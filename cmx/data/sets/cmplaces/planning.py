@@ -66,35 +66,35 @@ def plan(folder: pathlib.Path, modality: str) -> Plan:
     FileNotFoundError: if there is no archive.
     ValueError: if archive and lists do not fit; the message names file and line.
   """
-  found = layout.found(folder, modality)
+  located = layout.locate(folder, modality)
   members: _Members = {}
-  for number, member in enumerate(archives.members(found.archive)):
+  for number, member in enumerate(archives.members(located.archive)):
     if members.setdefault(member.name, (number, member))[1] is not member:
-      raise ValueError(f"{found.archive} holds {member.name} twice; expected each file once: pack "
-                       "it again")
-  if found.lists:
-    chosen, remarks = _by_lists(found, members)
+      raise ValueError(f"{located.archive} holds {member.name} twice; expected each file once: "
+                       "pack it again")
+  if located.lists:
+    chosen, remarks = _by_lists(located, members)
   else:
-    chosen, remarks = _by_folders(found, members)
+    chosen, remarks = _by_folders(located, members)
   total = sum(map(len, chosen.values()))
   remarks.append(f"{total:,} of {len(members):,} files are used")
-  return Plan(found.archive, {split: [entry for _, entry in sorted(numbered)]
-                              for split, numbered in chosen.items()}, remarks)
+  return Plan(located.archive, {split: [entry for _, entry in sorted(numbered)]
+                                for split, numbered in chosen.items()}, remarks)
 
 
-def _by_lists(found: layout.Found, members: _Members) -> tuple[_Numbered, list[str]]:
+def _by_lists(part: layout.Located, members: _Members) -> tuple[_Numbered, list[str]]:
   chosen: _Numbered = {}
   listed_at: dict[str, str] = {}
   remarks = []
-  for split, listed in found.lists.items():
-    rule = _rule(found.archive, listed, members)
+  for split, listed in part.lists.items():
+    rule = _rule(part.archive, listed, members)
     missing = [line for line in listed.lines if rule.apply(line.path) not in members]
     if missing:
-      raise _lacking(found.archive, listed, missing, rule)
+      raise _lacking(part.archive, listed, missing, rule)
     chosen[split] = []
     for line in listed.lines:
       number, member = members[rule.apply(line.path)]
-      label = lists.label(listed, line, _parts(line.path)[:-1], found.first)
+      label = lists.label(listed, line, _parts(line.path)[:-1], part.first)
       where = f"{listed.name} line {line.number}"
       if (before := listed_at.setdefault(member.name, where)) != where:
         raise ValueError(f"{where}: {line.path} is listed in {before} too; expected it once, in "
@@ -102,7 +102,7 @@ def _by_lists(found: layout.Found, members: _Members) -> tuple[_Numbered, list[s
       chosen[split].append((number, Entry(member.name, label, member, where)))
     example = listed.lines[0].path
     remarks.append(f"{listed.name}: {len(listed.lines):,} lines; {example} is "
-                   f"{rule.apply(example)} in {found.archive.name}")
+                   f"{rule.apply(example)} in {part.archive.name}")
   return chosen, remarks
 
 
@@ -149,7 +149,7 @@ def _lacking(archive: pathlib.Path, listed: lists.List, missing: Sequence[lists.
                     f"{named}{more}\nGet the whole archive, or remove the lines")
 
 
-def _by_folders(found: layout.Found, members: _Members) -> tuple[_Numbered, list[str]]:
+def _by_folders(located: layout.Located, members: _Members) -> tuple[_Numbered, list[str]]:
   chosen: _Numbered = {split: [] for split in layout.SPLITS}
   for name, (number, member) in members.items():
     parts = name.split("/")
@@ -157,7 +157,7 @@ def _by_folders(found: layout.Found, members: _Members) -> tuple[_Numbered, list
     if place is None:
       continue
     label = categories.of_path(parts[place + 1:-1])
-    where = f"{found.archive}: {name}"
+    where = f"{located.archive}: {name}"
     if label is None:
       raise ValueError(f"{where}: {categories.unknown('/'.join(parts[place + 1:-1]))}. Rename or "
                        "remove the folder")
@@ -165,7 +165,8 @@ def _by_folders(found: layout.Found, members: _Members) -> tuple[_Numbered, list
   for split, numbered in chosen.items():
     if not numbered:
       raise ValueError(
-        f"{found.archive} has no list beside it and no folder {layout.SPLITS[split]}/<category>/; "
-        f"it has, for example, {next(iter(members), 'no file at all')}. Put the lists beside it, "
+        f"{located.archive} has no list beside it and no folder "
+        f"{layout.SPLITS[split]}/<category>/; it has, for example, "
+        f"{next(iter(members), 'no file at all')}. Put the lists beside it, "
         "or sort the files into train/<category>/ and val/<category>/")
-  return chosen, [f"{found.archive} has no list: class folders of train and val say what is what"]
+  return chosen, [f"{located.archive} has no list: class folders of train and val say what is what"]

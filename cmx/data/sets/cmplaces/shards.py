@@ -140,8 +140,8 @@ def write_shard(work: str, reader: archives.Reader | None, name: str,
       if isinstance(content, reading.Unusable):
         result["bad"].append(f"{entry.where}: {entry.member.name} in {plan['archive']}: {content}")
         continue
-      kept = content.encode() if isinstance(content, str) else content
-      digest.update(f"{entry.key}\0{entry.label}\0".encode() + kept)
+      stored = content.encode() if isinstance(content, str) else content
+      digest.update(f"{entry.key}\0{entry.label}\0".encode() + stored)
       result["labels"].append(entry.label)
       yield number, encode(content, entry)
 

@@ -137,8 +137,8 @@ def _sweethome(path: pathlib.Path, rows: _Rows) -> _Maker:
   names, contents = {row.path for row in rows}, {}
   for library, data in formats.deb(path, lambda name: name.endswith(".sh3f")):
     prefix = pathlib.PurePosixPath(library).stem
-    found = formats.zipped(data, lambda name, prefix=prefix: f"{prefix}/{name}" in names)
-    contents.update({f"{prefix}/{name}": content for name, content in found})
+    members = formats.zipped(data, lambda name, prefix=prefix: f"{prefix}/{name}" in names)
+    contents.update({f"{prefix}/{name}": content for name, content in members})
   return _picture(contents)
 
 

@@ -139,11 +139,11 @@ def _report(rows: Sequence[recipe_lib.Row], examples: dict[str, list[dict[str, A
             skipped: dict[str, int]) -> dict[str, Any]:
   return {
     "classes": sorted({row.category for row in rows}),
-    "counts": {split: len(found) for split, found in examples.items()},
+    "counts": {split: len(chosen) for split, chosen in examples.items()},
     "skipped": skipped,
-    "splits": {split: {"labels": [example["label"] for example in found],
-                       "kinds": [example["kind"] for example in found],
-                       "fingerprint": _fingerprint(found)} for split, found in examples.items()}}
+    "splits": {split: {"labels": [example["label"] for example in chosen],
+                       "kinds": [example["kind"] for example in chosen],
+                       "fingerprint": _fingerprint(chosen)} for split, chosen in examples.items()}}
 
 
 def _fingerprint(examples: list[dict[str, Any]]) -> str:

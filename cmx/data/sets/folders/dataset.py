@@ -63,9 +63,9 @@ def prepare(data: config_lib.Data) -> None:
     FileNotFoundError: if the path does not exist.
   """
   listing = listing_lib.find(data.folders)
-  found = judgement.problems(listing, data)
-  if found and not listing.bad:
-    raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(found))
+  problems = judgement.problems(listing, data)
+  if problems and not listing.bad:
+    raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(problems))
   rows = judgement.rows(listing, data.folders.reference)
   folder = _folder(data, listing)
   with writing.held(folder):
@@ -135,14 +135,14 @@ def _allow(data: config_lib.Data, listing: listing_lib.Listing,
   bad = [*listing.bad, *undecoded]
   if not bad:
     return
-  found = judgement.problems(judgement.without(listing, undecoded), data)
+  problems = judgement.problems(judgement.without(listing, undecoded), data)
   if len(bad) > data.folders.damaged:
     raise ValueError(f"{len(bad)} of {len(listing.items) + len(listing.bad)} files cannot be used; "
-                     + judgement.remedy(len(bad), not found) + ":\n  "
-                     + "\n  ".join([*items_lib.lines(bad), *found]))
-  if found:
+                     + judgement.remedy(len(bad), not problems) + ":\n  "
+                     + "\n  ".join([*items_lib.lines(bad), *problems]))
+  if problems:
     raise ValueError(f"{data.folders.path} cannot be trained on without the {len(bad)} bad files:"
-                     f"\n  " + "\n  ".join([*found, *items_lib.lines(bad)]))
+                     f"\n  " + "\n  ".join([*problems, *items_lib.lines(bad)]))
 
 
 def _record(data: config_lib.Data, listing: listing_lib.Listing,

@@ -24,10 +24,10 @@ SPLITS = (data_lib.TRAIN, data_lib.VALIDATION)
 
 def parts(listing: listing_lib.Listing) -> dict[tuple[str, str], list[items_lib.Item]]:
   """Items by (modality, split); every modality has both splits, if only with no items."""
-  found = {(name, split): [] for name in judgement.kinds(listing) for split in SPLITS}
+  cells = {(name, split): [] for name in judgement.kinds(listing) for split in SPLITS}
   for item in listing.items:
-    found[item.modality, item.split].append(item)
-  return found
+    cells[item.modality, item.split].append(item)
+  return cells
 
 
 def decode(items: Sequence[items_lib.Item], size: int, widths: dict[str, int]

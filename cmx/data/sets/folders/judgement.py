@@ -76,7 +76,7 @@ def rows(listing: listing_lib.Listing, named: str = "") -> tuple[modalities_lib.
   Raises:
     ValueError: as `reference`.
   """
-  found = [modalities_lib.named(name, kind) for name, kind in sorted(kinds(listing).items())]
+  found = [modalities_lib.of_kind(name, kind) for name, kind in sorted(kinds(listing).items())]
   if not found and not named:
     return ()
   first, _ = reference(listing, named)

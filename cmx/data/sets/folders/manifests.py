@@ -118,8 +118,8 @@ def _relative(manifest: pathlib.Path, given: str, names: Any) -> pathlib.PurePat
     first = first or relative
     if relative.is_absolute() or relative.parts[:1] == ("..",):
       continue
-    if found := _on_disk(base, relative, names):
-      return found
+    if place := _on_disk(base, relative, names):
+      return place
   if first.is_absolute() or first.parts[:1] == ("..",):
     raise reading.Unusable(f"path {shown!r} leaves the manifest's folder; expected one below it")
   named = text_lib.shown(str(first), _LONG)
@@ -148,13 +148,13 @@ def _on_disk(base: pathlib.Path, relative: pathlib.PurePath, names: Any) -> path
     return relative
   if str(relative).isascii():
     return None
-  found = pathlib.PurePath()
+  there = pathlib.PurePath()
   for part in relative.parts:
-    its = names(base / found).get(text_lib.normal(part))
+    its = names(base / there).get(text_lib.normal(part))
     if its is None:
       return None
-    found /= its
-  return found if (base / found).is_file() else None
+    there /= its
+  return there if (base / there).is_file() else None
 
 
 def _names(folder: pathlib.Path) -> dict[str, str]:
@@ -167,11 +167,11 @@ def _names(folder: pathlib.Path) -> dict[str, str]:
 
 def _near(base: pathlib.Path, relative: pathlib.PurePath, names: Any) -> str:
   """Another file whose path differs by case or blanks only."""
-  found = pathlib.PurePath()
+  there = pathlib.PurePath()
   for part in relative.parts:
-    its = next((name for name in names(base / found).values()
+    its = next((name for name in names(base / there).values()
                 if name.casefold().strip() == part.casefold().strip()), None)
     if its is None:
       return ""
-    found /= its
-  return f"; there is {text_lib.shown(str(found))}" if (base / found).is_file() else ""
+    there /= its
+  return f"; there is {text_lib.shown(str(there))}" if (base / there).is_file() else ""

@@ -50,12 +50,12 @@ def _entries(folder: pathlib.Path, notes: items_lib.Notes | None = None) -> list
   """What is in a folder, by name; what was left behind there goes into the notes."""
   try:
     with os.scandir(folder) as entries:
-      found = sorted(entries, key=lambda entry: entry.name)
+      listed = sorted(entries, key=lambda entry: entry.name)
   except PermissionError as error:
     raise ValueError(f"{folder} may not be read; expected a folder that you may list") from error
   if notes is not None:
-    notes.passed.update(entry.name for entry in found if droppings.left_behind(entry.name))
-  return [entry for entry in found if not droppings.left_behind(entry.name)]
+    notes.passed.update(entry.name for entry in listed if droppings.left_behind(entry.name))
+  return [entry for entry in listed if not droppings.left_behind(entry.name)]
 
 
 def _folders_in(folder: str | pathlib.Path) -> list[os.DirEntry]:
@@ -64,10 +64,10 @@ def _folders_in(folder: str | pathlib.Path) -> list[os.DirEntry]:
 
 def _check_level(root: pathlib.Path) -> None:
   """Refuses a root that has splits first, is one modality's folder, or is a level too high."""
-  found = _folders_in(root)
-  names = [entry.name for entry in found]
+  listed = _folders_in(root)
+  names = [entry.name for entry in listed]
   if names and all(name.lower() in items_lib.SPLITS for name in names):
-    first = next((f"{outer.name}/{inner.name}/{least.name}" for outer in found
+    first = next((f"{outer.name}/{inner.name}/{least.name}" for outer in listed
                   for inner in _folders_in(outer.path) for least in _folders_in(inner.path)
                   if not any(entry.is_file() for entry in _entries(inner.path))), None)
     if first is None:
@@ -80,8 +80,8 @@ def _check_level(root: pathlib.Path) -> None:
       f"{text_lib.shown(f'{modality}/{split}/{least}')}. To turn them: cd "
       f'{shlex.quote(str(root))} && for s in {splits}; do for m in "$s"/*; do mkdir -p '
       '"${m#*/}" && mv "$m" "${m#*/}/$s"; done; rmdir "$s"; done')
-  if found and not any(_split(path) for entry in found for path in _entries(entry.path)):
-    below = [entry for entry in found if any(
+  if listed and not any(_split(path) for entry in listed for path in _entries(entry.path)):
+    below = [entry for entry in listed if any(
       _split(path) for inner in _folders_in(entry.path) for path in _entries(inner.path))]
     if below:
       raise ValueError(f"{root} has folders {', '.join(names[:_NAMED])} where modalities are "

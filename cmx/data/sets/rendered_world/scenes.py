@@ -158,5 +158,5 @@ def noticed(scene: Scene, rng: np.random.Generator, least: int, most: int) -> li
   wanted = int(rng.integers(least, most + 1))
   area = [(i.box[2] - i.box[0]) * (i.box[3] - i.box[1]) for i in scene.items]
   weight = np.log(area) * .5 + rng.gumbel(0, .8, len(area))
-  kept = sorted(np.argsort(-weight)[:wanted].tolist())
-  return [scene.items[i] for i in kept]
+  largest = sorted(np.argsort(-weight)[:wanted].tolist())
+  return [scene.items[i] for i in largest]

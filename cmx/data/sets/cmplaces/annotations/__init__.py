@@ -71,7 +71,7 @@ def plain(name: str) -> str:
   return " ".join(_ASIDE.sub(" ", words).split())
 
 
-def named(name: object, at: tuple[float, float, float, float]) -> Object:
+def object_of(name: object, at: tuple[float, float, float, float]) -> Object:
   """The object of an annotator's name and a box.
 
   Raises:

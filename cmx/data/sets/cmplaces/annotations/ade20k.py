@@ -35,7 +35,7 @@ def parse(key: str,
         continue  # a part of another object
       polygon = item["polygon"]
       at = annotations.box(polygon["x"], polygon["y"], width, height)
-      objects.append(annotations.named(item["name"], at))
+      objects.append(annotations.object_of(item["name"], at))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
       yield annotations.Left(f"annotation.object[{number}]", f"{_plain(error)}; expected a name "
                              "and a polygon of numbers x and y")

@@ -48,7 +48,7 @@ def parse(tree: dict[str, Any]) -> Iterator[_Found]:
         raise ValueError(f"is of image {row['image_id']!r} and category {row['category_id']!r}; "
                          "expected an id of images and one of categories")
       objects[row["image_id"]].append(
-        annotations.named(names[row["category_id"]], _box(row["bbox"], image)))
+        annotations.object_of(names[row["category_id"]], _box(row["bbox"], image)))
     except (TypeError, ValueError, OverflowError) as error:
       yield annotations.Left(f"annotations[{number}]", str(error))
   for identity, image in images.items():

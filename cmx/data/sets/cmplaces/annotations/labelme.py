@@ -52,7 +52,7 @@ def parse(key: str, content: bytes) -> Iterator[annotations.Photograph | annotat
   for line, item, each in points:
     try:
       name = item["name"][0].text if item["name"] else ""
-      objects.append(annotations.named(name, annotations.box(*each, width, height)))
+      objects.append(annotations.object_of(name, annotations.box(*each, width, height)))
     except ValueError as error:
       yield annotations.Left(f"line {line}", str(error))
   folder = fields["folder"].text if "folder" in fields else ""

@@ -39,15 +39,15 @@ def read(path: pathlib.Path) -> Iterator[_Found]:
     ValueError: if the archive is damaged, or nothing in it is an annotation.
   """
   first: dict[str, str] = {}
-  for where, found in _all(path):
-    if isinstance(found, annotations.Photograph):
-      if found.key in first:
-        found = annotations.Bad("", f"tells of photograph {found.key!r}, as {first[found.key]} "
-                                "does; expected it once")
+  for where, told in _all(path):
+    if isinstance(told, annotations.Photograph):
+      if told.key in first:
+        told = annotations.Bad("", f"tells of photograph {told.key!r}, as {first[told.key]} "
+                               "does; expected it once")
       else:
-        first[found.key] = where
-    yield found if isinstance(found, annotations.Photograph) else found._replace(
-      where=f"{where} {found.where}".rstrip())
+        first[told.key] = where
+    yield told if isinstance(told, annotations.Photograph) else told._replace(
+      where=f"{where} {told.where}".rstrip())
 
 
 def _all(path: pathlib.Path) -> Iterator[tuple[str, _Found]]:
@@ -65,8 +65,8 @@ def _all(path: pathlib.Path) -> Iterator[tuple[str, _Found]]:
       "reading annotations", len(members), "files") as line:
     for number, member in enumerate(members, 1):
       key, suffix = annotations.path_key(member.name), pathlib.PurePath(member.name).suffix.lower()
-      for found in _of_file(key, reader.read(member), suffix):
-        yield f"{path}: {member.name}", found
+      for told in _of_file(key, reader.read(member), suffix):
+        yield f"{path}: {member.name}", told
       line.update(number)
 
 

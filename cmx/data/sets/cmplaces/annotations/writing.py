@@ -138,7 +138,7 @@ def _read(source: pathlib.Path, options: Options) -> tuple[
       photographs.append(found._replace(
         objects=tuple(item for item in found.objects if not why[item])))
     else:
-      (bad if isinstance(found, annotations.Bad) else left).append(found)
+      (bad if isinstance(told, annotations.Bad) else left).append(told)
   if len(bad) > options.damaged:
     raise ValueError(f"{len(bad):,} annotations cannot be used:\n{_named(bad, _SHOWN)}\nMend or "
                      f"remove them, or leave them out with --damaged={len(bad)}")
@@ -147,7 +147,7 @@ def _read(source: pathlib.Path, options: Options) -> tuple[
 
 def _labels(listed: pathlib.Path) -> dict[str, int]:
   """Labels by the photograph's path without suffix."""
-  found = {}
+  labels = {}
   for line in lists.parse(str(listed), listed.read_bytes()).lines:
     if line.label is None:
       raise ValueError(f"{listed} line {line.number}: no label after {line.path}; expected one "
@@ -156,10 +156,10 @@ def _labels(listed: pathlib.Path) -> dict[str, int]:
       raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}; expected "
                        f"0 to {len(categories.NAMES) - 1}, as Places205 numbers the categories")
     key = annotations.path_key(line.path)
-    if found.setdefault(key, line.label) != line.label:
+    if labels.setdefault(key, line.label) != line.label:
       raise ValueError(f"{listed} line {line.number}: label {line.label} for {line.path}, which "
-                       f"had {found[key]}; expected one label a photograph")
-  return found
+                       f"had {labels[key]}; expected one label a photograph")
+  return labels
 
 
 def _label(photograph: annotations.Photograph, known: Mapping[str, int] | None) -> int | None:
@@ -179,9 +179,9 @@ def _split(by_label: Mapping[int, list[annotations.Photograph]],
   for label, photographs in sorted(by_label.items()):
     drawn = sorted(photographs, key=lambda one: hashlib.sha256(
       f"{options.seed} {one.key}".encode()).digest())
-    kept = min(options.validation, len(drawn) // 2)
-    splits["val"] += _tasks(label, drawn[:kept], 1, stems)
-    splits["train"] += _tasks(label, drawn[kept:], options.variations, stems)
+    held_back = min(options.validation, len(drawn) // 2)
+    splits["val"] += _tasks(label, drawn[:held_back], 1, stems)
+    splits["train"] += _tasks(label, drawn[held_back:], options.variations, stems)
   return splits
 
 
