@@ -43,7 +43,7 @@ def gradient_reversal(x: given_lib.Layer, labels: given_lib.Layer, given: given_
   """
   del labels, alignment
   total = jnp.zeros(())
-  for i, name in enumerate(sorted(x)):
+  for i, name in enumerate(sorted(x)):  # which output is whose must not hang on an order of calls
     h = x[name].astype(jnp.float32)
     h = 2.0 * jax.lax.stop_gradient(h) - h  # the same value, minus the gradient
     for layer, activate in (("hidden", jax.nn.relu), ("out", lambda logits: logits)):

@@ -133,22 +133,17 @@ def _family(path: str) -> str:
   return font_manager.FontProperties(fname=path).get_name()
 
 
-def svg(figure: Any, *, dpi: int = 144) -> str:
-  """The figure as an <svg> element that takes ink and ground from the page.
-
-  Args:
-    figure: of `new`.
-    dpi: of what is drawn with rasterized=True.
-  """
+def svg(figure: Any) -> str:
+  """A figure of `new` as an <svg> element that takes ink and ground from the page."""
   buffer = io.StringIO()
   with style():
-    save(figure, buffer, format="svg", dpi=dpi, transparent=True, metadata={"Date": None})
+    save(figure, buffer, format="svg", dpi=144, transparent=True, metadata={"Date": None})
   text = buffer.getvalue()
   text = text[text.index("<svg"):]
   for pattern in _NOT_FOR_PAGES:
     text = re.sub(pattern, "", text, flags=re.DOTALL)
   used = set(re.findall(r"#([\w-]+)", text))
-  text = re.sub(r' id="([\w-]+)"', lambda missing: missing[0] if missing[1] in used else "", text)
+  text = re.sub(r' id="([\w-]+)"', lambda match: match[0] if match[1] in used else "", text)
   text = re.sub(r"(font: [^;\"']*)'[^;\"]*", r"\1var(--sans)", text)
   for colour, variable in _ON_PAGE.items():
     text = text.replace(colour, variable)

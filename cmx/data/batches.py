@@ -115,6 +115,7 @@ def images(rng: np.random.Generator, x: np.ndarray, mirror: bool, augment: confi
     size: B, examples of the whole batch, for which numbers are drawn; b where None is given.
     rows: which of them `x` is.
   """
+  # Numbers are drawn for the whole batch, so that a process that has a part of it draws the same.
   b, (_, h, w, _) = size or len(x), x.shape
   s = augment.shift
   out = np.array(x)

@@ -171,6 +171,7 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
   arguments = (state, jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch),
                constants, key)
   step = step_lib.step_of_device(config, method, modalities, transform)
+  # Each modality that goes through a layer gives it a gradient: two or more are held to be added.
   uses = collections.Counter((layer, model.owner(layer, m, method)) for m in modalities
                              for layer in trainable if layer in model.LAYERS)
   added = [trainable[layer][name] for (layer, name), count in uses.items() if count > 1]

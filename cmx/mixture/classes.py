@@ -33,6 +33,7 @@ def shares(chunks: passes.Chunks, labels: np.ndarray, mixture: gmm.Mixture,
   for block in passes.blocks(chunks, _BLOCK):
     responsibility = np.asarray(_responsibilities(block, mixture), np.float64)
     here = labels[done:done + len(block)]
+    # `total[here] +=` would add one example of a class, and a block has several.
     np.add.at(total, here, responsibility[:len(here)])
     done += len(block)
   if done != len(labels):
@@ -61,6 +62,7 @@ def owned(share: np.ndarray, weight: np.ndarray, least: float) -> tuple[np.ndarr
     float32 [C, K], rows sum to 1; and the labels of the classes without examples [n].
   """
   nearest = np.arange(share.shape[1]) == share.argmax(1)[:, None]
+  # Where all of a class's shares are below the least, its largest counts alone, or none would.
   own = np.where((share >= least) | nearest & (share < least).all(1)[:, None], share, 0.0)
   without = np.flatnonzero(share.sum(1) == 0)
   own[without] = weight
@@ -99,6 +101,7 @@ def fit(x: np.ndarray, labels: np.ndarray, components: int, key: jax.Array,
     means.append(own.mean)
     counts.append(own.weight * len(members))
     owners += [label] * len(own.weight)
+    # The floor is for the pooled variance: a class of one example has none of its own.
     within += own.variance[0] * len(members)
   counts = np.concatenate(counts)
   floor = max(options.variance_floor * survey.typical, em.SMALLEST_VARIANCE)

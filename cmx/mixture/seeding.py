@@ -132,6 +132,7 @@ def far_apart(surveyed: Survey, components: int, rng: np.random.Generator) -> np
   distance = np.full(len(scaled), np.inf, np.float32)
   while len(chosen) < components:
     last = scaled[chosen[-1]]
+    # |a - b|^2 = |a|^2 - 2 ab + |b|^2 makes no array of differences; rounding may take it below 0.
     distance = np.minimum(distance, np.maximum(square - 2 * (scaled @ last) + last @ last, 0))
     distance[chosen[-1]] = 0  # exactly, or rounding could choose it again
     share = distance.astype(np.float64)

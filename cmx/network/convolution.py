@@ -87,6 +87,8 @@ def _weight_gradient(x: jax.Array, gradient: jax.Array, *, size: int, stride: in
   (b, h, w, outputs), d, taps = gradient.shape, x.shape[-1], -(-size // stride)
   rows, columns = h + taps - 1, w + taps - 1  # of blocks of stride x stride pixels
   before = padding[0]
+  # Every stride x stride pixels become one place with as many times the channels. Pads are negative
+  # where the convolution leaves the last rows and columns out.
   x = lax.pad(x, jnp.zeros((), x.dtype), (
     (0, 0, 0), (before, stride * rows - before - x.shape[1], 0),
     (before, stride * columns - before - x.shape[2], 0), (0, 0, 0)))
@@ -101,6 +103,7 @@ def _weight_gradient(x: jax.Array, gradient: jax.Array, *, size: int, stride: in
     return total + jnp.stack(products), None
 
   nothing = jnp.zeros((taps, taps * stride * stride * d, outputs), jnp.float32)
+  # Back from (tap, within a block) to rows and columns of the kernel, cut where blocks go beyond it.
   weight = lax.scan(add, nothing, (x, gradient))[0]
   weight = weight.reshape(taps, taps, stride, stride, d, outputs).transpose(0, 2, 1, 3, 4, 5)
   weight = weight.reshape(taps * stride, taps * stride, d, outputs)[:size, :size]

@@ -128,6 +128,7 @@ def apply(params: Params, x: jax.Array, modality: modalities_lib.Modality,
       if moments is not None:
         activations[MOMENTS[layer]] = seen = moments(h)
       h = normalisation.normalise(h, seen, own)
+    # Two copies of one value, told apart by their taps: what goes on to fc8, what terms are given.
     onward, aside = (h + taps[layer][0], h + taps[layer][1]) if layer in taps else (h, h)
     activations[f"{layer}_linear"] = aside
     activations[layer] = h = nn.relu(aside)

@@ -139,6 +139,7 @@ def step_of_device(config: config_lib.Config, method: methods_lib.Method,
 
   def step(state, batch, constants, key):
     size = len(batch[reference]["label"])
+    # The step's key is folded from the run's: a resumed run draws what it would have drawn.
     key = jax.random.fold_in(key, state.step)
     taps = terms.taps(config, method, modalities, size // settings.accumulate)
 
@@ -206,6 +207,7 @@ def _accumulated(function: Callable, examples: Any, parts: int) -> Any:
   """Mean of `function` over equal parts of the examples, one part after the other."""
   if parts == 1:
     return function(examples)
+  # A loop of the compiler's, so that one part's activations are held at a time.
   split = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), examples)
   one = jax.eval_shape(function, jax.tree.map(lambda x: x[0], split))
   nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one)

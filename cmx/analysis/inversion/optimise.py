@@ -22,6 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+_DEVIATION = 0.1  # of the random first images, before the tanh
+
 _Activations = Mapping[str, jax.Array]
 Objective = Callable[[_Activations], jax.Array]
 Transform = Callable[[jax.Array, jax.Array], jax.Array]
@@ -68,17 +70,16 @@ class Parameterisation(NamedTuple):
   images: Callable[[Any], jax.Array]
 
 
-def pixels(shape: tuple[int, ...], deviation: float = 0.1) -> Parameterisation:
-  """Pixels themselves, through a tanh; shape (B, H, W, 3), random at first with that deviation."""
-  return Parameterisation(lambda key: deviation * jax.random.normal(key, shape), jnp.tanh)
+def pixels(shape: tuple[int, ...]) -> Parameterisation:
+  """Pixels themselves, through a tanh; shape (B, H, W, 3), random at first."""
+  return Parameterisation(lambda key: _DEVIATION * jax.random.normal(key, shape), jnp.tanh)
 
 
-def fourier(shape: tuple[int, ...], deviation: float = 0.1, decay: float = 1.0) -> Parameterisation:
+def fourier(shape: tuple[int, ...], decay: float = 1.0) -> Parameterisation:
   """Amplitudes of waves, through a tanh: steps of descent change large forms before fine grain.
 
   Args:
     shape: (B, H, W, 3).
-    deviation: of the random first image, before the tanh.
     decay: a wave of frequency f weighs f^-decay; 1 is as in photographs, 0 is pixels turned round.
   """
   b, h, w, channels = shape
@@ -90,7 +91,7 @@ def fourier(shape: tuple[int, ...], deviation: float = 0.1, decay: float = 1.0) 
   weight = jnp.asarray(weight * h * w / np.sqrt(power), jnp.float32)[..., None]
 
   def init(key):
-    return deviation * jax.random.normal(key, (2, b, h, w // 2 + 1, channels))
+    return _DEVIATION * jax.random.normal(key, (2, b, h, w // 2 + 1, channels))
 
   def images(spectrum):
     waves = jax.lax.complex(spectrum[0], spectrum[1]) * weight

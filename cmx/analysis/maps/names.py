@@ -36,7 +36,7 @@ def densest(place: np.ndarray, label: np.ndarray) -> dict[int, tuple[np.ndarray,
   for value in np.unique(label):
     points = place[label == value]
     near = np.linalg.norm(points[:, None] - points[None], axis=-1) < _NEAR
-    crowd = near[near.sum(axis=1).argmax()]
+    crowd = near[near.sum(axis=1).argmax()]  # around the point that has most others near it
     densest_places[int(value)] = points[crowd].mean(axis=0), float(crowd.mean())
   return densest_places
 
@@ -64,7 +64,7 @@ def arrange(place: np.ndarray, label: np.ndarray, classes: Sequence[str],
     text = classes[value].replace("_", " ")
     at = _free(centre, _box(text, size), taken, place)
     keyed = at is None
-    if at is None:
+    if at is None:  # a number needs the least room; where that has none either, it covers others
       text = f"{mark}{value + 1}"
       at = _free(centre, _box(text, size), taken, place)
     at = centre if at is None else at

@@ -77,6 +77,7 @@ def consistency(profiles: np.ndarray, rng: np.random.Generator, permutations: in
   null = np.empty((permutations, *score.shape), np.float32)
   null_fits = np.empty((permutations, *fits.shape), np.float32)
   for i in range(permutations):
+    # A permuted profile is held against the others' own mean: for p_weakest one alone is permuted.
     permuted = np.stack([part[rng.permutation(classes)] for part in z])
     null[i], null_fits[i] = _score(permuted), np.einsum("mcu,mcu->mu", permuted, others)
     on_permutation(i + 1)
@@ -109,5 +110,6 @@ def _standardised(profiles: np.ndarray) -> np.ndarray:
 
 def _score(z: np.ndarray) -> np.ndarray:
   """Mean over pairs of modalities of the products of z [M, C, U], by one sum over modalities."""
+  # (sum_m z_m)^2 - sum_m z_m^2 is the sum over all ordered pairs, in M products instead of M^2.
   together = np.square(z.sum(axis=0)).sum(axis=0) - np.square(z).sum(axis=(0, 1))
   return together / (len(z) * (len(z) - 1))

@@ -21,6 +21,7 @@ def interpolation(places: int, pixels: int, points: int,
   """
   middles = field.start + field.stride * np.arange(places) + (field.size - 1) / 2
   at = (np.arange(points) + 0.5) * pixels / points - 0.5
+  # Interpolation is linear in the values: that of each row of the identity is a place's weights.
   return np.stack([np.interp(at, middles, row) for row in np.eye(places)], axis=1)
 
 
@@ -37,6 +38,7 @@ def spread(maps: np.ndarray, layout: towers.Layout, shape: tuple[int, int],
   maps = maps.reshape(*maps.shape[:-1], layout.height, layout.width)
   rows = interpolation(layout.height, shape[0], points[0], layout.field)
   columns = interpolation(layout.width, shape[1], points[1], layout.field)
+  # One direction after the other: the weights of all points on all places are never made.
   return (rows @ maps @ columns.T).astype(np.float32)
 
 

@@ -88,7 +88,7 @@ def add(tally: Tally, x: np.ndarray, labels: np.ndarray, row: int) -> Tally:
 
 def _maps(tally: Tally, x: np.ndarray, order: np.ndarray) -> np.ndarray:
   """Maps of the examples that lead by now: of earlier ones, or of this part's."""
-  top = order.shape[1]
+  top = order.shape[1]  # in `order`, examples of the tally have numbers below it
   unit = np.arange(len(order))[:, None]
   earlier = tally.maps[unit, np.minimum(order, top - 1)]
   these = x[np.maximum(order - top, 0), :, unit]
