@@ -103,7 +103,7 @@ def _weight_gradient(x: jax.Array, gradient: jax.Array, *, size: int, stride: in
     return total + jnp.stack(products), None
 
   nothing = jnp.zeros((taps, taps * stride * stride * d, outputs), jnp.float32)
-  # Back from (tap, within a block) to rows and columns of the kernel, cut where blocks go beyond it.
+  # Back from (tap, place in a block) to rows and columns of the kernel, cut where blocks go beyond.
   weight = lax.scan(add, nothing, (x, gradient))[0]
   weight = weight.reshape(taps, taps, stride, stride, d, outputs).transpose(0, 2, 1, 3, 4, 5)
   weight = weight.reshape(taps * stride, taps * stride, d, outputs)[:size, :size]
