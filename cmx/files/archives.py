@@ -19,8 +19,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from cmx.files import droppings
 from cmx.files import kinds
+from cmx.files import system_files
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LIMIT = 64_000_000  # bytes of one member; the pictures have some 50 thousand
@@ -70,7 +70,7 @@ def members(path: pathlib.Path) -> Iterator[Member]:
     inside = _of_tar(path)
   for member in inside:
     _check(path, member)
-    if not any(map(droppings.left_behind, member.name.split("/"))):
+    if not any(map(system_files.left_behind, member.name.split("/"))):
       yield member
 
 

@@ -171,6 +171,21 @@ def sentence_at(path: pathlib.Path, *expected: str, binary: bool = False) -> str
   return sentence(head, *expected, binary=binary)
 
 
+def text(name: str, content: bytes, expected: str, *kinds: str) -> str:
+  """The text of a file in UTF-8; `kinds` of files are no reason to refuse it (see `sentence`).
+
+  Raises:
+    ValueError: if it is none: what it is instead, or what was `expected` of `name`.
+  """
+  if said := sentence(content[:HEAD], *kinds):
+    raise ValueError(f"{name} {said}")
+  try:
+    return content.decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    raise ValueError(f"{name} is no text in UTF-8 ({error.reason} at byte {error.start}); expected "
+                     f"{expected}") from error
+
+
 def _of_container(head: bytes) -> Kind | None:
   """Files whose first bytes say what form their parts have, and the parts what they are."""
   if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

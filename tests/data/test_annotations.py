@@ -429,8 +429,7 @@ def test_photographs_of_coco_get_their_categories_from_a_list(tmp_path):
     assert archive.namelist()[0] == "spatial_text/bakery_shop/one_0.png"
     with Image.open(archive.open(archive.namelist()[0])) as image:
       assert image.size == (256, 256)
-  with pytest.raises(ValueError, match="none of 1 photographs in .*x.json shows objects in one of "
-                     "the 205 categories; the first is one. Sort them into folders"):
+  with pytest.raises(ValueError, match=r"none of 1 photographs in .*x.json .* 205 .*one\. "):
     writing.write(tmp_path / "x.json", out, writing.Options())
   put(tmp_path, {"labels.txt": "one.jpg 0\ntwo.jpg 205\n"})
   with pytest.raises(ValueError, match="labels.txt line 2: label 205 for two.jpg; expected 0 to 2"):
@@ -440,8 +439,8 @@ def test_photographs_of_coco_get_their_categories_from_a_list(tmp_path):
 def test_bad_annotations_are_named_all_together_or_left_out(tmp_path):
   folder = put(annotated(tmp_path / "sun"), {"a/abbey/8.xml": "<annotation>\n<object>",
                                              "a/abbey/9.xml": "words"})
-  with pytest.raises(ValueError, match=r"2 annotations cannot be used:\n  .*sun: a/abbey/8.xml: "
-                     r"line 2: no element found.*\n  .*9.xml: line 1: .*\nMend .*--damaged=2"):
+  with pytest.raises(ValueError,
+                     match="(?s)2 anno.*a/abbey/8.xml: line 2: .*9.xml: line 1: .*--damaged=2"):
     writing.write(folder, tmp_path / "x.zip", writing.Options(damaged=1))
   assert "10 of 15 photographs" in writing.write(folder, tmp_path / "x.zip",
                                                  writing.Options(1, damaged=2))

@@ -169,17 +169,15 @@ def test_missing_archives_are_listed_with_where_from_and_where_to(tmp_path):
   assert "places.csail.mit.edu, Places205" in message
   assert "text_train.txt and text_val.txt" in message and "val_places205.csv" in message
   assert layout.missing(made_archives.all_of(tmp_path, [0]), layout.PARTS) == ""
-  with pytest.raises(FileNotFoundError, match="archives are missing in .*\n  drawing: "
-                                              "line_drawings"):
+  with pytest.raises(FileNotFoundError, match="\n  drawing: line_drawings"):
     (tmp_path / "line_drawings.zip").unlink()
     planning.plan(tmp_path, "drawing")
 
 
 def test_a_list_that_names_missing_files_is_refused_with_its_lines(folder):
   (folder / "text_val.txt").write_text("data/text/abbey/000002.txt\ndata/text/abbey/9.txt\n")
-  with pytest.raises(ValueError, match="text_val.txt names 1 files that .*descriptions.zip does "
-                                       r"not have:\n  line 2: data/text/abbey/9.txt, looked for "
-                                       r"as text/abbey/9.txt\nGet"):
+  with pytest.raises(ValueError,
+                     match=r"text_val.txt names 1 (?s:.*)line 2: data/text/abbey/9.txt, "):
     planning.plan(folder, "description")
 
 
@@ -193,9 +191,8 @@ def test_many_missing_files_are_counted(folder):
 def test_an_archive_of_other_files_is_the_wrong_one(folder):
   (folder / "descriptions.zip").unlink()
   shutil.copy(folder / "clipart.zip", folder / "descriptions.zip")
-  with pytest.raises(ValueError, match="descriptions.zip has none of the first 8 files that "
-                     ".*text_train.txt names, such as data/text/abbey/000000.txt; it has, for "
-                     "example, clipart/abbey/000000.png. Is it the archive"):
+  with pytest.raises(ValueError,
+                     match="first 8 .*data/text/abbey/000000.txt; .*clipart/abbey/000000"):
     planning.plan(folder, "description")
 
 
@@ -203,16 +200,15 @@ def test_a_category_that_is_not_among_the_205_is_refused_with_its_line(folder):
   with zipfile.ZipFile(folder / "descriptions.zip", "a") as archive:
     archive.writestr("text/abbeys/1.txt", "words")
   (folder / "text_train.txt").write_text("text/abbey/000000.txt\ntext/abbeys/1.txt\n")
-  with pytest.raises(ValueError, match="text_train.txt line 2: category 'abbeys' is not among "
-                                       "the 205 of Places; closest: abbey. Correct or remove the "
-                                       "line, which names text/abbeys"):
+  with pytest.raises(ValueError,
+                     match=r"text_train.txt line 2: category 'abbeys'.* 205 .*closest: abbey\."):
     planning.plan(folder, "description")
 
 
 def test_labels_in_another_order_are_refused_with_their_line(folder):
   (folder / "text_train.txt").write_text("text/abbey/000000.txt 0\ntext/alley/000000.txt 1\n")
-  with pytest.raises(ValueError, match="text_train.txt line 2: label 1 for text/alley/000000.txt; "
-                                       "expected 2, its place in the order of Places205"):
+  with pytest.raises(ValueError,
+                     match="text_train.txt line 2: label 1 for text/alley/000000.txt; expected 2"):
     planning.plan(folder, "description")
 
 
@@ -225,8 +221,7 @@ def test_labels_alone_do_where_folders_say_nothing(tmp_path):
   plan = planning.plan(tmp_path, "description")
   assert [entries[0].label for entries in plan.entries.values()] == [204, 3]
   (tmp_path / "text_val.txt").write_text("b.txt 205\n")
-  with pytest.raises(ValueError, match="text_val.txt line 1: label 205; expected 0 to 204. "
-                                       "Correct"):
+  with pytest.raises(ValueError, match="text_val.txt line 1: label 205; expected 0 to 204"):
     planning.plan(tmp_path, "description")
 
 
@@ -234,17 +229,15 @@ def test_one_list_without_the_other_is_refused(tmp_path):
   made_archives.others(tmp_path, [0])
   (tmp_path / "cmplaces.zip").unlink()
   (tmp_path / "clipart_val.txt").write_text("clipart/abbey/000002.png\n")
-  with pytest.raises(ValueError, match="of clipart's lists there is only .*clipart_val.txt; "
-                                       "expected clipart_train.txt too"):
+  with pytest.raises(ValueError, match="only .*clipart_val.txt; expected clipart_train.txt"):
     planning.plan(tmp_path, "clipart")
 
 
 def test_neither_lists_nor_folders_of_splits_is_refused(tmp_path):
   made_archives.others(tmp_path, [0])
   (tmp_path / "cmplaces.zip").unlink()
-  with pytest.raises(ValueError, match="clipart.zip has no list beside it and no folder "
-                                       "train/<category>/; it has, for example, "
-                                       "clipart/abbey/000000.png. Put the lists beside it"):
+  with pytest.raises(ValueError,
+                     match="clipart.zip .*train/<category>/; .*clipart/abbey/000000.png"):
     planning.plan(tmp_path, "clipart")
 
 

@@ -126,8 +126,8 @@ def test_modalities_that_are_not_named_need_no_archives(made, tmp_path):
 
 
 def test_the_manual_directory_of_tfds_is_where_archives_are_looked_for(tmp_path):
-  with pytest.raises(FileNotFoundError, match="archives are missing in .*/downloads/manual:(?s:.*)"
-                     "natural: imagesPlaces205_resize(?s:.*)--config.data.modalities"):
+  with pytest.raises(FileNotFoundError,
+                     match="(?s)downloads/manual:.*natural: imagesPlaces205_resize.*--config.data"):
     data.prepare(settings(tmp_path))
   made_archives.others(_dir(tmp_path / "downloads" / "manual"), [0, 1])
   data.prepare(settings(tmp_path, modalities=("description",)))
@@ -260,9 +260,8 @@ def _damaged(tmp_path):
 
 
 def test_a_picture_that_does_not_decode_is_named_with_its_list_and_line(damaged, tmp_path):
-  with pytest.raises(ValueError, match=r"1 files cannot be used:\n  .*clipart_train.txt line 2: "
-                     r"clipart/abbey/bad.png in .*clipart.zip: does not decode as an image: .*\n"
-                     r"Replace them(?s:.*)--config.data.cmplaces.damaged=1"):
+  with pytest.raises(ValueError,
+                     match="clipart_train.txt line 2: clipart/abbey/bad.png(?s:.*)damaged=1"):
     data.prepare(settings(tmp_path, archives=str(damaged), modalities=("clipart",)))
 
 
@@ -273,9 +272,8 @@ def test_a_cut_photograph_in_a_stream_is_named_with_its_list_and_line(tmp_path):
       content = made_archives.picture(number, 0)
       made_archives.add(archive, f"{made_archives.PLACES_ROOT}/a/abbey/gsun_{number:04d}.jpg",
                         content[:len(content) // 2] if number == 1 else content)
-  with pytest.raises(ValueError, match=r"1 files cannot be used:\n  .*trainvalsplit_places205.tar."
-                     r"gz:.*train_places205.csv line 2: data/.*/a/abbey/gsun_0001.jpg in .*tar.gz: "
-                     "does not decode as an image: "):
+  with pytest.raises(ValueError,
+                     match="train_places205.csv line 2: data/.*gsun_0001.jpg in .*tar.gz: "):
     data.prepare(settings(tmp_path / "root", archives=str(tmp_path), modalities=("natural",)))
 
 
@@ -283,8 +281,8 @@ def test_an_empty_description_is_named_with_its_list_and_line(damaged, tmp_path)
   with zipfile.ZipFile(damaged / "descriptions.zip", "a") as archive:
     archive.writestr("text/abbey/empty.txt", b" \n")
   (damaged / "text_train.txt").write_text("text/abbey/000000.txt\n\ntext/abbey/empty.txt\n")
-  with pytest.raises(ValueError, match=r"1 files cannot be used:\n  .*text_train.txt line 3: "
-                     "text/abbey/empty.txt in .*descriptions.zip: empty text"):
+  with pytest.raises(ValueError,
+                     match="text_train.txt line 3: .*empty.txt in .*descriptions.zip: empty"):
     data.prepare(settings(tmp_path, archives=str(damaged), modalities=("description",)))
 
 
@@ -387,8 +385,8 @@ def test_beam_goes_on_where_one_process_stopped(made, tmp_path, root, small_shar
 def test_beam_refuses_a_compressed_stream(made, tmp_path):
   work = shards.planned(tmp_path, made, "natural", "1.0.0",
                         tfds.core.FileFormat.ARRAY_RECORD, None)
-  with pytest.raises(ValueError, match="imagesPlaces205_resize.tar.gz is one compressed stream.*"
-                     "gunzip makes imagesPlaces205_resize.tar of it"):
+  with pytest.raises(ValueError,
+                     match="resize.tar.gz .*gunzip makes imagesPlaces205_resize.tar "):
     shards.write(work, beam_options=object())
   assert archives.is_stream(made / "imagesPlaces205_resize.tar.gz")
 

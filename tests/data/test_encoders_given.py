@@ -120,9 +120,8 @@ def test_rows_are_found_by_key_or_text_and_those_of_one_name_averaged(tmp_path, 
 
 def test_examples_without_a_row_are_counted_and_the_first_is_named(tmp_path):
   saved(tmp_path)
-  with pytest.raises(ValueError, match="skip.npz has no row for 2 of 4 examples of description "
-                     r"train, the first 'text/2'; its own rows are named as \['text/0'\]. Expected "
-                     "the example's key, or the SHA-256 of its text"):
+  with pytest.raises(ValueError,
+                     match="skip.npz has no row for 2 of 4 .*'text/2'.*'text/0'.*SHA-256"):
     encoded(tmp_path, texts=["a", "b", "c", "d"])
 
 
@@ -136,20 +135,17 @@ def test_a_row_that_is_not_finite_is_named(tmp_path):
 
 def test_words_cannot_be_left_out_of_given_vectors(tmp_path):
   saved(tmp_path)
-  with pytest.raises(ValueError, match="augment.word_dropout 0.1 with encoders.text 'vectors', "
-                     "which does not encode texts anew in every batch"):
+  with pytest.raises(ValueError, match="augment.word_dropout 0.1 with encoders.text 'vectors'"):
     encoded(tmp_path, **{"augment.word_dropout": 0.1})
 
 
 def test_a_file_makes_no_vectors_of_new_texts(tmp_path):
   encoder = encoders.load("vectors", "", "text", str(saved(tmp_path)))
   np.testing.assert_array_equal(encoder.encode(["ünder the sea"]), VECTORS[3:])
-  with pytest.raises(given.NoVector, match="skip.npz has no row for the text 'the sea'; a file of "
-                     "vectors makes none of new texts"):
+  with pytest.raises(given.NoVector, match="skip.npz has no row for the text 'the sea'"):
     encoder.encode(["the sea"])
 
 
 def test_a_file_that_is_not_there_is_told_its_form(tmp_path):
-  with pytest.raises(FileNotFoundError, match=r"skip.npz' is not there. An .npz with the vectors "
-                     r"\[N, E\] and the examples' keys \[N\], or an .npy with the keys in a .txt"):
+  with pytest.raises(FileNotFoundError, match=r"skip.npz' is not there.*\[N, E\].*\[N\].*\.npy"):
     encoded(tmp_path)

@@ -233,14 +233,13 @@ def test_words_cannot_be_left_out_of_what_is_encoded_once(tmp_path):
 
 
 def test_a_file_that_is_not_there_or_not_read_is_refused(tmp_path):
-  with pytest.raises(FileNotFoundError, match="'words' reads config.encoders.file, and '.*glove."
-                     "txt' is not there. Word vectors as text .GloVe., .npz or .npy. Encoders "
-                     "without a file: hashing .no download., minilm .a package."):
+  with pytest.raises(FileNotFoundError,
+                     match="'words' reads config.encoders.file.*glove.txt.*hashing .*minilm"):
     encoded(tmp_path)
-  with pytest.raises(FileNotFoundError, match="'words' reads config.encoders.file, and '' is not"):
+  with pytest.raises(FileNotFoundError, match="'words' reads config.encoders.file, and '' "):
     encoded(tmp_path, **{"encoders.file": ""})
-  with pytest.raises(ValueError, match="encoders.file '.*glove.txt' with encoder 'hashing', which "
-                     "reads none; expected no file, or encoders.text words or vectors"):
+  with pytest.raises(ValueError,
+                     match="encoders.file '.*glove.txt' with encoder 'hashing'.*words or vectors"):
     encoded(tmp_path, **{"encoders.text": "hashing"})
 
 
@@ -329,9 +328,8 @@ def test_texts_that_become_zeros_are_said(tmp_path):
 
 
 def test_words_of_another_encoding_are_named_by_line(tmp_path, caplog):
-  with pytest.raises(ValueError, match=r"glove.txt line 2: the word b'caf\\xe9' is not in UTF-8, "
-                     "as 1 of 1 words beyond ASCII; no text would find them. Convert the file: "
-                     "iconv -f cp1252 -t utf-8 .*/glove.txt > .*/utf8_glove.txt"):
+  with pytest.raises(ValueError,
+                     match="glove.txt line 2: the word b'caf.*iconv -f cp1252 -t utf-8 "):
     word_files.index(written(tmp_path, "bed 1\ncafé 2\n".encode("cp1252")))
   word_files.index(written(tmp_path, "bed 1\nthé 2\n".encode() + b"caf\xe9 3\n"))
   assert "as 1 of 2 words beyond ASCII; no text finds them" in caplog.text

@@ -121,8 +121,7 @@ def test_members_of_absurd_size_are_refused(tmp_path):
   info = tarfile.TarInfo("huge")
   info.size = 64_000_001
   (tmp_path / "x.tar").write_bytes(info.tobuf() + bytes(10_240))
-  with pytest.raises(ValueError, match="holds huge of 64,000,001 bytes; expected 64,000,000 at "
-                                       "most"):
+  with pytest.raises(ValueError, match="huge of 64,000,001 bytes; expected 64,000,000"):
     list(archives.members(tmp_path / "x.tar"))
 
 

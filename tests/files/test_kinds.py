@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmx.files import droppings
 from cmx.files import kinds
+from cmx.files import system_files
 
 
 def picture(form):
@@ -81,10 +81,10 @@ def test_a_file_that_is_not_there_has_no_kind(tmp_path):
   "THUMBS.DB", "desktop.ini", ".DS_Store", "._a.jpg", "$RECYCLE.BIN", "System Volume Information",
   "a.jpg:Zone.Identifier", "a.jpg@SynoEAStream", "~$notes.docx", "a.txt~", "#a.txt#"])
 def test_what_nobody_made_is_passed_over(name):
-  assert droppings.left_behind(name)
+  assert system_files.left_behind(name)
 
 
 @pytest.mark.parametrize("name", ["Icon", "icon", "bed", "a.jpg", "thumbs", "macosx", "a~b.txt",
                                   "#1 bed", "lost", "@home", "cvs and pastes"])
 def test_what_somebody_made_is_kept(name):
-  assert not droppings.left_behind(name)
+  assert not system_files.left_behind(name)

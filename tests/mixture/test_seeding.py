@@ -105,8 +105,7 @@ def test_no_example_is_a_mean_twice_unless_all_are_taken():
 def test_the_example_that_is_not_finite_is_named(bad):
   x = data().astype(np.float64)
   x[321, 2] = bad
-  with pytest.raises(ValueError, match="activation of example number 321 is not finite; expected "
-                                       "finite float32"):
+  with pytest.raises(ValueError, match="example number 321 is not finite"):
     seeding.survey(passes.of_array(x, 100), 2, KEY, lambda index: f"number {index}")
 
 

@@ -101,9 +101,8 @@ def test_a_fit_that_is_refused_leaves_no_file(tmp_path):
 def test_files_of_other_settings_are_refused_with_both_sides(tmp_path):
   kept(tmp_path / "a.npz")
   other = SETTINGS | {"restarts": 1, "weights": "abc"}
-  with pytest.raises(ValueError, match=r"a.npz holds a fit of other settings \(asked for \| found "
-                                       r"there\):\n  restarts: 1 \| 2\n  weights: abc \| None\n"
-                                       "Remove it to fit again, or ask for the same"):
+  with pytest.raises(ValueError,
+                     match=r"a.npz holds (?s:.*)\n  restarts: 1 \| 2\n  weights: abc \| None\n"):
     kept(tmp_path / "a.npz", other)
 
 

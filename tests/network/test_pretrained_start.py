@@ -207,8 +207,7 @@ def test_a_mean_for_torch_s_alexnet_is_refused(tmp_path):
 def test_an_unknown_network_is_refused_with_its_arrays(tmp_path):
   np.savez(tmp_path / "w.npz", **{"layer1.0.weight": np.ones(3)})
   config = settings(tmp_path, file=str(tmp_path / "w.npz"))
-  with pytest.raises(ValueError, match="w.npz: arrays layer1.0.weight, ... are of no known "
-                                       "network; expected those of one of CaffeNet: conv1.weight"):
+  with pytest.raises(ValueError, match="w.npz: arrays layer1.0.weight, .*CaffeNet: conv1.weight"):
     started(config)
 
 

@@ -17,10 +17,10 @@ from cmx import methods
 from cmx.analysis.units import findings as findings_lib
 from cmx.analysis.units import looks
 from cmx.analysis.units import options as options_lib
-from cmx.analysis.units import shown as shown_lib
 from cmx.analysis.units import subject as subject_lib
 from cmx.analysis.units import summary
 from cmx.analysis.units import tally as tally_lib
+from cmx.analysis.units import unit_page
 from cmx.data import opening
 from cmx.evaluation import examples as examples_lib
 from cmx.files import grids
@@ -148,7 +148,7 @@ def _shown(findings: findings_lib.Findings, raw: data.Dataset, folder: pathlib.P
   with progress.Progress(f"{findings.subject.run.config.method}, pages", total, "units") as line:
     for layer, part in chosen.items():
       for unit, why in part:
-        shown.append(shown_lib.write(findings, looker(layer, unit, why), folder))
+        shown.append(unit_page.write(findings, looker(layer, unit, why), folder))
         line.update(len(shown))
   problems += [*looker.problems, *examples.problems]
   return shown

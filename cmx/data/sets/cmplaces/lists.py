@@ -37,7 +37,7 @@ def parse(name: str, content: bytes) -> List:
     ValueError: if it is no text, or names nothing.
   """
   lines = []
-  for number, text in enumerate(_text(name, content).splitlines(), 1):
+  for number, text in enumerate(_lines(name, content), 1):
     if text := text.strip():
       labelled = _LABELLED.fullmatch(text)
       lines.append(Line(labelled["path"].strip("\"'"), int(labelled["label"]), number) if labelled
@@ -55,7 +55,7 @@ def first_label(name: str, content: bytes) -> int:
       message names the line.
   """
   first = None
-  for number, text in enumerate(_text(name, content).splitlines(), 1):
+  for number, text in enumerate(_lines(name, content), 1):
     if not text.strip():
       continue
     labelled = _LABELLED.fullmatch(text.strip())
@@ -101,11 +101,5 @@ def _other_order(name: str, number: int, given: int, what: str, expected: int) -
                     "leave the labels out: folders name the category too")
 
 
-def _text(name: str, content: bytes) -> str:
-  if said := kinds.sentence(content[:kinds.HEAD], "empty"):
-    raise ValueError(f"{name} {said}")
-  try:
-    return content.decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    raise ValueError(f"{name} is no text in UTF-8 ({error.reason} at byte {error.start}); expected "
-                     "a path a line") from error
+def _lines(name: str, content: bytes) -> list[str]:
+  return kinds.text(name, content, "a path a line", "empty").splitlines()

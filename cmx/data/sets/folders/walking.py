@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Iterator
 
 from cmx.data.sets.folders import items as items_lib
-from cmx.files import droppings
 from cmx.files import kinds
 from cmx.files import reading
+from cmx.files import system_files
 from cmx.files import text as text_lib
 
 _NAMED = 5  # folders that a message names
@@ -54,8 +54,8 @@ def _entries(folder: pathlib.Path, notes: items_lib.Notes | None = None) -> list
   except PermissionError as error:
     raise ValueError(f"{folder} may not be read; expected a folder that you may list") from error
   if notes is not None:
-    notes.passed.update(entry.name for entry in listed if droppings.left_behind(entry.name))
-  return [entry for entry in listed if not droppings.left_behind(entry.name)]
+    notes.passed.update(entry.name for entry in listed if system_files.left_behind(entry.name))
+  return [entry for entry in listed if not system_files.left_behind(entry.name)]
 
 
 def _folders_in(folder: str | pathlib.Path) -> list[os.DirEntry]:
