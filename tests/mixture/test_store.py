@@ -63,7 +63,7 @@ def slowly():
   time.sleep(0.1)
   return test_store.activations().chunks()
 
-test_store.read_or_fit(pathlib.Path(sys.argv[1]), opened=test_store.passes_lib.Activations(slowly))
+test_store.kept(pathlib.Path(sys.argv[1]), opened=test_store.passes_lib.Activations(slowly))
 """
 
 
