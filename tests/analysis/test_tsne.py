@@ -5,7 +5,6 @@ from sklearn import manifold
 
 from cmx.analysis.maps import tsne
 from cmx.evaluation import readouts
-from cmx.evaluation import retrieval
 
 LABELS = {"natural": np.repeat([0, 1, 2], [50, 30, 20]),
           "drawing": np.repeat([0, 1, 2], [4, 20, 6])}

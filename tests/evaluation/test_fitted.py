@@ -10,7 +10,7 @@ from cmx.evaluation import fitted
 from cmx.evaluation import readouts
 import tiny
 
-ROWS = tuple(modalities.named(name, "vector")._replace(shape=(3,)) for name in ("sound", "touch"))
+ROWS = tuple(modalities.of_kind(name, "vector")._replace(shape=(3,)) for name in ("sound", "touch"))
 CLASSES = ("a", "b", "c", "d")
 
 
