@@ -47,9 +47,9 @@ def main(argv: Sequence[str]) -> None:
   from cmx.analysis.units import study
   del argv
   started, workdir = time.monotonic(), WORKDIR.value
-  options = DEFAULT._replace(SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value,
-                             SHOW.value, PLACES.value, EXAMPLES.value, PERMUTATIONS.value,
-                             SQUARES.value, LIMIT.value, SEED.value)
+  options = options_lib.Options(
+    SPLIT.value, tuple(LAYERS.value), tuple(MODALITIES.value), TOP.value, SHOW.value, PLACES.value,
+    EXAMPLES.value, PERMUTATIONS.value, SQUARES.value, LIMIT.value, SEED.value)
   found = study.study_all(workdir, options)
   print(comparison.write(workdir, found))
   logging.info("Units of %d runs in %s. Written: %s/units.{txt,csv,json,png,pdf}", len(found),

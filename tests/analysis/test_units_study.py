@@ -186,4 +186,4 @@ def test_the_command_prints_the_table_and_says_where_it_is(compared):
   assert done.returncode == 0, done.stderr
   assert "fc7, 16 units" in done.stdout
   assert "There is no layer 'conv9'; expected one of" in done.stderr
-  assert f"Units of 1 runs in" in done.stderr and f"Written: {folder}/units" in done.stderr
+  assert "Units of 1 runs in" in done.stderr and f"Written: {folder}/units" in done.stderr
