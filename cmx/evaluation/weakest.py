@@ -5,7 +5,7 @@ examples may explain; or alignment (they are told apart, and its pairs reach les
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cmx.evaluation import reach

@@ -60,7 +60,7 @@ def test_no_line_is_wider_than_a_terminal_and_long_names_go_on_below():
 
 
 def test_more_pairs_than_a_terminal_holds_are_left_to_the_files():
-  rows = tuple(modalities.named(f"modality{i}", "vector")._replace(code=f"M{i:05d}")
+  rows = tuple(modalities.of_kind(f"modality{i}", "vector")._replace(code=f"M{i:05d}")
                for i in range(12))
   text = screen.to_text(results.aggregate([run(0.2, rows=rows, accuracy=[0.5] * 12)]))
   assert "Its 144 pairs are too many for a terminal" in text and ">M00003" not in text

@@ -10,7 +10,6 @@ from made_results import table_of
 from cmx import modalities
 from cmx.data.sets.cmplaces import categories
 from cmx.evaluation import results
-from cmx.evaluation import retrieval
 from cmx.evaluation import table_files
 
 PAIRS = ("NAT>CLP NAT>SPT NAT>LDR NAT>DSC CLP>NAT CLP>SPT CLP>LDR CLP>DSC SPT>NAT SPT>CLP "
@@ -93,7 +92,7 @@ def test_a_bad_result_leaves_the_old_files_alone(tmp_path):
 
 
 def test_two_modalities_without_text_and_one_code(tmp_path):
-  rows = (modalities.named("photo1", "pixels"), modalities.named("photo2", "pixels"))
+  rows = (modalities.of_kind("photo1", "pixels"), modalities.of_kind("photo2", "pixels"))
   text = table_files.to_text(table_files.write(tmp_path, [run_of(0.25, rows=rows)], paper=True))
   content = json.loads((tmp_path / "table.json").read_text())
   assert content["groups"] == {"mean": ["photo1>photo2", "photo2>photo1"],
