@@ -89,7 +89,7 @@ def means(text: str) -> np.ndarray:
   if path.suffix.lower() == ".binaryproto":
     mean = _whole(path, caffemodel.mean_image)
   elif path.suffix.lower() == ".npy":
-    found = _whole(path, _npy, "npy")
+    mean = _whole(path, _npy, "npy")
   else:
     try:
       mean = np.array([float(part) for part in text.split(",")])

@@ -138,7 +138,7 @@ def _read(source: pathlib.Path, options: Options) -> tuple[
       photographs.append(found._replace(
         objects=tuple(item for item in found.objects if not why[item])))
     else:
-      (bad if isinstance(told, annotations.Bad) else left).append(told)
+      (bad if isinstance(found, annotations.Bad) else left).append(found)
   if len(bad) > options.damaged:
     raise ValueError(f"{len(bad):,} annotations cannot be used:\n{_named(bad, _SHOWN)}\nMend or "
                      f"remove them, or leave them out with --damaged={len(bad)}")
