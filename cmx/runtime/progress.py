@@ -44,13 +44,19 @@ class Progress:
       self._window.popleft()
     then, before = self._window[0]
     rate = (done - before) / max(now - then, 1e-9)
-    left = f"{duration((self._total - done) / rate)} left" if rate > 0 else "no estimate yet"
-    text = f"{self._what}: {done:,}/{self._total:,} {self._unit}, {rate:.1f}/s, {left}"
+    text = f"{self._what}: {done:,}/{self._total:,} {self._unit}, {self._pace(done, rate)}"
     text += f"  {note}" if note else ""
     if self._terminal:  # a line that wraps could not be taken back
       text = "\r\x1b[K" + text[:shutil.get_terminal_size().columns - 1]
     self._stream.write(text if self._terminal else text + "\n")
     self._stream.flush()
+
+  def _pace(self, done: int, rate: float) -> str:
+    """How fast and how long still; of what has only just begun, nothing is known."""
+    if not rate:
+      return "no estimate yet"
+    speed = f"{rate:.1f}/s" if rate >= 0.1 else f"{1 / rate:.0f} s each"
+    return f"{speed}, {duration((self._total - done) / rate)} left"
 
 
 def duration(seconds: float) -> str:

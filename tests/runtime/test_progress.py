@@ -56,7 +56,14 @@ def test_rate_and_rest_are_those_of_the_work(clock):
 def test_the_first_step_which_compiles_does_not_count(clock):
   slow = run(clock, [50, *range(51, 66)])  # the first takes 50 s, the others 1 s
   assert slow.splitlines()[-1] == "row: 160/1,000 steps, 10.0/s, 1 min 24 s left"
-  assert slow.splitlines()[0] == "row: 10/1,000 steps, 0.0/s, no estimate yet"
+  assert slow.splitlines()[0] == "row: 10/1,000 steps, no estimate yet"
+
+
+def test_slow_work_has_seconds_and_never_no_rate(clock):
+  slow = run(clock, [20, 60, 100], total=10, each=1)
+  assert slow.splitlines()[1:] == ["row: 2/10 steps, 40 s each, 5 min 20 s left",
+                                   "row: 3/10 steps, 40 s each, 4 min 40 s left"]
+  assert "0.0/s" not in slow
 
 
 def test_the_rate_is_that_of_the_last_half_minute(clock):
