@@ -29,6 +29,9 @@ from cmx.runtime import devices
 from cmx.training import checkpoint
 
 
+EXAMPLES_A_COMPONENT = 20  # fewer leave a diagonal Gaussian to chance
+
+
 class Needed(NamedTuple):
   """A layer's fit, and what of it a term is given."""
 
@@ -67,13 +70,32 @@ def needed(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset
     if kind == methods.CLASSES:
       fit, share = _class_by_class(config, run, dataset, reference, layer)
     else:
-      fit = fit_of_layer(config, run, dataset, reference, layer, methods.components_of(config)).fit
+      components = methods.components_of(config)
+      _warn_of_few(config, dataset, reference, layer, components)
+      fit = fit_of_layer(config, run, dataset, reference, layer, components).fit
       share = (_shares(config, run, dataset, reference, layer, fit) if kind == methods.SHARES
                else None)
     if share is not None:
       share = _owned(share, fit.mixture, config, dataset, layer)
     found[layer] = Needed(fit, given.Statistics(fit.mixture, share))
   return found
+
+
+def _warn_of_few(config: config_lib.Config, dataset: data.Dataset, reference: pathlib.Path,
+                 layer: str, components: int) -> None:
+  """Says where a mixture that has yet to be fitted has few examples a component."""
+  if components == 1 or _path(config, reference, layer, components).exists():
+    return
+  count = min(len(dataset.splits[data.TRAIN][dataset.modalities[0].name]), config.mixture.examples)
+  if count < EXAMPLES_A_COMPONENT * components:
+    logging.warning("mixture of %s: %d examples for K = %d components, fewer than %d each: a "
+                    "smaller mixture may well be better; launch.ladder --reference=%s tries some",
+                    layer, count, components, EXAMPLES_A_COMPONENT, reference)
+
+
+def _path(config: config_lib.Config, reference: pathlib.Path, layer: str,
+          components: int) -> pathlib.Path:
+  return reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
 
 
 def _class_by_class(config, run, dataset, reference, layer) -> tuple[em.Fit, np.ndarray]:
@@ -132,10 +154,10 @@ def _labels(config, run, dataset) -> np.ndarray:
 def fit_of_layer(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
                  reference: pathlib.Path, layer: str, components: int) -> store.StoredFit:
   """The fit of one layer with so many components: read, or made and kept; see `needed`."""
-  path = reference / "mixtures" / f"{layer}_k{components}_{config.mixture.covariance}.npz"
   return store.read_or_fit(
-    path, _settings_of(config, run, dataset, components), layer_key(run, layer),
-    _activations_of(config, run, dataset, reference, layer), f"mixture of {layer}")
+    _path(config, reference, layer, components), _settings_of(config, run, dataset, components),
+    layer_key(run, layer), _activations_of(config, run, dataset, reference, layer),
+    f"mixture of {layer}")
 
 
 def _settings_of(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,

@@ -57,6 +57,15 @@ def test_a_method_says_how_many_components_it_needs(method, components):
   assert methods.components_of(config(method, mixture__components=5)) == components
 
 
+def test_few_examples_a_component_are_warned_of_before_the_fit(reference, tmp_path, monkeypatch):
+  said = []
+  monkeypatch.setattr(mixtures.logging, "warning", lambda form, *words: said.append(form % words))
+  for method in ("c", "c", "b_gaussian"):  # the second reads the fit, the third has one component
+    needed(reference, tmp_path, config(method))
+  assert said == ["mixture of fc7: 14 examples for K = 2 components, fewer than 20 each: a smaller "
+                  f"mixture may well be better; launch.ladder --reference={tmp_path} tries some"]
+
+
 def test_a_method_without_mixtures_reads_and_writes_nothing(tmp_path):
   assert mixtures.needed(config("bl_ind"), None, None, tmp_path / "reference") == {}
   assert not (tmp_path / "reference").exists()
