@@ -3,7 +3,8 @@
   python -m launch.check --path=ROOT                     your own folders, or a manifest
   python -m launch.check --config=configs/everyday.py    any other data set, once prepared
 
-Ends with exit code 1 if training would fail.
+Says what launch.reproduce would run on your own data and why, how long it takes, and the one
+command that gets what is missing. Ends with exit code 1 if training would fail.
 """
 
 import dataclasses
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 
 from cmx import config as config_lib
 from cmx import fields
+from cmx import methods
+from launch import advised
 from launch import common
 from launch import typed
 
@@ -32,8 +35,13 @@ def main(argv: Sequence[str]) -> None:
   report = check.check_run(config)
   print(check.text(report))
   if not report.problems and config.data.name == "folders":
+    found = advised.plan(config)
+    for line in advised.to_get(found):
+      print(f"  {line}")
     print(f"  python -m launch.reproduce --config=configs/folders.py {_flags(config)} "
           "--workdir=runs/mine")
+    for line in advised.told(found, len(methods.PAPER), 1):
+      print(line)
   if JSON.value:
     JSON.value.write_text(json.dumps(dataclasses.asdict(report), indent=1))
   if report.problems:

@@ -17,6 +17,7 @@ CONFIG = flags.DEFINE_string(
   "config", None, "File whose get_config() returns a cmx.config.Config; configs/world.py where "
   "none is given. --config.optimizer.steps=100 changes a field, --config.mixture.layers=fc6,fc7 "
   "one of several values; cmx/config.py says what each is.")  # once parsed, its value is the config
+GIVEN: set[str] = set()  # fields that were set by flags
 
 
 def parse(argv: Sequence[str]) -> list[str]:
@@ -31,6 +32,7 @@ def parse(argv: Sequence[str]) -> list[str]:
     config = fields.replace(config_file.read(CONFIG.value), {})
     for name, words in changes.items():
       config = fields.replace(config, {name: fields.parsed(config, name, words)})
+    GIVEN.update(changes)
     methods.named(config.method)
     fields.check_limits(config)
     flags.FLAGS[CONFIG.name].value = fields.replace(config, {

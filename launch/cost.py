@@ -15,6 +15,7 @@ from absl import flags
 from cmx import fields
 from cmx import methods
 from cmx.runtime import progress
+from launch import advised
 from launch import common
 from launch import rows as rows_flag
 from launch import typed
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.experiment import cost
   from cmx.experiment import reproduce
   del argv
-  config, rows = common.CONFIG.value, [reproduce.REFERENCE, *ROWS.value]
+  config, rows = advised.config(read=False), [reproduce.REFERENCE, *ROWS.value]
   for name in rows:
     methods.named(name)
   modalities, classes, assumed = cost.modalities_of(config)

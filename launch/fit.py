@@ -10,6 +10,7 @@ from absl import logging
 
 from cmx import methods
 from cmx.runtime import progress
+from launch import advised
 from launch import common
 from launch import typed
 
@@ -24,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.mixture import store
   from cmx.training import checkpoint
   del argv
-  started, config, folder = time.monotonic(), common.CONFIG.value, REFERENCE.value
+  started, config, folder = time.monotonic(), advised.config(), REFERENCE.value
   if not methods.named(config.method).statistics:
     needing = [key for key, row in methods.METHODS.items() if row.statistics]
     raise ValueError(f"method {config.method!r} needs no mixtures; expected one of "

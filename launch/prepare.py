@@ -11,6 +11,7 @@ from absl import logging
 
 from cmx import data
 from cmx.runtime import progress
+from launch import advised
 from launch import common
 from launch import typed
 
@@ -24,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.data import opening
   from cmx.runtime import hosts
   del argv
-  started, config = time.monotonic(), common.CONFIG.value
+  started, config = time.monotonic(), advised.config()
   data.prepare(config.data)
   raw, dataset = opening.open_data(config)
   if PICTURE.value and hosts.is_first():

@@ -3,6 +3,8 @@
   python -m launch.reproduce                                     the rendered world, no download
   python -m launch.reproduce --config=configs/everyday.py --workdir=runs/everyday --seeds=3
 
+On your own folders (--config=configs/folders.py) it follows the advice of launch.check, and says
+so.
 Running the same command again resumes it; what is finished is not done again.
 """
 
@@ -15,6 +17,7 @@ from absl import logging
 from cmx import data
 from cmx import methods
 from cmx.runtime import progress
+from launch import advised
 from launch import common
 from launch import rows as rows_flag
 from launch import typed
@@ -32,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.experiment import reproduce
   del argv
   started = time.monotonic()
-  config = common.CONFIG.value
+  config = advised.config(len(ROWS.value), SEEDS.value)
   data.prepare(config.data)
   text = reproduce.reproduce(config, WORKDIR.value, ROWS.value, SEEDS.value,
                              PAPER.value)

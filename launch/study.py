@@ -19,6 +19,7 @@ from absl import logging
 
 from cmx import data
 from cmx.runtime import progress
+from launch import advised
 from launch import common
 from launch import rows as rows_flag
 from launch import typed
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.experiment.study import plan
   from cmx.experiment.study import study as study_lib
   del argv
-  started, config, rows = time.monotonic(), common.CONFIG.value, ROWS.value
+  started, config, rows = time.monotonic(), advised.config(), ROWS.value
   data.prepare(config.data)
   study = study_lib.Study(
     config, WORKDIR.value, rows, SEEDS.value, AGAINST.value or (rows or [""])[0],

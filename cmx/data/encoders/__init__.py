@@ -31,6 +31,7 @@ _WITH_WEIGHTS = {module.NAME: module for module in (efficientnet_lite, minilm)}
 _WITH_FILE = (words.NAME, given.NAME)
 LIGHT = (hashing.NAME, words.NAME)  # fast enough to encode an example each time it is read
 PIXELS, TEXT, BAG_OF_WORDS = efficientnet_lite.NAME, minilm.NAME, hashing.NAME  # those advised
+WIDTHS = {module.NAME: module.WIDTH for module in (hashing, efficientnet_lite, minilm)}  # E
 _KINDS = {module.NAME: module.KIND for module in (hashing, efficientnet_lite, minilm, words, given)}
 
 

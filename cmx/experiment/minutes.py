@@ -1,0 +1,152 @@
+"""How long work will take, about: operations from shapes, over rates that were measured.
+
+Rates are shares of what `speed.flops_per_second` says, so that a slow or a busy machine says
+longer. They are those of CPUs; on an accelerator the parts that are the same everywhere count.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cmx import config as config_lib
+from cmx import data as data_lib
+from cmx.data import encoders
+from cmx.data.sets.folders import facts as facts_lib
+
+# Measured on two cores of a CPU; docs/data.md has what they said of three data sets.
+_TRAINING = 0.45  # of the rate of matrix products, which training reaches
+_FITTING = 0.05  # the same of passes over activations
+_IDLE = 1e11  # FLOP/s of matrix products on those cores: what follows is scaled by it
+_ROW = 4.0  # seconds of a row and modality beside its steps: compiling, reading, ranking
+_STEP = 5e-3  # seconds of a step beside its operations
+_EXAMPLE = 2e-5  # seconds to read and vary an example, and one more for each so many numbers
+_NUMBERS = 2_000
+_DECODED = 2e-3  # seconds to decode a file
+_ENCODED = {encoders.PIXELS: 0.06, encoders.TEXT: 0.03, encoders.BAG_OF_WORDS: 2e-4}
+_OTHER = 0.05  # seconds an example of any other encoder
+_PASSES = 30  # of EM, as it usually goes
+_TOWERS = {"alexnet": 1.4e9, "alexnet_torch": 1.4e9, "resnet18": 3.6e9, "resnet_small": 0.3e9}
+
+
+class Part(NamedTuple):
+  """A modality as the towers read it, E numbers or [H, W, 3], and what it is made of."""
+
+  kind: str
+  shape: tuple[int, ...]
+  train: int
+  validation: int
+  encoder: str = ""
+
+  @property
+  def examples(self) -> int:
+    """Of both splits."""
+    return self.train + self.validation
+
+
+class Estimate(NamedTuple):
+  """Seconds, and bytes on disk."""
+
+  seconds: float
+  bytes: float
+
+
+def in_words(seconds: float) -> str:
+  """An estimate as people say it: "about 4 min"; it is no better than that."""
+  if seconds < 45:
+    return "less than a minute"
+  minutes = seconds / 60
+  return (f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h")
+
+
+def of_facts(facts: facts_lib.Facts, config: config_lib.Config) -> list[Part]:
+  """Parts of a user's data, the reference first, as the towers of a config read them."""
+  parts = []
+  for part in facts.parts:
+    name = {"pixels": config.encoders.pixels, "text": config.encoders.text}.get(part.kind, "")
+    side = config.data.folders.image_size
+    plain = (side, side, 3) if part.kind == "pixels" else (max(part.bytes // 4, 1),)
+    width = encoders.WIDTHS.get(name, 512)
+    parts.append(Part(part.kind, (width,) if name else plain, part.train, part.validation, name))
+  return parts
+
+
+def of_dataset(dataset: data_lib.Dataset) -> list[Part]:
+  """Parts of an opened data set, encoded as the towers read it: nothing is left to encode."""
+  return [Part(row.kind, row.shape, *(len(dataset.splits[split][row.name])
+                                      for split in (data_lib.TRAIN, data_lib.VALIDATION)))
+          for row in dataset.modalities]
+
+
+def preparation(parts: Sequence[Part], config: config_lib.Config, rate: float) -> Estimate:
+  """To decode files and to encode examples, at a rate of FLOP/s."""
+  side = config.data.folders.image_size
+  seconds = sum(part.examples * (_DECODED + (_ENCODED.get(part.encoder, _OTHER) if part.encoder
+                                             else 0)) for part in parts)
+  held = sum(part.examples * ((3 * side * side if part.kind == "pixels" else 0)
+                              + (4 * part.shape[0] if part.encoder else 0)) for part in parts)
+  return Estimate(seconds * _slower(rate), held)
+
+
+def table(parts: Sequence[Part], config: config_lib.Config, classes: int, rows: int,
+          rate: float) -> Estimate:
+  """Of a reference network, its mixtures, and so many rows of one seed, at a rate of FLOP/s."""
+  first = run(parts[:1], config, config.reference, classes, rate)
+  others = run(parts, config, config.optimizer, classes, rate)
+  settings = config.mixture
+  count = min(parts[0].train, settings.examples)
+  fitted = (len(settings.layers) * _PASSES * count * config.network.trunk
+            * (settings.components + 1) * 8 / (rate * _FITTING))
+  return Estimate(first.seconds + rows * others.seconds + fitted,
+                  first.bytes + rows * others.bytes)
+
+
+def run(parts: Sequence[Part], config: config_lib.Config, settings: config_lib.Optimizer,
+        classes: int, rate: float) -> Estimate:
+  """Of training and evaluating one row."""
+  operations = [_operations(part, config.network, classes) for part in parts]
+  read = sum(_EXAMPLE * (1 + math.prod(part.shape) / _NUMBERS) for part in parts)
+  step = (6 * settings.batch * sum(operations) / (rate * _TRAINING)
+          + (_STEP + settings.batch * read) * _slower(rate))
+  evaluated = sum(2 * part.validation * each for part, each in zip(parts, operations))
+  weights = sum(_weights(part, config.network, classes) for part in parts)
+  values = sum(part.validation for part in parts) * 3 * config.network.trunk
+  return Estimate(_ROW * len(parts) * _slower(rate) + settings.steps * step
+                  + evaluated / (rate * _TRAINING),
+                  4 * (weights * 3 * config.log.keep + values))
+
+
+def _slower(rate: float) -> float:
+  """How many times longer than on the cores that were measured; an accelerator is no shorter."""
+  return max(_IDLE / rate, 0.3)
+
+
+def _operations(part: Part, network: config_lib.Network, classes: int) -> float:
+  """Products of a forward pass of one example."""
+  if len(part.shape) == 1:
+    return _weights(part, network, classes)
+  height, width, _ = part.shape
+  pool5 = _pool5(part, network)
+  trunk = pool5 * network.trunk + network.trunk ** 2 + network.trunk * classes
+  if network.tower in _TOWERS:
+    return _TOWERS[network.tower] / 2 * (height * width / 227 ** 2) + trunk
+  a, b, c, d = (*network.channels, 0, 0, 0, 0)[:4]
+  quarter = height * width / 16
+  return (quarter * (64 * 3 * a + 9 * a * b) + quarter / 4 * 9 * (b * c + c * d)) + trunk
+
+
+def _weights(part: Part, network: config_lib.Network, classes: int) -> float:
+  """Parameters of a tower and a trunk of its own."""
+  trunk = network.trunk * (network.trunk + classes)
+  if len(part.shape) == 1:
+    widths = (part.shape[0], *network.hidden, network.pool5)
+    return (sum(a * b for a, b in zip(widths, widths[1:])) + network.pool5 * network.trunk + trunk)
+  a, b, c, d = (*network.channels, 0, 0, 0, 0)[:4]
+  tower = 192 * a + 9 * (a * b + b * c + c * d)
+  return tower + _pool5(part, network) * network.trunk + trunk
+
+
+def _pool5(part: Part, network: config_lib.Network) -> int:
+  """Width of what convolutions give, as nearly as need be."""
+  if network.tower in _TOWERS:
+    return 9_216 if network.tower.startswith("alexnet") else 512
+  return (part.shape[0] // 16) * (part.shape[1] // 16) * network.channels[-1]

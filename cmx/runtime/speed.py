@@ -1,0 +1,23 @@
+"""How fast this machine is just now: what estimates of minutes start from."""
+
+import time
+
+import jax
+import numpy as np
+
+_SIDE = 512  # of the matrices
+_SECONDS = 0.1  # of measuring
+
+
+def flops_per_second() -> float:
+  """FLOP/s of matrix products [512, 512] on one device, with whatever else the machine does now."""
+  x = np.random.default_rng(0).normal(size=(_SIDE, _SIDE)).astype(np.float32)
+  product = jax.jit(lambda a: a @ a)
+  product(x).block_until_ready()  # compiles
+  x, times = jax.device_put(x), []
+  end = time.monotonic() + _SECONDS
+  while time.monotonic() < end:
+    started = time.monotonic()
+    product(x).block_until_ready()
+    times.append(time.monotonic() - started)
+  return 2 * _SIDE ** 3 / float(np.median(times))

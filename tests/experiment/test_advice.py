@@ -1,0 +1,121 @@
+"""The advice on a user's data: what it rests on, what of it the user's own settings leave."""
+
+import pytest
+
+from cmx import config as config_lib
+from cmx import fields
+from cmx.data.sets.folders import facts as facts_lib
+from cmx.experiment import advice
+from cmx.experiment import minutes
+import made_folders
+
+PHOTO = facts_lib.Part("photo", "pixels", 182, 60, 12, side=400)
+NOTE = facts_lib.Part("note", "text", 629, 90, 40, bytes=60)
+SOUND = facts_lib.Part("sound", "vector", 900, 90, 80, bytes=512)
+
+
+def facts(*parts):
+  return facts_lib.Facts(10, parts, "its name says natural images")
+
+
+def advised(*parts, given=(), **changes):
+  config = fields.replace(config_lib.Config(), {
+    name.replace("__", "."): value for name, value in changes.items()})
+  return advice.plan(facts(*parts), config, given)
+
+
+def test_few_photographs_are_read_by_a_frozen_encoder_that_sees_them_large():
+  config = advised(PHOTO, NOTE).config
+  assert (config.encoders.pixels, config.encoders.text) == ("efficientnet_lite0", "minilm")
+  assert (config.data.folders.image_size, config.network.trunk) == (224, 512)
+  assert advised(PHOTO._replace(side=100), NOTE).config.data.folders.image_size == 112
+
+
+@pytest.mark.parametrize("side, fewest, encoder", [
+  (32, 50, ""), (32, 49, "efficientnet_lite0"), (33, 999, "efficientnet_lite0"), (400, 1_000, "")])
+def test_enough_pictures_for_their_size_train_convolutions(side, fewest, encoder):
+  config = advised(PHOTO._replace(side=side, fewest=fewest), NOTE).config
+  assert config.encoders.pixels == encoder
+  assert (config.network.trunk == 256) is (encoder == "")
+
+
+def test_small_pictures_are_not_blown_up_for_convolutions():
+  small = PHOTO._replace(side=8, fewest=100)
+  assert advised(small, NOTE).config.data.folders.image_size == 32
+
+
+@pytest.mark.parametrize("count, components", [
+  (19, 1), (39, 1), (40, 2), (182, 8), (639, 16), (640, 32), (100_000, 32)])
+def test_every_component_gets_twenty_examples(count, components):
+  assert advised(PHOTO._replace(train=count)).config.mixture.components == components
+
+
+def test_sets_without_pixels_or_texts_leave_their_encoders_be():
+  for parts in ((NOTE,), (SOUND,), (SOUND, SOUND._replace(name="smell"))):
+    found = advised(*parts)
+    assert found.config.encoders.pixels == ""
+    assert found.config.network.trunk == 512
+  assert found.config.encoders.text == "hashing"
+
+
+def test_texts_in_other_letters_are_counted_as_words():
+  assert advised(NOTE._replace(english=0.2)).config.encoders.text == "hashing"
+
+
+def test_what_the_user_has_set_stays_and_the_rest_follows_from_it():
+  found = advised(PHOTO, NOTE, given=["encoders.pixels"], mixture__components=3)
+  assert found.config.encoders.pixels == "" and found.config.mixture.components == 3
+  assert found.config.encoders.text == "minilm"
+  assert found.config.network.trunk == 256  # of convolutions
+  assert set(found.own) == {"encoders.pixels", "mixture.components"}
+  lines = advice.reasons(facts(PHOTO, NOTE), found)
+  assert "mixture.components=3, as you said; advised was 8" in "\n".join(lines)
+
+
+def test_the_plan_is_one_line_and_every_reason_names_its_numbers():
+  found = advised(PHOTO, NOTE)
+  assert advice.in_words(facts(PHOTO, NOTE), found) == (
+    "photo (reference), note; 10 classes, 811 training and 150 validation examples; pictures by "
+    "efficientnet_lite0; texts by minilm; K = 8")
+  lines = advice.reasons(facts(PHOTO, NOTE), found)
+  assert lines[0] == "reference photo: its name says natural images"
+  assert any("12 of a class in photo" in line for line in lines)
+
+
+def test_facts_are_read_off_names_sizes_and_headers(tmp_path):
+  data = config_lib.Data(name="folders")
+  data.folders.path = f"{made_folders.write(tmp_path / 'mine')}"
+  found = facts_lib.of_folders(data)
+  photo, note, sound = found.parts
+  assert photo == facts_lib.Part("photo", "pixels", 12, 8, 3, side=12, bytes=photo.bytes)
+  assert (note.kind, note.train, note.validation, note.fewest) == ("text", 12, 8, 3)
+  assert note.english == 1 and 15 < note.bytes < 30
+  assert (sound.kind, sound.train) == ("vector", 12)
+  assert (found.classes, found.chosen) == (5, "its name says natural images")
+  data.modalities = ("note", "sound")
+  assert [part.name for part in facts_lib.of_folders(data).parts] == ["note", "sound"]
+
+
+def test_there_are_no_facts_of_what_cannot_be_trained_on(tmp_path):
+  data = config_lib.Data(name="folders")
+  data.folders.path = f"{made_folders.write(tmp_path / 'mine', ('bed',))}"
+  assert facts_lib.of_folders(data) is None
+
+
+def test_minutes_grow_with_what_is_to_be_done():
+  found = advised(PHOTO, NOTE)
+  parts = minutes.of_facts(facts(PHOTO, NOTE), found.config)
+  assert [part.shape for part in parts] == [(1280,), (384,)]
+  few, many = (minutes.table(parts, found.config, 10, rows, 1e11).seconds for rows in (1, 8))
+  assert 3 * few < many < 8 * few
+  slow = minutes.table(parts, found.config, 10, 8, 1e10).seconds
+  assert 8 * many < slow < 12 * many
+  more = [part._replace(train=10 * part.train) for part in parts]
+  ready, bigger = (minutes.preparation(each, found.config, 1e11) for each in (parts, more))
+  assert ready.seconds < bigger.seconds and ready.bytes < bigger.bytes
+
+
+@pytest.mark.parametrize("seconds, words", [
+  (20, "less than a minute"), (50, "about 1 min"), (240, "about 4 min"), (7_200, "about 2 h")])
+def test_estimates_are_said_no_finer_than_they_are(seconds, words):
+  assert minutes.in_words(seconds) == words
