@@ -17,13 +17,14 @@ from cmx.data.sets.folders import facts as facts_lib
 _TRAINING = 0.45  # of the rate of matrix products, which training reaches
 _FITTING = 0.05  # the same of passes over activations
 _IDLE = 1e11  # FLOP/s of matrix products on those cores: what follows is scaled by it
-_ROW = 4.0  # seconds of a row and modality beside its steps: compiling, reading, ranking
+_ROW = 6.0  # seconds of a row and modality beside its steps: compiling, reading, ranking
 _STEP = 5e-3  # seconds of a step beside its operations
 _EXAMPLE = 2e-5  # seconds to read and vary an example, and one more for each so many numbers
 _NUMBERS = 2_000
 _DECODED = 2e-3  # seconds to decode a file
 _ENCODED = {encoders.PIXELS: 0.06, encoders.TEXT: 0.03, encoders.BAG_OF_WORDS: 2e-4}
 _OTHER = 0.05  # seconds an example of any other encoder
+_KEPT = 0.5  # share of checkpoints' numbers that lie on disk: most rows share a trunk
 _PASSES = 30  # of EM, as it usually goes
 _TOWERS = {"alexnet": 1.4e9, "alexnet_torch": 1.4e9, "resnet18": 3.6e9, "resnet_small": 0.3e9}
 
@@ -112,7 +113,7 @@ def run(parts: Sequence[Part], config: config_lib.Config, settings: config_lib.O
   values = sum(part.validation for part in parts) * 3 * config.network.trunk
   return Estimate(_ROW * len(parts) * _slower(rate) + settings.steps * step
                   + evaluated / (rate * _TRAINING),
-                  4 * (weights * 3 * config.log.keep + values))
+                  4 * (_KEPT * weights * 3 * config.log.keep + values))
 
 
 def _slower(rate: float) -> float:
