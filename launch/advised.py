@@ -5,7 +5,6 @@ from typing import Any
 from absl import flags
 
 from cmx import config as config_lib
-from cmx.runtime import hosts
 from launch import config_flag
 
 ADVICE = flags.DEFINE_bool(
@@ -26,13 +25,16 @@ def config(rows: int = 0, seeds: int = 1, *, read: bool = True) -> config_lib.Co
   """
   asked = config_flag.CONFIG.value
   found = plan(asked)
+  if found is None:
+    return asked
+  from cmx.experiment import advice
+  from cmx.runtime import hosts
   if hosts.is_first():
     for line in told(found, rows, seeds):
       print(line, flush=True)
-  if found and read:
-    from cmx.experiment import advice
+  if read:
     advice.check_encoders(*found)
-  return found[1].config if found else asked
+  return found[1].config
 
 
 def plan(asked: config_lib.Config) -> Any:
