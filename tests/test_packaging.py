@@ -36,8 +36,8 @@ def imported(*folders):
 
 
 @pytest.mark.parametrize("folders, extras", [
-  (("cmx", "launch", "configs"), ("explore", "everyday", "beam", "hf")), (("tests",), ("test",)),
-  (("benchmarks",), ("bench",))], ids=["program", "tests", "benchmarks"])
+  (("cmx", "launch", "configs"), ("explore", "everyday", "beam", "hf", "parquet")),
+  (("tests",), ("test",)), (("benchmarks",), ("bench",))], ids=["program", "tests", "benchmarks"])
 def test_what_is_imported_is_required(folders, extras):
   required = names("\n".join([SETUP["options"]["install_requires"], *(EXTRAS[e] for e in extras)]))
   homes = importlib.metadata.packages_distributions()

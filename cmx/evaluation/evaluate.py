@@ -23,6 +23,7 @@ from cmx.files import json_files
 from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.training import checkpoint
+from cmx.training import step
 
 _RESULT, _QUERIES = "result.json", "average_precision.npz"
 
@@ -30,6 +31,14 @@ _RESULT, _QUERIES = "result.json", "average_precision.npz"
 def unseen(config: config_lib.Config, dataset: data.Dataset) -> np.ndarray:
   """Labels, ascending [count], that a run of this config never trains on."""
   return splits.unseen_classes(len(dataset.classes), config.data.unseen_classes, config.seed)
+
+
+def check_trained(run: checkpoint.Run, workdir: pathlib.Path) -> None:
+  """Raises ValueError where training has not come to its end: a table of it would mislead."""
+  last = step.steps(run.config)
+  if run.step < last:
+    raise ValueError(f"the run in {workdir} is at step {run.step:,} of {last:,}: its training is "
+                     "not finished; run launch.train or launch.reproduce with it again")
 
 
 def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:

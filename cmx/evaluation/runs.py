@@ -37,7 +37,7 @@ def evaluated(words: Sequence[str]) -> tuple[list[dict[str, Any]], pathlib.Path]
     raise ValueError("no runs; expected --runs=FOLDER or --runs=NAME=FOLDER, several with commas")
   found, first = [], None
   for word in words:
-    label, folder = _parted(word)
+    label, folder = parted(word)
     single = workdir_lib.find_runs(folder) == [folder]
     own = [_of_run(folder)] if single else _of_experiment(folder)
     found += [results.labelled(result, label) for result in own] if label else own
@@ -45,8 +45,12 @@ def evaluated(words: Sequence[str]) -> tuple[list[dict[str, Any]], pathlib.Path]
   return found, first
 
 
-def _parted(word: str) -> tuple[str, pathlib.Path]:
-  """Name and folder of "NAME=FOLDER"; no name where the word is a folder that holds a sign."""
+def parted(word: str) -> tuple[str, pathlib.Path]:
+  """Name and folder of "NAME=FOLDER"; no name where the word is a folder that holds a sign.
+
+  Raises:
+    ValueError: if there is a sign, and no name or no folder.
+  """
   label, equals, folder = word.partition("=")
   if not equals or "/" in label or pathlib.Path(paths.own("--runs", word)).exists():
     return "", pathlib.Path(paths.own("--runs", word))

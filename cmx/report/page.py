@@ -3,7 +3,7 @@
 import html
 import importlib.resources
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cmx.analysis import figures
 from cmx.files import writing
@@ -17,11 +17,12 @@ from cmx.report import opening
 from cmx.report import options as options_lib
 from cmx.report import recognition
 from cmx.report import section as section_lib
+from cmx.report import space
 from cmx.report import table
 from cmx.runtime import progress
 
 # In the order of the page; a module's `section` is called with the opened runs.
-SECTIONS = (card, table, recognition, curves, maps, answers, dissected, inversions)
+SECTIONS = (card, table, space, recognition, curves, maps, answers, dissected, inversions)
 
 
 def build(workdir: pathlib.Path,
@@ -33,15 +34,24 @@ def build(workdir: pathlib.Path,
     ValueError: if matplotlib is not installed.
   """
   report = opening.open_report(workdir, options)
-  sections = []
-  with figures.style(), progress.Progress("report", len(SECTIONS), "sections") as line:
-    for i, module in enumerate(SECTIONS):
-      found = _tried(module.section, report, module.__name__.rpartition(".")[2])
-      sections += [found] if found else []
+  return write(report, f"cmx: {report.workdir.resolve().name}", {
+    module.__name__.rpartition(".")[2]: module.section for module in SECTIONS})
+
+
+def write(report: opening.Report, title: str, sections: Mapping[str, Callable]) -> pathlib.Path:
+  """Writes the page of these sections, {name: function of the report}; returns its path.
+
+  Raises:
+    ValueError: if matplotlib is not installed.
+  """
+  made = []
+  with figures.style(), progress.Progress("report", len(sections), "sections") as line:
+    for i, (name, make) in enumerate(sections.items()):
+      found = _tried(make, report, name)
+      made += [found] if found else []
       line.update(i + 1)
   path = report.workdir / "report.html"
-  title = f"cmx: {report.workdir.resolve().name}"
-  writing.write_text(path, render(title, [*sections, _careful(report, sections)]))
+  writing.write_text(path, render(title, [*made, _careful(report, made)]))
   return path
 
 

@@ -3,41 +3,17 @@
 import numpy as np
 import pytest
 
-from cmx import data
-from cmx import modalities
 from cmx.evaluation import features
 from cmx.evaluation import fitted
 from cmx.evaluation import readouts
-import tiny
+import made_vectors
 
-ROWS = tuple(modalities.of_kind(name, "vector")._replace(shape=(3,)) for name in ("sound", "touch"))
-CLASSES = ("a", "b", "c", "d")
-
-
-class Vectors:
-  """A source of vectors that index and seed determine."""
-
-  def __init__(self, count, seed):
-    self.labels, self._seed = (np.arange(count) % 4).astype(np.int32), seed
-
-  def __len__(self):
-    return len(self.labels)
-
-  def __getitem__(self, index):
-    rng = np.random.default_rng((self._seed, index))
-    return {"input": rng.normal(size=3).astype(np.float32), "label": int(self.labels[index]),
-            "key": f"{index}"}
-
-
-DATASET = data.Dataset("made", CLASSES, ROWS, {split: {
-  row.name: Vectors(count, seed) for row in ROWS} for split, count, seed in (
-    (data.TRAIN, 17, 0), (data.VALIDATION, 8, 1))}, "f00d")
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-  run, folder = tiny.untrained(ROWS, "bl_ind", CLASSES), tmp_path_factory.mktemp("run")
-  return run, folder, fitted.statistics(run, DATASET, folder)
+  run, folder = made_vectors.run(), tmp_path_factory.mktemp("run")
+  return run, folder, fitted.statistics(run, made_vectors.DATASET, folder)
 
 
 def test_statistics_are_of_training_examples_of_every_layer_compared(kept):
@@ -55,7 +31,7 @@ def test_they_are_read_where_they_are_on_disk(kept, monkeypatch):
   run, folder, found = kept
   monkeypatch.setattr(readouts, "fit", None)
   monkeypatch.setattr(features, "extract", None)
-  again = fitted.statistics(run, DATASET, folder)
+  again = fitted.statistics(run, made_vectors.DATASET, folder)
   np.testing.assert_array_equal(again["fc7"]["ridge/touch"], found["fc7"]["ridge/touch"])
 
 
@@ -63,7 +39,7 @@ def test_a_damaged_file_is_made_anew(kept):
   run, folder, found = kept
   file = folder / "readouts" / "fc7.npz"
   file.write_bytes(file.read_bytes()[:100])
-  again = fitted.statistics(run, DATASET, folder)
+  again = fitted.statistics(run, made_vectors.DATASET, folder)
   np.testing.assert_array_equal(again["fc7"]["mean/touch"], found["fc7"]["mean/touch"])
 
 
@@ -72,10 +48,10 @@ def test_those_of_other_weights_are_not_taken(kept):
   params = {**run.params, "fc7": {owner: {name: value + 1 for name, value in part.items()}
                                   for owner, part in run.params["fc7"].items()}}
   with pytest.raises(ValueError, match="holds other features.*\n.*weights"):
-    fitted.statistics(run._replace(params=params), DATASET, folder)
+    fitted.statistics(run._replace(params=params), made_vectors.DATASET, folder)
 
 
 def test_a_draw_of_training_examples_is_enough(kept, tmp_path, monkeypatch):
   monkeypatch.setattr(fitted, "EXAMPLES", 6)
-  found = fitted.training(kept[0], DATASET, tmp_path)
+  found = fitted.training(kept[0], made_vectors.DATASET, tmp_path)
   assert {len(part["label"]) for part in found.values()} == {6}

@@ -1,0 +1,1 @@
+"""How good a space is: measures of rankings, mixed galleries, probes, gaps between modalities."""
