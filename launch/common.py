@@ -14,6 +14,7 @@ from absl import logging
 from cmx import fields
 from cmx.files import paths
 from cmx.runtime import progress
+from cmx.runtime import signals
 from launch import config_flag
 from launch import hosts
 
@@ -23,6 +24,7 @@ COMPILATION_CACHE = flags.DEFINE_string(
   "Folder of compiled programs, shared by all runs; '' for none.")
 
 
+@signals.guarded()
 def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> None:
   """Runs an entry point; a mistake of the user's ends in its message, not in a traceback.
 
@@ -37,10 +39,7 @@ def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> Non
   shown = (CONFIG, COMPILATION_CACHE, *(hosts.FLAGS if together else ()))
   for shared in shown:  # so that --help of the entry point shows them, too
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[shared.name])
-  try:
-    app.run(_guarded(main, together), flags_parser=config_flag.parse)
-  except KeyboardInterrupt:
-    sys.exit("Stopped. Run the same command again to go on.")
+  app.run(_guarded(main, together), flags_parser=config_flag.parse)
 
 
 def _guarded(main: Callable[[Sequence[str]], None],

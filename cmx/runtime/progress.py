@@ -8,6 +8,8 @@ from typing import TextIO
 
 from absl import logging
 
+from cmx.runtime import signals
+
 _TERMINAL_SECONDS = 0.2  # between two updates of a terminal's line
 _LOG_SECONDS = 15.0  # between two lines where the output is not a terminal
 _WINDOW_SECONDS = 30.0  # the rate is that of these last seconds
@@ -32,7 +34,12 @@ class Progress:
       self._stream.flush()
 
   def update(self, done: int, note: str = "") -> None:
-    """Says that `done` of the total are done; `note` is shown behind, e.g. the loss."""
+    """Says that `done` of the total are done; `note` is shown behind, e.g. the loss.
+
+    Raises:
+      signals.Stopped: if the process was told to stop, see `signals.check`.
+    """
+    signals.check()
     now = time.monotonic()
     if not self._window:
       self._window.append((now, done))

@@ -9,11 +9,11 @@
 
 import contextlib
 import math
+import os
 import pathlib
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import flax
@@ -26,6 +26,7 @@ from cmx.runtime import devices
 from cmx.runtime import hosts
 from cmx.runtime import prefetch
 from cmx.runtime import progress
+from cmx.runtime import signals
 from cmx.training import checkpoint
 from cmx.training import metrics as metrics_lib
 
@@ -122,14 +123,14 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
   Raises:
     FloatingPointError: if the loss is not finite; the message names the step, and no checkpoint is
       from after it.
-    SystemExit: after SIGTERM, with the state saved; the message says how to go on.
+    signals.Stopped: after SIGTERM or SIGINT, with the state saved; the message says how to go on.
   """
   last, log = job.steps if last is None else last, job.log
   first, saved, pending = int(state.step), time.monotonic(), None
   with (_writer(job.workdir, first, log) as writer,
         prefetch.Prefetch(job.batch_at, first, last) as stream,
         progress.Progress(job.name, job.steps, "steps", done=first) as line,
-        _sigterm() as told_to_stop):
+        signals.deferred() as told):
     meter = _Meter(stream, job.examples, devices.peak_flops(log.peak_flops))
 
     def report(index: int, metrics: Metrics, looked: Mapping[str, float]) -> None:
@@ -152,14 +153,16 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         index % log.validation_steps == 0 or index == last)
       # At once: the next step takes over the buffers of this state.
       pending = index, metrics, job.validate(state) if looks else {}
-      stop = told_to_stop()
+      stop = _all_told() if hosts.several() else told()
       if stop or index == last or time.monotonic() - saved > log.checkpoint_seconds:
         report(*pending)  # checks the loss first
         job.save(state)
         pending, saved = None, time.monotonic()
       if stop and index < job.steps:
-        raise SystemExit(f"{job.name} was told to stop (SIGTERM); step {index:,} of {job.steps:,} "
-                         f"is saved in {job.workdir}. Run the same command again to go on.")
+        raise signals.stopped(
+          f"{job.name}: step {index:,} of {job.steps:,} is saved in {job.workdir}")
+  if last == job.steps and hosts.is_first():
+    metrics_lib.seal(job.workdir)
   return state
 
 
@@ -204,21 +207,11 @@ class _Meter:
     return rates
 
 
-@contextlib.contextmanager
-def _sigterm() -> Iterator[Callable[[], bool]]:
-  """Gives a function that says whether SIGTERM has come, which does nothing else meanwhile."""
-  if hosts.several():  # to be asked after each step
-    yield hosts.agreed_to_stop
-    return
-  came = threading.Event()
-  if threading.current_thread() is not threading.main_thread():
-    yield came.is_set  # only the main thread may receive signals
-    return
-  before = signal.signal(signal.SIGTERM, lambda *_: came.set())
-  try:
-    yield came.is_set
-  finally:
-    signal.signal(signal.SIGTERM, before)
+def _all_told() -> bool:
+  """Whether one of several processes was told to stop; to be asked by all after each step."""
+  if signals.asked():  # by ctrl-C: the others hear of SIGTERM alone
+    os.kill(os.getpid(), signal.SIGTERM)
+  return hosts.agreed_to_stop()
 
 
 def _check(step: int, metrics: Metrics) -> None:

@@ -43,7 +43,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     ValueError: for a work directory of another config or that another process trains in, or where
       the method lacks what it needs; before anything is trained.
     FloatingPointError: if the loss is not finite (see `loop.run`).
-    SystemExit: after SIGTERM, with the state saved.
+    signals.Stopped: when told to stop, with the state saved.
   """
   method, settings = methods_lib.named(config.method), step.settings_of(config)
   _check_constants(method, config.method, constants)

@@ -88,8 +88,9 @@ def test_two_processes_are_stopped_and_four_go_on_to_the_table_of_one(folder, al
   started[1].send_signal(signal.SIGTERM)  # which tells the other
   results = ended(started)
   done = checkpoint.latest_step(row)
-  assert [code for code, *_ in results] == [1, 1] and 5 <= done < 60, results
-  assert all(f"(SIGTERM); step {done} of 60 is saved" in logged for *_, logged in results)
+  assert [code for code, *_ in results] == [143, 143] and 5 <= done < 60, results
+  assert all(f"(SIGTERM). {ROWS[0]}: step {done} of 60 is saved" in logged
+             for *_, logged in results)
 
   results = ended(start(folder, "pod", 4))
   assert [code for code, *_ in results] == [0] * 4, results

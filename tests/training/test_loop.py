@@ -14,6 +14,7 @@ import pytest
 
 from cmx import config as config_lib
 from cmx.runtime import devices
+from cmx.runtime import signals
 from cmx.training import checkpoint
 from cmx.training import loop
 
@@ -132,8 +133,8 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path):
     if index == 4:
       os.kill(os.getpid(), signal.SIGTERM)
     return batch_at(index)
-  with pytest.raises(SystemExit,
-                     match=r"line .*SIGTERM.*; step \d of 10 is saved in .*same command"):
+  with pytest.raises(signals.Stopped,
+                     match=r"SIGTERM.*line: step \d of 10 is saved in .*same command"):
     train(tmp_path, 10, batches=batches)
   with checkpoint.Checkpoints(tmp_path, 3) as checkpoints:
     done = checkpoints.latest()

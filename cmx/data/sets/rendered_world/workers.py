@@ -11,6 +11,7 @@ from typing import Any
 from cmx.data.sets.rendered_world import examples
 from cmx.runtime import cores
 from cmx.runtime import progress
+from cmx.runtime import signals
 
 _CHUNK = 96  # examples a task
 _ALONE = 1500  # examples up to which starting workers takes longer than they save
@@ -55,7 +56,8 @@ class Pool:
     ahead: collections.deque[concurrent.futures.Future] = collections.deque()
     while True:
       while len(ahead) < 3 * cores.count() and (task := next(tasks, None)):
-        ahead.append(self._workers.submit(examples.chunk, *task))
+        with signals.kept_from_children():
+          ahead.append(self._workers.submit(examples.chunk, *task))
       if not ahead:
         return
       yield ahead.popleft().result()
@@ -63,6 +65,8 @@ class Pool:
 
 def _end_with_parent() -> None:
   """Workers of a killed parent would wait for tasks for ever."""
+  signals.ignore()
+
   def watch():
     multiprocessing.parent_process().join()
     os._exit(1)
