@@ -1,0 +1,1 @@
+"""Faults that happen to disks, processes and people: tried for real, and counted."""
