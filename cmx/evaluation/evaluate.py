@@ -8,6 +8,7 @@ import json
 import pathlib
 from typing import Any
 
+from absl import logging
 import numpy as np
 
 from cmx import config as config_lib
@@ -20,6 +21,7 @@ from cmx.evaluation import results
 from cmx.evaluation import retrieval
 from cmx.evaluation import scores
 from cmx.files import json_files
+from cmx.files import manifest
 from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.training import checkpoint
@@ -42,13 +44,26 @@ def check_trained(run: checkpoint.Run, workdir: pathlib.Path) -> None:
 
 
 def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
-  """The result of a run, as of `results.run_result`: tables by layer and read-out, recognition."""
+  """The result of a run, as of `results.run_result`: tables by layer and read-out, recognition.
+
+  It is read where it is on disk. What is damaged there, features too, is computed again; several
+  processes that ask for it at once wait for the one that came first.
+  """
   with hosts.first_alone("evaluation"):
-    return _evaluated(run, dataset, workdir)
+    known = _known(workdir)
+    if known is None:
+      with writing.held(workdir / _RESULT):
+        known = _known(workdir) or _evaluated(run, dataset, workdir)
+  return known
 
 
 def finished(workdir: pathlib.Path) -> bool:
-  """Whether the run of a work directory is evaluated."""
+  """Whether the run of a work directory is evaluated; damaged results are none, as the log says."""
+  try:
+    manifest.check(manifest.beside(workdir / _RESULT))
+  except manifest.Damaged as error:
+    logging.warning("%s. It is to be evaluated again", error.what)
+    return False
   return (workdir / _RESULT).exists() and (workdir / _QUERIES).exists()
 
 
@@ -58,6 +73,7 @@ def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
   Raises:
     ValueError: if it is not, or a file is damaged.
   """
+  manifest.check(manifest.beside(workdir / _RESULT))
   if not finished(workdir):
     raise ValueError(f"{workdir} holds no evaluation; run launch.evaluate with --runs={workdir}")
   remedy = f"remove {_RESULT} and {_QUERIES} there, and run the same command again"
@@ -68,14 +84,24 @@ def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
     raise ValueError(f"{error}; {remedy}") from error
 
 
+def _known(workdir: pathlib.Path) -> dict[str, Any] | None:
+  """The result on disk; None where it is to be made, or features are damaged."""
+  if not finished(workdir) or features.damage(_features(workdir)):
+    return None
+  return load(workdir)[0]
+
+
+def _features(workdir: pathlib.Path) -> pathlib.Path:
+  return workdir / "features" / data.VALIDATION
+
+
 def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
-  """The result; read where it is on disk."""
-  if finished(workdir):
-    return load(workdir)[0]
   config, method = run.config, run.method
   settings = config.evaluation
   found = features.extract(run, dataset, data.VALIDATION, features.wanted(config),
-                           workdir / "features" / data.VALIDATION, batch=settings.batch)
+                           _features(workdir), batch=settings.batch)
+  if finished(workdir):  # its features alone were damaged
+    return load(workdir)[0]
   pairs = dict.fromkeys([(settings.layer, settings.readout),
                          *((layer, settings.readout) for layer in settings.layers),
                          ("fc8", "posterior")])
@@ -93,9 +119,13 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
   if alone is not None:
     result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
                                           [alone], recognition)["tables"][0]
+  sealed = manifest.beside(workdir / _RESULT)
+  manifest.lift(sealed)
   writing.write_arrays(workdir / _QUERIES, scores.arrays(
     rows, found, results.codes(run.modalities), run.classes, hidden, alone))
   writing.write_text(workdir / _RESULT, json.dumps(result, indent=1))
+  manifest.seal(sealed, "Run launch.evaluate again: it is computed anew",
+                [workdir / _RESULT, workdir / _QUERIES])
   return result
 
 

@@ -11,6 +11,7 @@ from cmx import data
 from cmx.data import splits
 from cmx.evaluation import features as features_lib
 from cmx.files import json_files
+from cmx.files import manifest
 
 
 class Example(NamedTuple):
@@ -103,7 +104,8 @@ def open_examples(config: config_lib.Config, classes: Sequence[str], folder: pat
   remedy = f"remove the folder {folder}, and run launch.evaluate again"
   keys = {name: json_files.read(file, remedy) for name, file in files.items() if file.exists()}
   try:
-    dataset = splits.visible(config, data.load(config.data))
+    with manifest.lightly():  # a few examples are looked at, not all are computed with
+      dataset = splits.visible(config, data.load(config.data))
   except (OSError, ValueError) as error:
     return Examples(classes, labels, keys, {}, [f"No examples can be shown: {error}"])
   if tuple(dataset.classes) != tuple(classes):

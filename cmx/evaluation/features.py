@@ -10,13 +10,16 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from absl import logging
 import jax
 import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
 from cmx import modalities as modalities_lib
+from cmx.files import disk
 from cmx.files import json_files
+from cmx.files import manifest
 from cmx.files import writing
 from cmx.network import model
 from cmx.runtime import devices
@@ -26,6 +29,7 @@ from cmx.training import checkpoint
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
 CLASSES = "classes.json"  # names in label order; as the card, not in every folder
+_AGAIN = "Run launch.evaluate, or what has made it, again: it is computed anew"
 _CARD = "card.json"  # what the features are of; a folder made by other means need not have one
 
 Features = dict[str, dict[str, np.ndarray]]  # {modality: {layer: [N, D], "label": [N]}}
@@ -53,18 +57,39 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   """
   card = {"weights": digest(run.params), "data": dataset.fingerprint, "split": split,
           "limit": limit, "layers": list(layers)}
-  if not (folder / _COMPLETE).exists():
+  if not _is_there(folder, card):
     check(run, dataset, split)
     with writing.held(folder):
-      if not (folder / _COMPLETE).exists():  # else another process has written it meanwhile
+      if not _is_there(folder, card):  # else another process has written it meanwhile
         _write(run, dataset, split, layers, folder, batch, card)
   _check_card(folder, card)
   return load(folder)
 
 
+def damage(folder: pathlib.Path) -> manifest.Damaged | None:
+  """What is wrong with the files of a folder of features; None where nothing is, or none are there.
+  """
+  try:
+    manifest.check(manifest.of(folder))
+    return None
+  except manifest.Damaged as error:
+    return error
+
+
+def _is_there(folder: pathlib.Path, card: Mapping[str, Any]) -> bool:
+  """Whether features are there as they were written; damaged ones are none, and the log says so."""
+  error = damage(folder)
+  if error is None:
+    return (folder / _COMPLETE).exists()
+  if _CARD not in error.files:
+    _check_card(folder, card)
+  logging.warning("%s. The features are computed again", error.what)
+  return False
+
+
 def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequence[str],
            folder: pathlib.Path, batch: int, card: Mapping[str, Any]) -> None:
-  if folder.is_dir() and any(folder.iterdir()):
+  if not manifest.of(folder).exists() and folder.is_dir() and any(folder.iterdir()):
     raise ValueError(f"{folder} holds files but no features; expected a new folder")
   params = devices.replicate(run.params)
   batch = devices.rounded_up(batch)
@@ -77,6 +102,7 @@ def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Seque
     (unfinished / CLASSES).write_text(json.dumps(run.classes))
     (unfinished / _CARD).write_text(json.dumps(card))
     (unfinished / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
+    manifest.seal(manifest.of(unfinished), _AGAIN)
 
 
 def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
@@ -148,8 +174,8 @@ def _extract_modality(run: checkpoint.Run, params: model.Params, modality: modal
     keys += [example["key"] for example in examples]
     for layer, value in found.items():
       if layer not in arrays:
-        arrays[layer] = np.lib.format.open_memmap(
-          folder / f"{layer}.npy", "w+", np.float32, (len(chosen), value.shape[1]))
+        arrays[layer] = disk.new_array(folder / f"{layer}.npy", np.float32,
+                                       (len(chosen), value.shape[1]))
       arrays[layer][start:start + len(examples)] = value
   for array in arrays.values():
     array.flush()
@@ -220,6 +246,7 @@ def load(folder: pathlib.Path) -> Features:
     FileNotFoundError: if the folder is absent or not complete.
     ValueError: if a file of it is damaged; the message names it.
   """
+  manifest.check(manifest.of(folder))
   if not (folder / _COMPLETE).exists():
     raise FileNotFoundError(f"no features in {folder}; run launch.extract with the same --workdir")
   return {name: {file.stem: _mapped(file) for file in sorted((folder / name).glob("*.npy"))}

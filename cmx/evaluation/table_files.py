@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cmx.evaluation import results as results_lib
 from cmx.files import grids
-from cmx.files import writing
+from cmx.files import manifest
 
 
 class Column(NamedTuple):
@@ -44,10 +44,8 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
   files = {"table.json": text + "\n", "table.csv": _to_csv(content),
            "recognition.csv": _recognition_csv(content), "table.txt": to_text(content),
            "table.md": _to_markdown(content)}
-  folder = pathlib.Path(folder)
-  folder.mkdir(parents=True, exist_ok=True)
-  for name, value in files.items():
-    writing.write_text(folder / name, value)
+  manifest.write_texts(pathlib.Path(folder), files,
+                       "Run the command that has made the table again: it is written anew")
   return content
 
 

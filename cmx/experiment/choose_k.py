@@ -17,7 +17,7 @@ from cmx.analysis import figures
 from cmx.evaluation import features
 from cmx.experiment import mixtures
 from cmx.files import grids
-from cmx.files import writing
+from cmx.files import manifest
 from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.mixture import passes
@@ -115,9 +115,9 @@ def _verdict(rungs: Sequence[_Rung], layer: str) -> str:
 def write(reference: pathlib.Path, rungs: Sequence[_Rung]) -> str:
   """Writes table and plot below the reference network; returns the text."""
   folder, text = reference / NAME, _to_text(rungs)
-  writing.write_text(folder / f"{NAME}.json", json.dumps(list(rungs), indent=1))
-  writing.write_text(folder / f"{NAME}.csv", grids.records_to_csv(rungs))
-  writing.write_text(folder / f"{NAME}.txt", text)
+  manifest.write_texts(folder, {
+    f"{NAME}.json": json.dumps(list(rungs), indent=1), f"{NAME}.csv": grids.records_to_csv(rungs),
+    f"{NAME}.txt": text}, "Run launch.ladder again: it is written anew")
   with figures.style():
     figures.write(_figure(rungs), folder, NAME)
   return text

@@ -85,10 +85,9 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
              reference: checkpoint.Run | None = None,
              constants: given.Constants = given.Constants()) -> checkpoint.Run:
   """A run's network; read where training is over."""
-  if checkpoint.latest_step(workdir) == step.steps(config):
-    return checkpoint.load_run(workdir)
-  return train.train(config, dataset, workdir, reference, constants,
-                     validation.watcher(config, dataset))
+  return (checkpoint.trained(workdir, step.steps(config))
+          or train.train(config, dataset, workdir, reference, constants,
+                         validation.watcher(config, dataset)))
 
 
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,

@@ -7,7 +7,6 @@
 import json
 import pathlib
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,11 +14,15 @@ from absl import logging
 import jax
 import numpy as np
 
+from cmx.files import manifest
+from cmx.files import reading
 from cmx.files import writing
 from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.mixture import passes
 from cmx.runtime import progress
+
+_AGAIN = "Run launch.fit, launch.train or launch.reproduce again: it is fitted anew"
 
 Settings = dict[str, Any]  # what a fit depends on, as JSON: em.fit's, and what names the examples
 
@@ -45,17 +48,19 @@ def read_or_fit(path: pathlib.Path, settings: Settings, key: jax.Array,
   Raises:
     ValueError: as `em.fit`, or if a file is damaged or of other settings.
   """
-  with writing.held(path):
-    if path.exists():
-      arrays = _read(path, settings)
-      return StoredFit(_unpacked(arrays), float(arrays["seconds"]))
-    unfinished = path.with_suffix(".state.npz")
-    fitted = _resumed(unfinished, settings, key, activations, what)
-    _write(path, settings, {**_packed(fitted.fit), "seconds": fitted.seconds})
-    unfinished.unlink(missing_ok=True)
-  logging.info("%s: %s, %s. Written: %s", what, describe(fitted.fit),
-               progress.duration(fitted.seconds), path)
-  return fitted
+  arrays = _found(path, settings)
+  if arrays is None:
+    with writing.held(path):
+      arrays = _found(path, settings)  # another process may have made it meanwhile
+      if arrays is None:
+        unfinished = path.with_suffix(".state.npz")
+        fitted = _resumed(unfinished, settings, key, activations, what)
+        _write(path, settings, {**_packed(fitted.fit), "seconds": fitted.seconds})
+        unfinished.unlink(missing_ok=True)
+        logging.info("%s: %s, %s. Written: %s", what, describe(fitted.fit),
+                     progress.duration(fitted.seconds), path)
+        return fitted
+  return StoredFit(_unpacked(arrays), float(arrays["seconds"]))
 
 
 def read_or_make(path: pathlib.Path, settings: Settings,
@@ -65,10 +70,23 @@ def read_or_make(path: pathlib.Path, settings: Settings,
   Raises:
     ValueError: if the file is damaged or of other settings.
   """
-  with writing.held(path):
-    if not path.exists():
-      _write(path, settings, make())
-    return _read(path, settings)
+  found = _found(path, settings)
+  if found is None:
+    with writing.held(path):
+      if _found(path, settings) is None:
+        _write(path, settings, make())
+      return _read(path, settings)
+  return found
+
+
+def _found(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray] | None:
+  """The arrays of a file as it was written; None where there is none, or the log says it is not."""
+  try:
+    manifest.check(manifest.beside(path))
+  except manifest.Damaged as error:
+    logging.warning("%s. It is fitted again", error.what)
+    return None
+  return _read(path, settings) if path.exists() else None
 
 
 def read_or_fit_with_shares(path: pathlib.Path, settings: Settings,
@@ -98,7 +116,7 @@ def _resumed(unfinished: pathlib.Path, settings: Settings, key: jax.Array,
       history = state.current.history
       line.update(state.current.restart * iterations + len(history),
                   f"{history[-1]:.2f} nats per example")
-      _write(unfinished, settings, {
+      _write_arrays(unfinished, settings, {
         **_packed(state.current, "current_"), **_packed(state.best, "best_"),
         "seconds": before + time.monotonic() - started})
 
@@ -130,6 +148,13 @@ def _unpacked(arrays: Mapping[str, np.ndarray], prefix: str = "") -> em.Fit | No
 
 
 def _write(path: pathlib.Path, settings: Settings, arrays: Mapping[str, Any]) -> None:
+  """Writes a file that is finished, and its manifest."""
+  manifest.lift(manifest.beside(path))
+  _write_arrays(path, settings, arrays)
+  manifest.seal(manifest.beside(path), _AGAIN, [path])
+
+
+def _write_arrays(path: pathlib.Path, settings: Settings, arrays: Mapping[str, Any]) -> None:
   writing.write_arrays(path, {"settings": json.dumps(settings), **arrays})
 
 
@@ -139,7 +164,7 @@ def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:
     with open(path, "rb") as file, np.load(file) as stored:
       arrays = dict(stored)
     theirs = json.loads(str(arrays.pop("settings")))
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+  except reading.DAMAGED as error:
     raise ValueError(f"{path} is damaged or no fit of this version ({error}); remove it to fit "
                      "again") from error
   other = [f"{name}: {settings.get(name)} | {theirs.get(name)}" for name in settings | theirs

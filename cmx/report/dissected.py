@@ -8,7 +8,6 @@ from cmx.analysis.units import comparison
 from cmx.analysis.units import looks
 from cmx.analysis.units import occlusion
 from cmx.analysis.units import study
-from cmx.files import json_files
 from cmx.report import opening
 from cmx.report import section as section_lib
 
@@ -49,10 +48,8 @@ def section(report: opening.Report) -> section_lib.Section:
 
 
 def _result(workdir: pathlib.Path, problems: list[str]) -> dict[str, Any] | None:
-  path = workdir / study.FOLDER / study.RESULT
-  remedy = f"remove {path.parent}, and run launch.units again"
   try:
-    return json_files.read(path, remedy, "layers", "shown") if path.exists() else None
+    return study.load(workdir / study.FOLDER)
   except ValueError as error:
     problems.append(str(error))
     return None

@@ -1,6 +1,5 @@
 """What a report reads: the runs below a work directory, as they lie on disk."""
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,8 +9,10 @@ from cmx import methods
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
 from cmx.files import json_files
+from cmx.files import manifest
 from cmx.report import options as options_lib
 from cmx.training import checkpoint
+from cmx.training import metrics as metrics_lib
 from cmx.training import workdir as workdir_lib
 
 _FOLDER = "report"  # below the work directory
@@ -108,7 +109,6 @@ def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
           problems: list[str]) -> Opened:
   run = checkpoint.load_run(folder, params=False)
   method = run.method
-  result, metrics = folder / "result.json", folder / "metrics.jsonl"
   found = folder / "features" / data.VALIDATION
   features, examples = {}, None
   try:
@@ -118,10 +118,24 @@ def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
     if not method.reference:
       problems.append(f"{method.name}, seed {run.config.seed}, has no features of the validation "
                       "split: run launch.evaluate, and build the report again for its pictures")
-  return Opened(folder, method.name, run,
-                json_files.read(result, "remove it, and run launch.evaluate again", "tables")
-                if result.exists() else None,
-                _lines(metrics) if metrics.exists() else [], features, examples)
+  return Opened(folder, method.name, run, _result(folder), _metrics(folder, problems), features,
+                examples)
+
+
+def _metrics(folder: pathlib.Path, problems: list[str]) -> list[dict[str, float]]:
+  try:
+    return metrics_lib.read(folder)
+  except ValueError as error:
+    problems.append(str(error))
+    return []
+
+
+def _result(folder: pathlib.Path) -> dict[str, Any] | None:
+  """The result of a run; None where it is not evaluated."""
+  path = folder / "result.json"
+  manifest.check(manifest.beside(path))
+  return (json_files.read(path, "remove it, and run launch.evaluate again", "tables")
+          if path.exists() else None)
 
 
 def _examples(run: checkpoint.Run, folder: pathlib.Path,
@@ -132,16 +146,6 @@ def _examples(run: checkpoint.Run, folder: pathlib.Path,
   if key not in known:
     known[key] = examples_lib.open_examples(run.config, run.classes, folder)
   return known[key]
-
-
-def _lines(path: pathlib.Path) -> list[dict[str, float]]:
-  lines = []
-  for line in path.read_text().splitlines():
-    try:
-      lines.append(json.loads(line))
-    except ValueError:  # cut by a kill
-      continue
-  return lines
 
 
 def _of_one_class_list(runs: Sequence[Opened], problems: list[str]) -> list[Opened]:

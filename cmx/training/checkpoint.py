@@ -5,21 +5,36 @@ beside the state it carries the config, the classes and the modalities, so that 
 other file.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from absl import logging
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from cmx import config as config_lib
 from cmx import fields
 from cmx import methods
 from cmx import modalities as modalities_lib
+from cmx.files import disk
+from cmx.files import manifest
+from cmx.files import writing
 from cmx.runtime import hosts
 from cmx.runtime import provenance
+from cmx.runtime import signals
+
+
+FOLDER = "checkpoints"
+_LATER = "_CHECKPOINT_METADATA"  # orbax puts the time into it last: times and kinds of items alone
+_AGAIN = "Run launch.train or launch.reproduce again: it goes on from an older one, or anew"
+_NEVER_S = 10 * 365 * 24 * 3600
+_BESIDE = 1 << 20  # bytes of a checkpoint that are not arrays, at most
 
 
 class Run(NamedTuple):
@@ -51,9 +66,11 @@ class Run(NamedTuple):
 class Checkpoints:
   """The checkpoints of a run: nested dicts of arrays, read back as numpy arrays.
 
-  With `keep`, the number of newest ones that stay, it may write, and sweeps up what a killed save
-  has left; without, it only reads and can stand beside a run that is being trained. Of processes
-  that train together, the first writes and each reads for itself: what they hold is the same.
+  With `keep`, the number of newest ones that stay, it may write, sweeps up what a killed save has
+  left and sets aside newest ones that are damaged; without, it only reads and can stand beside a
+  run that is being trained. Each has a manifest, written before the checkpoint has its name. Of
+  processes that train together, the first writes and each reads for itself: what they hold is the
+  same.
   """
 
   def __init__(self, workdir: pathlib.Path, keep: int | None = None):
@@ -65,34 +82,60 @@ class Checkpoints:
         primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process_{index}")
     options = ocp.CheckpointManagerOptions(
       max_to_keep=keep, read_only=keep is None, cleanup_tmp_directories=keep is not None,
-      multiprocessing_options=alone, create=False)
-    folder = workdir.absolute() / "checkpoints"
+      multiprocessing_options=alone, create=False,
+      async_options=ocp.AsyncOptions(  # orbax's time-out goes by a clock that may be set
+        timeout_secs=_NEVER_S, post_finalization_callback=self._seal))
+    self._folder, self._saving = workdir.absolute() / FOLDER, 0
     if keep is not None:
-      folder.mkdir(parents=True, exist_ok=True)
-    self._manager = ocp.CheckpointManager(folder, options=options)
+      self._folder.mkdir(parents=True, exist_ok=True)
+      _set_aside_damaged(self._folder)
+    self._manager = ocp.CheckpointManager(self._folder, options=options)
 
   def __enter__(self):
     return self
 
   def __exit__(self, *exception):
-    self._manager.close()
+    with signals.deferred():
+      self._manager.close()
 
   def latest(self) -> int | None:
     """Step of the newest checkpoint, or None."""
     return self._manager.latest_step()
 
   def save(self, step: int, params: Any, optimizer: Any, card: Mapping[str, Any]) -> None:
-    """Writes a checkpoint in the background; `card` is JSON that says what this is."""
+    """Writes a checkpoint in the background; `card` is JSON that says what this is.
+
+    Raises:
+      disk.NotWritten: if there is no room for it, or this is so of the one before.
+    """
     if not hosts.is_first() or step == self.latest():
       return
     params, optimizer = jax.device_get((params, optimizer))
-    self._manager.save(step, args=ocp.args.Composite(
-      params=ocp.args.StandardSave(params), optimizer=ocp.args.StandardSave(optimizer),
-      card=ocp.args.JsonSave(dict(card))))
+    needed = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves((params, optimizer)))
+    with disk.explained(self._folder, needed):
+      self._manager.wait_until_finished()
+      disk.check_room(self._folder, needed + _BESIDE)
+      self._saving = step
+      self._manager.save(step, args=ocp.args.Composite(
+        params=ocp.args.StandardSave(params), optimizer=ocp.args.StandardSave(optimizer),
+        card=ocp.args.JsonSave(dict(card))))
+
+  def _seal(self) -> None:
+    """Called when all of a checkpoint is written, and it is to be given its name."""
+    unfinished, = self._folder.glob(f"{self._saving}.*tmp*")
+    writing.sync_all(unfinished)
+    manifest.seal(manifest.of(unfinished), _AGAIN, apart=[_LATER])
 
   def wait(self) -> None:
-    """Returns when everything that was saved is on disk."""
-    self._manager.wait_until_finished()
+    """Returns when everything that was saved is on disk.
+
+    Raises:
+      disk.NotWritten: if there was no room for it.
+    """
+    with signals.deferred(), disk.explained(self._folder):
+      self._manager.wait_until_finished()
+    if hosts.is_first():
+      writing.sync(self._folder)
 
   def restore(self, step: int, item: str) -> Any:
     """"params" or "optimizer" of a step as nested dicts of numpy arrays, on whatever devices.
@@ -106,16 +149,40 @@ class Checkpoints:
     return self._read(step, "card", ocp.args.JsonRestore())
 
   def _read(self, step: int, item: str, form: Any) -> Any:
+    folder = self._folder / str(step)
     try:
+      # What a run says of itself is asked for often, for many runs; its numbers are not.
+      with manifest.lightly() if item == "card" else contextlib.nullcontext():
+        manifest.check(manifest.of(folder))
       return self._manager.restore(step, args=ocp.args.Composite(**{item: form}))[item]
+    except manifest.Damaged as error:
+      raise manifest.Damaged(error.manifest, error.files, self._again(step)) from error
     except Exception as error:  # orbax, tensorstore and json say it in words of many kinds
-      older = [other for other in self._manager.all_steps() if other != step]
-      then = (f"it goes on from step {max(older)}" if older else
-              "there is no other one, and training begins anew")
-      folder = self._manager.directory / str(step)
-      raise ValueError(f"{folder} is damaged or incomplete: its {item} does not read "
-                       f"({type(error).__name__}: {str(error).splitlines()[0][:200]}). Remove that "
-                       f"folder, and run launch.train or launch.reproduce again: {then}") from error
+      said = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+      raise ValueError(f"{folder} is damaged or incomplete: its {item} does not read ({said}). "
+                       f"Remove that folder. {self._again(step)}") from error
+
+  def _again(self, step: int) -> str:
+    older = [other for other in self._manager.all_steps() if other != step]
+    then = (f"it goes on from step {max(older)}" if older else
+            "there is no other checkpoint, and it begins anew")
+    return f"Run launch.train or launch.reproduce again: {then}"
+
+
+def _set_aside_damaged(folder: pathlib.Path) -> None:
+  """Renames newest checkpoints that are damaged, so that training goes on from a whole one."""
+  steps = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+  for step in sorted(steps, reverse=True):
+    path = folder / str(step)
+    try:
+      manifest.check(manifest.of(path))
+      return
+    except manifest.Damaged as error:
+      aside = path.with_name(f"{step}{manifest.ASIDE}")
+      shutil.rmtree(aside, ignore_errors=True)
+      path.replace(aside)
+      logging.warning("%s. It is set aside as %s, and training goes on from what is whole",
+                      error.what, aside)
 
 
 def card(config: config_lib.Config, classes: tuple[str, ...],
@@ -128,11 +195,26 @@ def card(config: config_lib.Config, classes: tuple[str, ...],
 
 def latest_step(workdir: str | os.PathLike) -> int | None:
   """Step of a run's newest checkpoint, or None where it has none."""
-  folder = pathlib.Path(workdir).absolute() / "checkpoints"
+  folder = pathlib.Path(workdir).absolute() / FOLDER
   if not folder.is_dir():
     return None
   with Checkpoints(folder.parent) as checkpoints:
     return checkpoints.latest()
+
+
+def trained(workdir: str | os.PathLike, step: int) -> Run | None:
+  """The run whose newest checkpoint is of that step; None where it has another, or is damaged.
+
+  Raises:
+    ValueError: as `load_run`, but for what the manifest of the checkpoint notices.
+  """
+  if latest_step(workdir) != step:
+    return None
+  try:
+    return load_run(workdir)
+  except manifest.Damaged as error:
+    logging.warning("%s", error)
+    return None
 
 
 def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
@@ -147,7 +229,7 @@ def load_run(workdir: str | os.PathLike, *, params: bool = True) -> Run:
     ValueError: if the newest one is damaged, with the older ones there are, or of another version.
   """
   path = pathlib.Path(workdir).absolute()
-  if not (path / "checkpoints").is_dir():
+  if not (path / FOLDER).is_dir():
     raise FileNotFoundError(f"{path} holds no checkpoints; expected a work directory of "
                             "launch.train")
   with Checkpoints(path) as checkpoints:

@@ -62,7 +62,7 @@ class Job(NamedTuple):
     batch_at: the batch of a step, counted from 0, ready for the step; called ahead, in threads.
     workdir: of the run.
     log: how often metrics and checkpoints are written.
-    save: writes the state as a checkpoint; called by the clock, at the end, and on SIGTERM.
+    save: writes the state as a checkpoint; called by the clock, at the end, and when told to stop.
     examples: of a step, over all devices and modalities; for the rate in the log.
     watch: called with the step and the metrics of each line that is written.
     validate: state -> numbers that go into the line of that step; called every

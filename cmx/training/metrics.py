@@ -4,7 +4,33 @@ import json
 import pathlib
 from collections.abc import Mapping
 
+from cmx.files import manifest
 from cmx.files import writing
+
+
+_NAME = "metrics.jsonl"
+_AGAIN = "Its lines are lost: train again in another folder, or go on without learning curves"
+
+
+def read(workdir: pathlib.Path) -> list[dict[str, float]]:
+  """The lines of a run, [] where it has none; a last one that is cut off is left out.
+
+  Raises:
+    manifest.Damaged: if the run is over and they are not as it has left them.
+  """
+  path, lines = workdir / _NAME, []
+  manifest.check(manifest.beside(path))
+  for line in path.read_text().splitlines() if path.exists() else ():
+    try:
+      lines.append(json.loads(line))
+    except ValueError:  # cut by a kill
+      continue
+  return lines
+
+
+def seal(workdir: pathlib.Path) -> None:
+  """Writes the manifest of the metrics, once the run is over."""
+  manifest.seal(manifest.beside(workdir / _NAME), _AGAIN, [workdir / _NAME])
 
 
 class Writer:
@@ -12,9 +38,11 @@ class Writer:
 
   def __init__(self, workdir: pathlib.Path, done: int, tensorboard: bool):
     self._events = _events(workdir, done) if tensorboard else None
-    path = workdir / "metrics.jsonl"
+    path = workdir / _NAME
+    manifest.lift(manifest.beside(path))
     if path.exists():
-      lines = [line for line in path.read_text().splitlines() if _step(line, done + 1) <= done]
+      lines = [line for line in path.read_text(errors="replace").splitlines()
+               if _step(line, done + 1) <= done]
       writing.write_text(path, "".join(line + "\n" for line in lines))
     self._file = path.open("a")
 

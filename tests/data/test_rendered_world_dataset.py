@@ -136,7 +136,7 @@ def test_an_interrupted_preparation_goes_on(tmp_path, monkeypatch):
       data.prepare(settings)
   with pytest.raises(FileNotFoundError):
     data.load(settings)
-  made = sorted(tmp_path.glob("**/natural/1*"))  # finished before the interruption
+  made = sorted(tmp_path.glob("**/natural/1*/*array_record*"))  # finished before the interruption
   stamp = made[0].stat().st_mtime_ns
   left = tmp_path / "rendered_world" / rendered_world.fingerprint(settings.world)
   left = left / "rendered_world" / "drawing" / "incomplete.ABC_1.0.0"

@@ -1,6 +1,7 @@
 """Features on disk: what the network gives, in one order, whole or absent, and of what they say."""
 
 import json
+import os
 import shutil
 from concurrent import futures
 
@@ -126,11 +127,24 @@ def test_who_comes_second_waits_and_reads_what_the_first_has_written(run, extrac
 
 def test_a_half_written_folder_is_not_taken_for_features(run, extracted, tmp_path):
   shutil.copytree(extracted, tmp_path / "f")
-  (tmp_path / "f" / "modalities.json").unlink()
+  for name in ("modalities.json", "sha256.json"):
+    (tmp_path / "f" / name).unlink()
   with pytest.raises(FileNotFoundError):
     features.load(tmp_path / "f")
   with pytest.raises(ValueError, match="holds files but no features; expected a new folder"):
     extract(run, tmp_path / "f")
+
+
+def test_damaged_features_are_named_and_computed_again_to_the_same_bits(run, extracted, tmp_path):
+  shutil.copytree(extracted, tmp_path / "f")
+  path = next((tmp_path / "f").rglob("fc7.npy"))
+  whole, state = path.read_bytes(), path.stat()
+  path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+  os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+  with pytest.raises(ValueError, match=f"{path} has another content than was written"):
+    features.load(tmp_path / "f")
+  extract(run, tmp_path / "f")
+  assert path.read_bytes() == whole
 
 
 def other_weights(run):

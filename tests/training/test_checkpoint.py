@@ -16,6 +16,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import fields
 from cmx import modalities
+from cmx.files import manifest
 from cmx.files import writing
 from cmx.runtime import devices as devices_lib
 from cmx.training import checkpoint
@@ -145,21 +146,57 @@ def remove(path):
   shutil.rmtree(path)
 
 
-DAMAGE = [("card/metadata", cut), ("card", remove), ("params", remove),
-          ("params/manifest.ocdbt", cut), ("params/d", remove), ("params/_METADATA", cut)]
+def flip(path):
+  state, content = path.stat(), bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+  os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as a disk that rots
+
+
+def first_of(folder):
+  return next(path for path in sorted(folder.rglob("d/*")) if path.is_file())
+
+
+DAMAGE = [("card/metadata", cut), ("card", remove), ("params", remove), ("params/d", remove),
+          ("params/_METADATA", cut), ("params", lambda path: flip(first_of(path))),
+          ("optimizer", lambda path: flip(first_of(path)))]
+
+
+@pytest.mark.parametrize("part, damage", DAMAGE)
+def test_damage_is_named_by_file_and_training_sets_it_aside_and_goes_on(tmp_path, part, damage):
+  save(tmp_path, 3, 6)
+  damage(tmp_path / "checkpoints" / "6" / part)
+  with pytest.raises(ValueError) as refused:
+    checkpoint.load_run(tmp_path)
+  assert str(refused.value).startswith(f"{tmp_path}/checkpoints/6/{part}")
+  assert "goes on from step 3" in str(refused.value)
+  assert checkpoint.trained(tmp_path, 6) is None
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+    assert checkpoints.latest() == 3
+    checkpoints.save(6, params(6), {"count": np.int32(6)}, CARD)
+  assert checkpoint.trained(tmp_path, 6).params["fc8"]["shared"]["bias"][1] == 6
+  assert {folder.name for folder in (tmp_path / "checkpoints").iterdir()} == {
+    "3", "6", "6.damaged"}
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # orbax's own tasks
-@pytest.mark.parametrize("part, damage", DAMAGE, ids=[f"{p} {d.__name__}" for p, d in DAMAGE])
-def test_a_damaged_checkpoint_is_named_and_the_older_one_offered(tmp_path, part, damage):
+def test_a_damaged_checkpoint_of_an_older_version_is_named_and_the_older_one_offered(tmp_path):
   save(tmp_path, 3, 6)
-  damage(tmp_path / "checkpoints" / "6" / part)
+  (tmp_path / "checkpoints" / "6" / "sha256.json").unlink()
+  cut(tmp_path / "checkpoints" / "6" / "params" / "_METADATA")
   with pytest.raises(ValueError) as refused:
     checkpoint.load_run(tmp_path)
   assert str(refused.value).startswith(f"{tmp_path}/checkpoints/6 is damaged")
   assert "goes on from step 3" in str(refused.value)
   shutil.rmtree(tmp_path / "checkpoints" / "6")  # as it says
   assert checkpoint.load_run(tmp_path).step == 3
+
+
+def test_a_checkpoint_has_its_manifest_before_it_has_its_name(tmp_path, monkeypatch):
+  names = []
+  monkeypatch.setattr(manifest, "seal", lambda path, *given, **more: names.append(path.parent.name))
+  save(tmp_path, 3)
+  assert names == ["3.orbax-checkpoint-tmp"]
 
 
 def test_a_card_of_another_version_is_named(tmp_path):

@@ -14,8 +14,11 @@ import numpy as np
 
 from cmx.files import grids
 from cmx.files import json_files
+from cmx.files import manifest
 from cmx.files import writing
 
+_RESULT, _PICTURES = "result.json", "pictures.npz"
+_AGAIN = "Run launch.invert again: it is made anew"
 WIDTH = 110  # characters of a line of explanation
 _FRACTIONS = ("nearer", "kept", "same")  # percent in text
 
@@ -46,11 +49,16 @@ def folders(workdir: pathlib.Path) -> list[pathlib.Path]:
 
 def write(folder: pathlib.Path, inverted: Inverted) -> None:
   """Writes result.json, pictures.npz and the tables, each whole or not at all."""
-  with writing.whole(folder / "pictures.npz") as file:
+  pictures = folder / _PICTURES
+  texts = {_RESULT: json.dumps(inverted.content, indent=1), "table.txt": to_text(inverted.content),
+           "table.csv": to_csv(inverted.content)}
+  sealed = manifest.beside(folder / _RESULT)
+  manifest.lift(sealed)
+  with writing.whole(pictures) as file:
     np.savez_compressed(file, **inverted.pictures)
-  writing.write_text(folder / "table.txt", to_text(inverted.content))
-  writing.write_text(folder / "table.csv", to_csv(inverted.content))
-  writing.write_text(folder / "result.json", json.dumps(inverted.content, indent=1))
+  for name, text in reversed(texts.items()):
+    writing.write_text(folder / name, text)
+  manifest.seal(sealed, _AGAIN, [pictures, *(folder / name for name in texts)])
 
 
 def read(folder: pathlib.Path) -> Inverted:
@@ -58,17 +66,18 @@ def read(folder: pathlib.Path) -> Inverted:
 
   Raises:
     FileNotFoundError: if there is nothing.
+    ValueError: if a file is damaged.
   """
-  if not (folder / "result.json").exists():
+  manifest.check(manifest.beside(folder / _RESULT))
+  if not (folder / _RESULT).exists():
     raise FileNotFoundError(f"{folder} holds no inversion; run launch.invert on the run first")
-  remedy = f"remove {folder / 'result.json'}, and run launch.invert again"
-  content = json_files.read(folder / "result.json", remedy)
+  remedy = f"remove {folder / _RESULT}, and run launch.invert again"
+  content = json_files.read(folder / _RESULT, remedy)
   try:
-    with np.load(folder / "pictures.npz") as stored:
+    with np.load(folder / _PICTURES) as stored:
       return Inverted(content, dict(stored))
   except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-    raise ValueError(f"{folder / 'pictures.npz'} is missing or damaged ({error}); {remedy}"
-                     ) from error
+    raise ValueError(f"{folder / _PICTURES} is missing or damaged ({error}); {remedy}") from error
 
 
 def columns(content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -132,7 +132,7 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
   Raises:
     ValueError: if the batch does not fit the devices, or the folder is of other settings.
     FloatingPointError: if the loss is not finite (see `loop.run`).
-    SystemExit: after SIGTERM, with the state saved.
+    signals.Stopped: when told to stop, with the state saved.
   """
   settings, run = plan.settings, plan.run
   devices.check_batch(settings.batch)
@@ -142,8 +142,8 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
                             optimisation=defaults.optimisation)
   config = dataclasses.replace(run.config, rows={}, inversion=own)
   folder = workdir_lib.claim(folder, config)
-  if checkpoint.latest_step(folder) == settings.steps:
-    return checkpoint.load_run(folder).params
+  if known := checkpoint.trained(folder, settings.steps):
+    return known.params
   key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(settings.layer.encode()))
   params = jax.jit(lambda key: generator.init(key, plan.layout, plan.features, plan.size))(key)
   transform = optimizer(settings)

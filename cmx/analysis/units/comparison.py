@@ -13,7 +13,7 @@ from cmx.analysis import figures
 from cmx.analysis.units import summary
 from cmx.evaluation import results as results_lib
 from cmx.files import grids
-from cmx.files import writing
+from cmx.files import manifest
 
 WIDTH = 120  # characters of a caption's line
 NAME = "units"  # of the files, before their suffix
@@ -187,9 +187,9 @@ def write(folder: pathlib.Path, results: Sequence[Mapping[str, Any]]) -> str:
   """Writes units.{json,csv,txt,png,pdf} into `folder`; returns the text."""
   content = aggregate(results)
   text = to_text(content)
-  writing.write_text(folder / f"{NAME}.json", json.dumps(content, indent=1))
-  writing.write_text(folder / f"{NAME}.csv", _to_csv(content))
-  writing.write_text(folder / f"{NAME}.txt", text)
+  manifest.write_texts(folder, {
+    f"{NAME}.json": json.dumps(content, indent=1), f"{NAME}.csv": _to_csv(content),
+    f"{NAME}.txt": text}, "Run launch.units again: it is written anew")
   if content["statistics"]:
     with figures.style():
       figures.write(figure(content), folder, NAME)

@@ -25,6 +25,7 @@ from cmx.data import opening
 from cmx.evaluation import examples as examples_lib
 from cmx.files import grids
 from cmx.files import json_files
+from cmx.files import manifest
 from cmx.files import writing
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -109,15 +110,13 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
   folder = workdir / FOLDER
   asked = json.loads(json.dumps({"step": run.step, "content": dataset.encoded.fingerprint,
                                  "draw": draw, **options._asdict()}))
-  if (folder / RESULT).exists():
-    known = json_files.read(folder / RESULT, f"remove {folder}, and run the same command again",
-                            "asked")
-    if known["asked"] == asked:
-      return known
+  known = _known(folder)
+  if known is not None and known["asked"] == asked:
+    return known
   subject, problems = subject_lib.subject(run, dataset.encoded, options.split, options.layers,
                                           options.modalities, options.limit)
   findings = findings_lib.find(subject, dataset.raw, options)
-  with writing.whole_folder(folder) as unfinished:
+  with writing.held(folder), writing.whole_folder(folder) as unfinished:
     (unfinished / _LINES).write_text(grids.records_to_csv(summary.lines(findings)))
     problems += findings.problems
     shown = _shown(findings, dataset.raw, unfinished, problems) if draw else []
@@ -128,7 +127,28 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
       "layers": {layer: summary.layer(findings, layer) for layer in subject.layers},
       "shown": shown, "problems": list(dict.fromkeys(problems))}
     (unfinished / RESULT).write_text(json.dumps(result, indent=1))
+    manifest.seal(manifest.of(unfinished), "Run launch.units again: it is made anew")
   return result
+
+
+def load(folder: pathlib.Path) -> dict[str, Any] | None:
+  """The result in a folder of `study`; None where there is none.
+
+  Raises:
+    ValueError: if a file of the folder is damaged.
+  """
+  manifest.check(manifest.of(folder))
+  remedy = f"remove {folder}, and run launch.units again"
+  path = folder / RESULT
+  return json_files.read(path, remedy, "asked", "layers", "shown") if path.exists() else None
+
+
+def _known(folder: pathlib.Path) -> dict[str, Any] | None:
+  try:
+    return load(folder)
+  except manifest.Damaged as error:
+    logging.warning("%s. It is made again", error.what)
+    return None
 
 
 def _shown(findings: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path,

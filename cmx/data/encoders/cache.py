@@ -20,9 +20,11 @@ from absl import logging
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx.data import encoders
+from cmx.files import manifest
 from cmx.files import writing
 from cmx.runtime import progress
 
+_AGAIN = "Run launch.prepare, or what has made it, again: it is computed anew"
 CHUNK = 256  # examples encoded between two writes
 
 
@@ -148,8 +150,10 @@ def _vectors(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.
   path = folder / f"{dataset.name}-{name}-{split}-{plain}-{_short(card)}.npy"
   opened = _opened(path)
   if opened is None:
-    _write(path, card, source, encoder)
-    opened = _opened(path)
+    with writing.held(path):
+      if (opened := _opened(path)) is None:  # else another process has written it meanwhile
+        _write(path, card, source, encoder)
+        opened = _opened(path)
   features, keys = opened
   return Encoded(features, source.labels, keys)
 
@@ -164,11 +168,14 @@ def _opened(path: pathlib.Path) -> tuple[np.ndarray, list[str]] | None:
   if not (path.exists() and note.exists()):
     return None
   try:
+    sealed = manifest.check(manifest.beside(path))
     card = json.loads(note.read_text())
-    if card["sha256"] == _sha256(path):
+    if sealed or card["sha256"] == _sha256(path):
       return np.load(path, mmap_mode="r"), card["keys"]
-  except (ValueError, KeyError):
-    pass
+  except (ValueError, KeyError) as error:
+    logging.warning("cached features %s are damaged; they are computed again (%s)", path,
+                    error.what if isinstance(error, manifest.Damaged) else error)
+    return None
   logging.warning("cached features %s are damaged; they are computed again", path)
   return None
 
@@ -197,10 +204,12 @@ def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
   nothing = np.zeros((0, encoder.width), np.float32)
   features = np.concatenate([nothing, *(rows for rows, _ in chunks)])
   keys = [str(key) for _, keys in chunks for key in keys]
+  manifest.lift(manifest.beside(path))
   with writing.whole(path) as file:
     np.save(file, features)
   note = {**card, "shape": features.shape, "sha256": _sha256(path), "keys": keys}
   writing.write_text(path.with_suffix(".json"), json.dumps(note))
+  manifest.seal(manifest.beside(path), _AGAIN, [path, path.with_suffix(".json")])
   if encoder.said:
     logging.info("%s %s: %s", card["modality"], card["split"], encoder.said())
   for part in parts.iterdir():

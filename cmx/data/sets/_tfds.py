@@ -12,7 +12,9 @@ import tensorflow_datasets as tfds
 
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data.sets import _kept
 from cmx.data.sets import _records
+from cmx.files import manifest
 from cmx.files import pictures
 from cmx.files import writing
 from cmx.runtime import progress
@@ -128,7 +130,7 @@ def _labels(request: Request, builder: Any, split: str, raw: Sequence[bytes],
   """The set's own labels [N], found out by reading every record once."""
   stem = builder.info.full_name.replace("/", "-")
   path = request.cache / "tfds" / f"{stem}-{split}-{len(raw)}.npy"
-  if path.exists():
+  if path.exists() and _is_whole(path):
     return np.load(path)
   labels = np.zeros(len(raw), np.int64)
   with progress.Progress(f"labels of {request.name} {split}", len(raw), "records") as line:
@@ -136,9 +138,20 @@ def _labels(request: Request, builder: Any, split: str, raw: Sequence[bytes],
       labels[number] = _records.Record(raw[number]).integer(target)
       line.update(number + 1)
   path.parent.mkdir(parents=True, exist_ok=True)
+  manifest.lift(manifest.beside(path))
   with writing.whole(path) as file:
     np.save(file, labels)
+  manifest.seal(manifest.beside(path), _kept.AGAIN, [path])
   return labels
+
+
+def _is_whole(path: pathlib.Path) -> bool:
+  try:
+    manifest.check(manifest.beside(path))
+  except manifest.Damaged as error:
+    logging.warning("%s. The labels are found out again", error.what)
+    return False
+  return True
 
 
 def _text(field: str) -> Callable[[_records.Record], str]:

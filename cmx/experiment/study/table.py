@@ -13,7 +13,7 @@ from cmx.evaluation import comparison
 from cmx.evaluation import scores
 from cmx.evaluation import significance
 from cmx.files import grids
-from cmx.files import writing
+from cmx.files import manifest
 from cmx.runtime import progress
 
 Content = Mapping[str, Any]  # of `comparison.compare`, with what `study.run` adds
@@ -40,10 +40,11 @@ def write(folder: pathlib.Path, content: Content, measures: Sequence[str]) -> st
   tables = [_overview(content), *(_detail(content, name, name == measures[0]) for name in measures),
             *([_tuning(content)] if content["tuning"] else [])]
   words = "\n".join(map(grids.to_text, tables))
-  for suffix, form in {"json": text + "\n", "csv": to_csv(content), "txt": words,
-                       "md": "\n".join(map(grids.to_markdown, tables)),
-                       "tex": "\n".join(map(grids.to_latex, tables))}.items():
-    writing.write_text(folder / f"study.{suffix}", form)
+  forms = {"json": text + "\n", "csv": to_csv(content), "txt": words,
+           "md": "\n".join(map(grids.to_markdown, tables)),
+           "tex": "\n".join(map(grids.to_latex, tables))}
+  manifest.write_texts(folder, {f"study.{suffix}": form for suffix, form in forms.items()},
+                       "Run launch.study again: it is written anew")
   return words
 
 

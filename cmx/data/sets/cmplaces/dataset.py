@@ -26,6 +26,7 @@ import tensorflow_datasets as tfds
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data.sets import _kept
 from cmx.data.sets import _records
 from cmx.data.sets import _shards
 from cmx.data.sets import _tfds
@@ -33,6 +34,7 @@ from cmx.data.sets.cmplaces import categories
 from cmx.data.sets.cmplaces import contents
 from cmx.data.sets.cmplaces import layout
 from cmx.data.sets.cmplaces import shards
+from cmx.files import disk
 from cmx.files import writing
 from cmx.runtime import hosts
 
@@ -121,10 +123,14 @@ def prepare(data: config_lib.Data) -> None:
   """
   settings = tfds.download.DownloadConfig(manual_dir=_manual_folder(data), try_download_gcs=False,
                                           beam_options=_shards.options(data.cmplaces.beam))
-  for name in _left(data):
-    with writing.held(_folder(data, name)), _records.quiet():
-      _builder(data, name).download_and_prepare(download_config=settings)
-    logging.info("%s prepared. Written: %s", name, _folder(data, name))
+  folders = [_folder(data, name) for name in _ours(data)]
+  if not _kept.are_whole(folders):
+    with writing.held(pathlib.Path(data.root) / Cmplaces.name), _kept.made_again(folders):
+      for name in _left(data):
+        with (writing.held(_folder(data, name)), disk.explained(_folder(data, name)),
+              _records.quiet()):
+          _builder(data, name).download_and_prepare(download_config=settings)
+        logging.info("%s prepared. Written: %s", name, _folder(data, name))
   for row in _rows(data):
     if getattr(data.cmplaces, row.name):
       _tfds.prepare(_other(data, row))
@@ -145,13 +151,17 @@ def share(data: config_lib.Data) -> None:
 
 def _left(data: config_lib.Data) -> list[str]:
   """Modalities from archives that are not prepared; FileNotFoundError if archives are missing."""
-  ours = [row.name for row in _rows(data) if not getattr(data.cmplaces, row.name)]
-  left = [name for name in ours if not _folder(data, name).exists()]
+  left = [name for name in _ours(data) if not _folder(data, name).exists()]
   if missing := layout.missing(_manual_folder(data), left):
     raise FileNotFoundError(f"{missing}\nOr leave modalities out with --config.data.modalities; "
                             "any TFDS classification set can stand in for one, e.g. "
                             "--config.data.cmplaces.natural=places365_small")
   return left
+
+
+def _ours(data: config_lib.Data) -> list[str]:
+  """Modalities from archives."""
+  return [row.name for row in _rows(data) if not getattr(data.cmplaces, row.name)]
 
 
 def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:
@@ -208,6 +218,7 @@ def _sources(data: config_lib.Data, row: modalities_lib.Modality) -> dict[str, _
       f"{row.name} of CMPlaces is not prepared in {folder}; run python -m launch.prepare "
       f"--config=configs/cmplaces.py --config.data.root={data.root} with its archives in "
       f"{_manual_folder(data)}")
+  _kept.check(folder)
   card = json.loads((folder / _CARD).read_text())
   builder, records = _builder(data, row.name), {}
   for split in SPLITS:

@@ -10,7 +10,6 @@ import concurrent.futures
 import functools
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from cmx.data.sets.cmplaces import contents
 from cmx.data.sets.cmplaces import layout
 from cmx.data.sets.cmplaces import planning
 from cmx.files import archives
+from cmx.files import disk
 from cmx.files import reading
 from cmx.files import writing
 from cmx.runtime import cores
@@ -145,11 +145,12 @@ def write_shard(work: str, reader: archives.Reader | None, name: str,
       result["labels"].append(entry.label)
       yield number, encode(content, entry)
 
-  temporary = folder / f"{name}.{os.getpid()}{writing.TEMPORARY}"
+  temporary = folder / f"{name}{writing.TEMPORARY}"
   writer = tfds.core.ExampleWriter(tfds.core.FileFormat(plan["file_format"]))
-  writer.write(temporary, records())
-  writing.settle(temporary, folder / f"{name}{RECORDS}")
-  _shards.finish(folder, name, {**result, "digest": digest.hexdigest()})
+  with writing.held(folder / name), disk.explained(temporary):  # two workers may do the same piece
+    writer.write(temporary, records())
+    writing.settle(temporary, folder / f"{name}{RECORDS}")
+    _shards.finish(folder, name, {**result, "digest": digest.hexdigest()})
 
 
 def _entries(folder: pathlib.Path, name: str) -> list[planning.Entry]:

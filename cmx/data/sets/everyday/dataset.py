@@ -22,10 +22,12 @@ from PIL import Image
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data.sets import _kept
 from cmx.data.sets import _records
 from cmx.data.sets.everyday import build
 from cmx.data.sets.everyday import recipe as recipe_lib
 from cmx.files import archives
+from cmx.files import disk
 from cmx.files import writing
 
 _SIDE = 160  # pixels, height and width of the stored pictures
@@ -79,9 +81,16 @@ def prepare(data: config_lib.Data, recipe: Sequence[recipe_lib.Row] = ()) -> Non
   Raises:
     FileNotFoundError: if packages are missing; the message holds the commands that fetch them.
   """
-  if (_folder(data) / _REPORT).exists():
+  folder = _folder(data)
+  if (folder / _REPORT).exists() and _kept.are_whole([folder]):
     return
-  rows = list(recipe) or recipe_lib.rows()
+  with (writing.held(folder), disk.explained(folder), _kept.made_again([folder])):
+    if not (folder / _REPORT).exists():  # else another process has made it meanwhile
+      _make(data, list(recipe) or recipe_lib.rows())
+
+
+def _make(data: config_lib.Data, rows: Sequence[recipe_lib.Row]) -> None:
+  """Builds the pictures and texts, and records them."""
   built = packages(data) / _BUILT
   if not built.exists():
     # A plain folder first, so that an interrupted rendering goes on; the records replace it.
@@ -171,6 +180,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
       f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
       f"--config.data.name=everyday --config.data.root={data.root}\n"
       f"{'' if built else build.instructions(packages(data))}".rstrip())
+  _kept.check(_folder(data))
   report = json.loads((_folder(data) / _REPORT).read_text())
   builder = tfds.builder_from_directory(_folder(data))
   rows = tuple(_row(row, options) for row in modalities_lib.CMPLACES)

@@ -19,10 +19,13 @@ from absl import logging
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data.sets import _kept
 from cmx.data.sets.folders import decoding
 from cmx.data.sets.folders import items as items_lib
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing as listing_lib
+from cmx.files import disk
+from cmx.files import manifest
 from cmx.files import writing
 
 _VERSION = "3"  # of the records; another number makes new ones
@@ -68,11 +71,11 @@ def prepare(data: config_lib.Data) -> None:
     raise ValueError(f"{data.folders.path} cannot be trained on:\n  " + "\n  ".join(problems))
   rows = judgement.rows(listing, data.folders.reference)
   folder = _folder(data, listing)
-  with writing.held(folder):
-    if not (folder / _CARD).exists():
-      _record(data, listing, rows, folder)
-    else:
-      _allow(data, listing, _left_out(folder))
+  if not ((folder / _CARD).exists() and _kept.are_whole([folder])):
+    with (writing.held(folder), disk.explained(folder), _kept.made_again([folder])):
+      if not (folder / _CARD).exists():
+        _record(data, listing, rows, folder)
+  _allow(data, listing, _left_out(folder))
 
 
 def load(data: config_lib.Data) -> data_lib.Dataset:
@@ -90,6 +93,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
       "python -m launch.prepare --config=configs/folders.py "
       f"--config.data.folders.path={shlex.quote(data.folders.path)} "
       f"--config.data.root={shlex.quote(data.root)}")
+  _kept.check(folder)
   left_out = [*listing.bad, *_left_out(folder)]
   _allow(data, listing, _left_out(folder))
   if left_out:
@@ -167,13 +171,14 @@ def _record(data: config_lib.Data, listing: listing_lib.Listing,
           "modalities": [row._replace(shape=_shape(incomplete, row)) for row in rows],
           "fingerprint": hashlib.sha256("\n".join([*classes, *digests]).encode()).hexdigest()[:16]}
   (incomplete / _CARD).write_text(json.dumps(card, indent=1))
+  manifest.seal(manifest.of(incomplete), _kept.AGAIN)
   writing.settle(incomplete, folder)
 
 
 def _record_part(items: Sequence[items_lib.Item], size: int, classes: Sequence[str],
                  widths: dict[str, int], folder: pathlib.Path) -> list[items_lib.Bad]:
   """Writes one modality's split without its bad files, and returns those."""
-  if (folder / _DIGEST).exists():  # from a preparation that was interrupted
+  if _is_whole(folder):  # from a preparation that was interrupted
     if items and items[0].kind == "vector" and (folder / _ARRAY).exists():
       widths[items[0].modality] = np.load(folder / _ARRAY, mmap_mode="r").shape[1]
     return [items_lib.Bad(*file) for file in json.loads((folder / _LEFT_OUT).read_text())]
@@ -184,8 +189,8 @@ def _record_part(items: Sequence[items_lib.Item], size: int, classes: Sequence[s
       bad.append(x)
       continue
     if inputs is None:
-      inputs = [""] * len(items) if isinstance(x, str) else np.lib.format.open_memmap(
-        folder / _ARRAY, "w+", x.dtype, (len(items), *x.shape))
+      inputs = [""] * len(items) if isinstance(x, str) else disk.new_array(
+        folder / _ARRAY, x.dtype, (len(items), *x.shape))
     inputs[len(good)] = x
     good.append(item)
     total.update(f"{item.key}\0{item.class_name}\0".encode("utf-8", "surrogateescape"))
@@ -201,14 +206,26 @@ def _record_part(items: Sequence[items_lib.Item], size: int, classes: Sequence[s
   (folder / _KEYS).write_text(json.dumps([item.key for item in good]))
   (folder / _LEFT_OUT).write_text(json.dumps(bad))
   (folder / _DIGEST).write_text(total.hexdigest())
+  manifest.seal(manifest.of(folder), _kept.AGAIN)
   return bad
+
+
+def _is_whole(folder: pathlib.Path) -> bool:
+  """Whether a modality's split is there; what a stopped preparation has left of one is removed."""
+  try:
+    if (folder / _DIGEST).exists() and manifest.check(manifest.of(folder)):
+      return True
+  except manifest.Damaged as error:
+    logging.warning("%s. It is made again", error.what)
+  shutil.rmtree(folder, ignore_errors=True)
+  return False
 
 
 def _shorten(path: pathlib.Path, count: int) -> None:
   """Cuts an array [N, ...] on disk to its first rows."""
   whole = np.load(path, mmap_mode="r")
   shorter = path.with_suffix(".shorter.npy")
-  rows = np.lib.format.open_memmap(shorter, "w+", whole.dtype, (count, *whole.shape[1:]))
+  rows = disk.new_array(shorter, whole.dtype, (count, *whole.shape[1:]))
   for start in range(0, count, _CHUNK):
     rows[start:start + _CHUNK] = whole[start:min(start + _CHUNK, count)]
   rows.flush()

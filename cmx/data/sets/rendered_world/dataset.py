@@ -10,6 +10,7 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ import tensorflow_datasets as tfds
 from cmx import config as config_lib
 from cmx import data as data_lib
 from cmx import modalities as modalities_lib
+from cmx.data.sets import _kept
 from cmx.data.sets import _records
 from cmx.data.sets.rendered_world import categories
 from cmx.data.sets.rendered_world import examples
 from cmx.data.sets.rendered_world import workers
+from cmx.files import disk
 from cmx.files import writing
 
 SMALLEST = 32  # pixels; below, words cannot be read
@@ -82,21 +85,29 @@ def prepare(data: config_lib.Data) -> None:
   """
   _check(data.world)
   folder = _folder(data)
-  with writing.held(folder):
-    if (folder / _CARD).exists():
-      return
+  places = {name: _builder(folder, data.world, name).data_path for name in examples.RENDERERS}
+  parts = [pathlib.Path(place) for place in places.values()]
+  if (folder / _CARD).exists() and _kept.are_whole(parts):
+    return
+  with (writing.held(folder), disk.explained(folder), _kept.made_again(parts)):
     for left in folder.glob("**/*incomplete*"):  # of a run that was killed
       shutil.rmtree(left, ignore_errors=True)
-    missing = [name for name in examples.RENDERERS
-               if not _builder(folder, data.world, name).data_path.exists()]
-    total = _total(data.world, examples.RENDERERS)
-    done = total - _total(data.world, missing)
-    with workers.Pool(total, done) as pool, _records.quiet():
-      for name in missing:
-        _builder(folder, data.world, name, pool).download_and_prepare()
-    shutil.rmtree(folder / "downloads", ignore_errors=True)  # TFDS makes it though it is empty
+    _render(data.world, folder, [name for name, place in places.items() if not place.exists()])
     card = {"version": examples.VERSION, "world": dataclasses.asdict(data.world)}
-    writing.write_text(folder / _CARD, json.dumps(card))
+    if not (folder / _CARD).exists():
+      writing.write_text(folder / _CARD, json.dumps(card))
+
+
+def _render(world: config_lib.World, folder: pathlib.Path, missing: Sequence[str]) -> None:
+  """Makes the records of the modalities that are missing."""
+  if not missing:
+    return
+  total = _total(world, examples.RENDERERS)
+  done = total - _total(world, missing)
+  with workers.Pool(total, done) as pool, _records.quiet():
+    for name in missing:
+      _builder(folder, world, name, pool).download_and_prepare()
+  shutil.rmtree(folder / "downloads", ignore_errors=True)  # TFDS makes it though it is empty
 
 
 def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:
@@ -133,7 +144,9 @@ def _source(folder: pathlib.Path, world: config_lib.World, row: modalities_lib.M
       return record.text("input")
     return np.frombuffer(record.content("input"), np.uint8).reshape(row.shape)
 
-  raw = _records.opened(_builder(folder, world, row.name), split, count)
+  builder = _builder(folder, world, row.name)
+  _kept.check(pathlib.Path(builder.data_path))
+  raw = _records.opened(builder, split, count)
   labels = (np.arange(count) % len(categories.NAMES)).astype(np.int32)
   return _records.Records(raw, labels, read, lambda _, number: f"{row.name}/{split}/{number}")
 
