@@ -1,4 +1,4 @@
-"""Faults tried for real, a few of each kind: nothing lost, nothing silent; and that it would show."""
+"""Faults tried for real, a few of each kind: nothing lost or silent; and that it would show."""
 
 import random
 import shutil

@@ -125,7 +125,7 @@ def _result(folder: pathlib.Path) -> Kind:
 
 def _mixtures(folder: pathlib.Path) -> Kind:
   def read() -> str:
-    return digest([store.kept_arrays(folder / f"{layer}_k2_diagonal.npz", {"components": 2},
+    return digest([store.read_or_make(folder / f"{layer}_k2_diagonal.npz", {"components": 2},
                                      lambda seed=seed: {"mean": _random(seed, 2, 16)})
                    for seed, layer in enumerate(("fc6", "fc7"))])
 
@@ -138,13 +138,12 @@ def _records(folder: pathlib.Path) -> Kind:
   sources, root = folder.with_name("sources"), folder / "data"
   for split in ("train", "validation"):
     for label, name in enumerate(_CLASSES):
-      for kind, write in (("note", lambda path, i: path.with_suffix(".txt").write_text(f"text {i}")),
-                          ("sound", lambda path, i: np.save(path.with_suffix(".npy"),
-                                                            _random(i, 4)))):
-        place = sources / kind / split / name
-        place.mkdir(parents=True)
-        for number in range(3):
-          write(place / str(number), 10 * label + number)
+      for kind in ("note", "sound"):
+        (sources / kind / split / name).mkdir(parents=True)
+      for number in range(3):
+        value = 10 * label + number
+        (sources / "note" / split / name / f"{number}.txt").write_text(f"text {value}")
+        np.save(sources / "sound" / split / name / f"{number}.npy", _random(value, 4))
   config = fields.replace(config_lib.Config(), {
     "data.name": "folders", "data.folders.path": str(sources), "data.root": str(root)}).data
 
@@ -174,7 +173,7 @@ def _encoding(folder: pathlib.Path) -> Kind:
   dataset = data_lib.Dataset("made", _CLASSES, _ROWS, {}, "f00d")
 
   def read() -> str:
-    found = cache._kept(dataset, "description", "train", source, encoder, folder)
+    found = cache._vectors(dataset, "description", "train", source, encoder, folder)
     return digest([found[i] for i in range(len(found))])
 
   read()
