@@ -12,16 +12,13 @@ from absl import flags
 from absl import logging
 
 from cmx import fields
-from cmx.files import paths
 from cmx.runtime import progress
 from cmx.runtime import signals
+from launch import compiled
 from launch import config_flag
 from launch import hosts
 
 CONFIG = config_flag.CONFIG
-COMPILATION_CACHE = flags.DEFINE_string(
-  "compilation_cache", "~/.cache/cmx/xla",
-  "Folder of compiled programs, shared by all runs; '' for none.")
 
 
 @signals.guarded()
@@ -36,7 +33,7 @@ def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> Non
     if hasattr(stream, "reconfigure"):  # a console that lacks a letter shows its number
       stream.reconfigure(errors="backslashreplace")
   progress.show_log()
-  shown = (CONFIG, COMPILATION_CACHE, *(hosts.FLAGS if together else ()))
+  shown = (CONFIG, compiled.CACHE, *(hosts.FLAGS if together else ()))
   for shared in shown:  # so that --help of the entry point shows them, too
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[shared.name])
   app.run(_guarded(main, together), flags_parser=config_flag.parse)
@@ -64,14 +61,10 @@ def _guarded(main: Callable[[Sequence[str]], None],
 
 
 def _set_up(processes: int) -> None:
-  import jax
   from cmx.runtime import devices
   config = CONFIG.value
   rows = [config, *(fields.for_method(config, row) for row in config.rows)]
   devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
                      for row in rows for settings in (row.reference, row.optimizer)])
   devices.check_platform()
-  if COMPILATION_CACHE.value:
-    folder = paths.own(f"--{COMPILATION_CACHE.name}", COMPILATION_CACHE.value)
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+  compiled.keep()

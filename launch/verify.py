@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from cmx.experiment import verify
 from launch import common
 from launch import typed
 
@@ -22,6 +21,7 @@ JSON = typed.path("json", None, "File that the whole report is written to.", wri
 
 def main(argv: Sequence[str]) -> None:
   del argv
+  from cmx.experiment import verify
   workdir = WORKDIR.value
   report = verify.verify(workdir, verify.roots_of(workdir) if DATA.value else ())
   print(verify.to_text(report))

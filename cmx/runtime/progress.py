@@ -88,5 +88,7 @@ def show_log() -> None:
 
 
 def _ours(record) -> bool:
+  if "orbax" in record.pathname and record.exc_info:  # is raised, too, where it can be answered
+    return False
   error = record.levelno >= logging.converter.STANDARD_ERROR
   return error or "site-packages" not in record.pathname
