@@ -167,7 +167,8 @@ def test_features_of_something_else_are_refused_and_kept(run, extracted, change,
 
 def test_a_folder_made_by_other_means_needs_no_card(run, extracted, tmp_path):
   shutil.copytree(extracted, tmp_path / "f")
-  (tmp_path / "f" / "card.json").unlink()
+  for name in ("card.json", "sha256.json"):
+    (tmp_path / "f" / name).unlink()
   assert len(extract(run, tmp_path / "f", limit=4)["sound"]["fc7"]) == 21
 
 

@@ -53,8 +53,9 @@ def test_files_agree_with_each_other(tmp_path):
           for method, name in (("a", "A: Tune"), ("x|y", "mine | yours")) for seed in (0, 1)]
   written = table_files.write(tmp_path / "new" / "folder", runs, paper=True)
   folder = tmp_path / "new" / "folder"
-  assert sorted(os.listdir(folder)) == ["recognition.csv", "table.csv", "table.json", "table.md",
-                                        "table.txt"]
+  assert sorted(os.listdir(folder)) == [
+    "recognition.csv", "table.csv", "table.json", "table.md", "table.sha256.json",
+    "table.sha256.json.lock", "table.txt"]
   content = json.loads((folder / "table.json").read_text())
   text = (folder / "table.txt").read_text()
   assert content == written and text == table_files.to_text(content)
