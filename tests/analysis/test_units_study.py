@@ -83,7 +83,8 @@ def test_the_same_run_gives_the_same_files_and_is_not_studied_twice(studied, run
   assert study.study(run, opening.open_data(run.config), tmp_path, OPTIONS) == result
   for path in sorted((folder / "units").rglob("*")):
     if path.is_file():
-      assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path
+      if path.name != "sha256.json":  # which holds times
+        assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path
   monkeypatch.setattr(findings, "find", None)  # would fail
   assert study.study(run, opening.open_data(run.config), folder, OPTIONS) == result
   with pytest.raises(TypeError):
