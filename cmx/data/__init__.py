@@ -7,7 +7,8 @@ A module `cmx/data/sets/<name>.py`, or `dataset.py` in a package of that name, d
 
 and nothing else has to be touched to add one. If it also defines `share(data)`, several processes
 call that first, all at once, to do what can be done in pieces; `prepare` is called by one of them.
-If it defines `outline(data)`, classes and modalities are known before anything is prepared.
+If it defines `outline(data)`, classes and modalities are known before anything is prepared; if it
+defines `side(data)`, pixels of its pictures, new pictures are read at that size.
 Files of `sets` whose names begin with _ are what they share.
 """
 
@@ -109,6 +110,19 @@ def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_li
     return dataset.classes, dataset.modalities
   classes, rows = module.outline(data)
   return classes, modalities_lib.select(rows, data.modalities)
+
+
+def side(data: config_lib.Data) -> int:
+  """Pixels, height and width, of the pictures of a data set as it gives them to encoders.
+
+  Raises:
+    ValueError: if it does not say so.
+  """
+  module = _module(data.name)
+  if not hasattr(module, "side"):
+    raise ValueError(f"data set {data.name!r} does not say how large its pictures are; expected a "
+                     "function side(data)")
+  return module.side(data)
 
 
 def load(data: config_lib.Data) -> Dataset:

@@ -1,53 +1,70 @@
 """New examples in a run's space: what its network makes of a picture or a text of one's own."""
 
-from collections.abc import Mapping, Sequence
+import os
+import pathlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from cmx import config as config_lib
+from cmx import data as data_lib
 from cmx import modalities as modalities_lib
 from cmx.data import encoders
 from cmx.evaluation import features as features_lib
 from cmx.evaluation import readouts
 from cmx.files import pictures
+from cmx.files import reading
 from cmx.runtime import devices
 from cmx.training import checkpoint
 
 BATCH = 64  # examples a forward pass
+_BLOCK = 4_096  # rows of a gallery compared at once
+_QUERIES = 1_024  # and queries: their similarities take 17 MB
+
+Embedder = Callable[[Sequence[Any]], np.ndarray]
 
 
 def embed(run: checkpoint.Run, modality: str, inputs: Sequence[Any],
           layer: str = "fc7") -> np.ndarray:
-  """Activations of new examples, as if they were of a modality of the run.
+  """Activations [N, D] of new examples; see `embedder`, which compiles once for many calls."""
+  return embedder(run, modality, layer)(inputs)
+
+
+def embedder(run: checkpoint.Run, modality: str, layer: str = "fc7") -> Embedder:
+  """A function from new examples to their activations, as if they were of a modality of the run.
 
   Args:
     run: trained network.
     modality: name or code.
-    inputs: PIL images or uint8 arrays [H, W, 3] of any size (fitted into a white square as files
-      of one's own are), texts, or vectors [E], as the modality has it.
     layer: name of activations.
 
   Returns:
-    float32 [N, D].
+    A function of inputs as of `reader` to float32 [N, D].
 
   Raises:
-    ValueError: if the run has no such modality or layer, or an input is of another kind.
+    ValueError: if the run has no such modality; when called, if there is no such layer or an input
+      is of another kind.
     FileNotFoundError: if the encoder's package is not there any more.
   """
-  row = _row(run, modality)
-  if not len(inputs):
-    raise ValueError("no inputs; expected 1 or more")
-  x = np.stack(_read(run, row, inputs))
-  if x.shape[1:] != tuple(row.shape):
-    raise ValueError(f"inputs of shape {list(x.shape[1:])}; expected {list(row.shape)} for "
-                     f"modality {row.name!r}")
+  row = row_of(run, modality)
   size = devices.rounded_up(BATCH)
-  read, params = features_lib.reader(run, row, [layer], size), devices.replicate(run.params)
-  return np.concatenate([read(params, x[i:i + size])[layer] for i in range(0, len(x), size)])
+  read, params = reader(run.config, row), devices.replicate(run.params)
+  forward = features_lib.reader(run, row, [layer], size)
+
+  def call(inputs: Sequence[Any]) -> np.ndarray:
+    x = read(inputs)
+    if x.shape[1:] != tuple(row.shape):
+      raise ValueError(f"inputs of shape {list(x.shape[1:])}; expected {list(row.shape)} for "
+                       f"modality {row.name!r}")
+    return np.concatenate([forward(params, x[i:i + size])[layer] for i in range(0, len(x), size)])
+
+  return call
 
 
-def _row(run: checkpoint.Run, modality: str) -> modalities_lib.Modality:
+def row_of(run: checkpoint.Run, modality: str) -> modalities_lib.Modality:
+  """The modality of a run by name or code. Raises ValueError if it has none of that name."""
   for row in run.modalities:
     if modality in (row.name, row.code):
       return row
@@ -55,52 +72,132 @@ def _row(run: checkpoint.Run, modality: str) -> modalities_lib.Modality:
                    f"{', '.join(row.name for row in run.modalities)}")
 
 
-def _read(run: checkpoint.Run, row: modalities_lib.Modality, inputs: Sequence[Any]) -> list[Any]:
-  """The inputs as the modality's tower takes them."""
-  if row.kind == "vector":
-    return [np.asarray(x, np.float32) for x in inputs]
-  encoder = encoders.of(run.config, row.kind)
-  if row.kind == "text":
-    if not all(isinstance(x, str) for x in inputs):
-      raise ValueError(f"modality {row.name!r} is text; expected strings")
-    return list(encoder.encode(list(inputs)))
-  images = [_image(row, x) for x in inputs]
-  if encoder is not None:
-    return list(encoder.encode([np.asarray(image) for image in images]))
-  return [np.asarray(pictures.square(image, row.shape[0])) for image in images]
-
-
-def _image(row: modalities_lib.Modality, x: Any) -> Image.Image:
-  if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3:
-    x = Image.fromarray(x)
-  if not isinstance(x, Image.Image):
-    raise ValueError(f"modality {row.name!r} is pixels; expected PIL images or uint8 arrays "
-                     f"[H, W, 3], got {type(x).__name__}")
-  return pictures.opaque(pictures.upright(x))
-
-
-def neighbours(vector: np.ndarray, features: Mapping[str, Mapping[str, np.ndarray]],
-               layer: str = "fc7", count: int = 5) -> dict[str, np.ndarray]:
-  """The nearest examples of every modality by cosine, nearest first.
+def reader(config: config_lib.Config, row: modalities_lib.Modality) -> Embedder:
+  """A function that reads inputs of a modality as the tower does, encoded where a run encodes.
 
   Args:
-    vector: of `embed` [D].
-    features: {modality: {layer: [N, D]}}, see `features.load`.
-    layer: that the vector is of.
-    count: examples of each modality, as many as it has at most.
+    config: of the run.
+    row: the modality; it may lack its shape.
 
   Returns:
-    {modality: rows of its features [count]}.
+    A function of inputs to uint8 [N, H, W, 3] or float32 [N, E]. Of pixels: paths of pictures, PIL
+    images and uint8 arrays [H, W, 3] of any size, which are fitted into a white square as files of
+    one's own are; of texts: strings; of vectors: an array [N, E], or N vectors. It raises
+    ValueError for what is of another kind or cannot be used, and says which.
 
   Raises:
-    ValueError: if the vector is not of the layer's width.
+    ValueError, FileNotFoundError: as `encoders.of`.
   """
-  vector = np.asarray(vector, np.float32)
-  found = {}
-  for name, part in features.items():
-    if vector.shape != part[layer].shape[1:]:
-      raise ValueError(f"vector of shape {list(vector.shape)}; expected "
-                       f"{list(part[layer].shape[1:])}, the width of {layer} of {name}")
-    similarity = readouts.unit(part[layer]) @ readouts.unit(vector[None])[0]
-    found[name] = np.argsort(-similarity, kind="stable")[:count]
-  return found
+  encoder = None if row.kind == "vector" else encoders.of(config, row.kind)
+  side = 0
+  if row.kind == "pixels":
+    known = encoder is None and row.shape  # else the shape is that of vectors, or not known yet
+    side = row.shape[0] if known else data_lib.side(config.data)
+
+  def call(inputs: Sequence[Any]) -> np.ndarray:
+    if isinstance(inputs, (str, bytes)) or not hasattr(inputs, "__len__"):
+      raise ValueError(f"inputs of modality {row.name!r} are {_kind(inputs)}; expected a list of "
+                       "them, also of one")
+    if not len(inputs):
+      raise ValueError(f"no inputs of modality {row.name!r}; expected 1 or more")
+    if row.kind == "vector":
+      return _vectors(row, inputs)
+    read = [_one(row, i, x, side) for i, x in enumerate(inputs)]
+    return np.stack(read if encoder is None else list(encoder.encode(read)))
+
+  return call
+
+
+def _one(row: modalities_lib.Modality, index: int, x: Any, side: int) -> np.ndarray | str:
+  """A picture uint8 [side, side, 3] or a text, as files of one's own are read."""
+  try:
+    return _text(row, x) if row.kind == "text" else np.asarray(_picture(row, x, side))
+  except reading.Unusable as error:
+    path = f" ({x})" if row.kind == "pixels" and isinstance(x, (str, os.PathLike)) else ""
+    raise ValueError(f"input {index}{path} of modality {row.name!r}: {error}") from error
+
+
+def _text(row: modalities_lib.Modality, x: Any) -> str:
+  if not isinstance(x, str):
+    raise ValueError(f"modality {row.name!r} is text; expected strings, got {_kind(x)}")
+  return reading.cleaned(x)
+
+
+def _picture(row: modalities_lib.Modality, x: Any, side: int) -> Image.Image | np.ndarray:
+  if isinstance(x, (str, os.PathLike)):
+    return pictures.pixels(pathlib.Path(x).expanduser(), side)
+  if isinstance(x, np.ndarray) and x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3:
+    x = Image.fromarray(x)
+  if not isinstance(x, Image.Image):
+    raise ValueError(f"modality {row.name!r} is pixels; expected paths, PIL images or uint8 arrays "
+                     f"[H, W, 3], got {_kind(x)}")
+  return pictures.square(pictures.opaque(pictures.upright(x)), side)
+
+
+def _vectors(row: modalities_lib.Modality, inputs: Sequence[Any]) -> np.ndarray:
+  """Vectors float32 [N, E] of an array, or of N vectors."""
+  expected = f"modality {row.name!r} is vectors; expected numbers [N, E]"
+  try:
+    x = np.asarray(inputs)
+  except ValueError as error:
+    raise ValueError(f"{expected}, got vectors of different lengths") from error
+  if x.ndim != 2 or not x.shape[1] or x.dtype.kind not in "fiub":
+    raise ValueError(f"{expected}, got {_kind(x)}")
+  try:
+    return reading.finite(x)
+  except reading.Unusable as error:
+    bad = np.flatnonzero(~np.isfinite(x.astype(np.float32)).all(axis=1))[0]
+    raise ValueError(f"input {bad} of modality {row.name!r}: {error}") from error
+
+
+def _kind(x: Any) -> str:
+  """What something is, for a message."""
+  return f"{x.dtype} {list(x.shape)}" if isinstance(x, np.ndarray) else type(x).__name__
+
+
+def nearest(vectors: np.ndarray, gallery: np.ndarray,
+            count: int) -> tuple[np.ndarray, np.ndarray]:
+  """The nearest rows of a gallery by cosine, nearest first; equal ones in the gallery's order.
+
+  Never more than a block of the gallery and of the queries is compared at once, so that a gallery
+  may be a memory map larger than memory.
+
+  Args:
+    vectors: queries [Q, D].
+    gallery: [G, D].
+    count: rows of each query; G at most.
+
+  Returns:
+    Rows int [Q, count] and their cosines float32 [Q, count]; fewer than `count` where G is less.
+
+  Raises:
+    ValueError: if the widths differ, a vector is not finite, or `count` is less than 1.
+  """
+  vectors = np.asarray(vectors, np.float32)
+  if vectors.ndim != 2 or vectors.shape[1] != gallery.shape[1]:
+    raise ValueError(f"vectors of shape {list(vectors.shape)}; expected [Q, {gallery.shape[1]}], "
+                     "the width of the gallery")
+  if not np.isfinite(vectors).all():
+    raise ValueError("vectors that are not finite; expected numbers without NaN and infinity")
+  if count < 1:
+    raise ValueError(f"{count} neighbours; expected 1 or more")
+  parts = [_nearest(readouts.unit(vectors[start:start + _QUERIES]), gallery, count)
+           for start in range(0, len(vectors), _QUERIES)]
+  rows, scores = zip(*parts) if parts else ([np.zeros((0, count), int)],
+                                            [np.zeros((0, count), np.float32)])
+  return np.concatenate(rows), np.concatenate(scores)
+
+
+def _nearest(queries: np.ndarray, gallery: np.ndarray,
+             count: int) -> tuple[np.ndarray, np.ndarray]:
+  """The same of unit vectors [b, D]: the best so far are ranked with those of each block."""
+  rows = np.zeros((len(queries), 0), int)
+  scores = np.zeros((len(queries), 0), np.float32)
+  for start in range(0, len(gallery), _BLOCK):
+    theirs = queries @ readouts.unit(gallery[start:start + _BLOCK]).T
+    scores = np.concatenate([scores, theirs], axis=1)
+    numbers = np.arange(start, start + theirs.shape[1])
+    rows = np.concatenate([rows, np.broadcast_to(numbers, theirs.shape)], axis=1)
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    rows, scores = (np.take_along_axis(x, best, 1) for x in (rows, scores))
+  return rows, scores

@@ -169,6 +169,11 @@ def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_li
   return categories.NAMES, _rows(data)
 
 
+def side(data: config_lib.Data) -> int:
+  """Pixels, height and width of pictures."""
+  return data.cmplaces.image_size
+
+
 def load(data: config_lib.Data) -> data_lib.Dataset:
   """Opens the records of the modalities that the config names.
 

@@ -78,6 +78,11 @@ def prepare(data: config_lib.Data) -> None:
   _allow(data, listing, _left_out(folder))
 
 
+def side(data: config_lib.Data) -> int:
+  """Pixels, height and width of pictures."""
+  return data.folders.image_size
+
+
 def load(data: config_lib.Data) -> data_lib.Dataset:
   """Opens the records.
 

@@ -116,6 +116,11 @@ def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_li
                                  for row in modalities_lib.CMPLACES)
 
 
+def side(data: config_lib.Data) -> int:
+  """Pixels, height and width of pictures."""
+  return data.world.image_size
+
+
 def load(data: config_lib.Data) -> data_lib.Dataset:
   """Opens the records.
 
