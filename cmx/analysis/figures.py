@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from PIL import Image
+
 from cmx.files import fonts
 
 INK, MUTED, LINE, PAPER = "#1f2329", "#68707a", "#d4d8dd", "#fefefe"
@@ -83,7 +85,7 @@ def write(figure: Any, folder: pathlib.Path, name: str) -> None:
          metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
 
-def save(figure: Any, to: pathlib.Path | io.StringIO, **options: Any) -> None:
+def save(figure: Any, to: pathlib.Path | io.StringIO | io.BytesIO, **options: Any) -> None:
   """Writes a figure, letters that its font lacks in one that has them; says which none has.
 
   Args:
@@ -92,7 +94,7 @@ def save(figure: Any, to: pathlib.Path | io.StringIO, **options: Any) -> None:
     **options: of matplotlib's `Figure.savefig`.
   """
   def draw():
-    if isinstance(to, io.StringIO):
+    if not isinstance(to, pathlib.Path):
       to.seek(0)
       to.truncate()
     figure.savefig(to, **options)
@@ -131,6 +133,14 @@ def _family(path: str) -> str:
   from matplotlib import font_manager
   font_manager.fontManager.addfont(path)
   return font_manager.FontProperties(fname=path).get_name()
+
+
+def image(figure: Any, *, dpi: int = 100) -> Image.Image:
+  """The figure as a picture, which a notebook shows wherever it was drawn."""
+  buffer = io.BytesIO()
+  with style():
+    save(figure, buffer, format="png", dpi=dpi)
+  return Image.open(buffer)
 
 
 def svg(figure: Any) -> str:

@@ -1,7 +1,7 @@
 """An example as a person sees it: the picture or text behind a row of features, not its vector."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image
 from PIL import ImageDraw
@@ -12,6 +12,8 @@ from cmx.files import fonts
 from cmx.files import pictures
 
 _INK, _PAPER, _FRAME, _MUTED = (30, 30, 30), (255, 255, 255), (205, 205, 205), (120, 120, 120)
+_RIGHT, _WRONG = (0, 158, 115), (213, 94, 0)  # differ for eyes that do not tell red from green
+_TICK, _CROSS = [[(0, 0.5), (0.35, 0.95), (1, 0)]], [[(0, 0), (1, 1)], [(0, 1), (1, 0)]]
 _LETTERS = (0.11, 0.095, 0.08, 0.068, 0.058)  # heights of letters, shares of the tile's side
 _SMALLEST = 7.0  # pixels: letters below cannot be read
 
@@ -38,6 +40,52 @@ def strip(examples: Sequence[examples.Example], side: int = 96) -> Image.Image:
   for i, example in enumerate(examples):
     row.paste(tile(example, side), (i * side, 0))
   return row
+
+
+def board(rows: Mapping[str, Sequence[examples.Example]], category: str = "",
+          side: int = 96) -> Image.Image:
+  """Rows of tiles, each below its name, with the category of every example below its tile.
+
+  Args:
+    rows: {name of the row: its examples}.
+    category: that is looked for: an example of it has a tick and a green frame, another a cross;
+      "" marks none.
+    side: pixels of a tile.
+  """
+  line = round(0.19 * side)
+  height, most = side + 2 * line, max(map(len, rows.values()))
+  page = Image.new("RGB", (most * side, len(rows) * height), _PAPER)
+  for i, (name, its) in enumerate(rows.items()):
+    top = i * height
+    _line(page, (2, top), name.replace("_", " "), line, most * side - 4, _INK)
+    for k, example in enumerate(its):
+      page.paste(tile(example, side), (k * side, top + line))
+      _caption(page, (k * side, top + line), side, line, example.category, category)
+  return page
+
+
+def _caption(page: Image.Image, corner: tuple[int, int], side: int, line: int, name: str,
+             category: str) -> None:
+  """The category below a tile; where one is looked for, a tick or a cross, and the tile's frame."""
+  left, top = corner
+  draw, indent = ImageDraw.Draw(page), 2
+  if category:
+    colour, size = _RIGHT if name == category else _WRONG, 0.6 * line
+    draw.rectangle((left + 1, top + 1, left + side - 2, top + side - 2), outline=colour, width=2)
+    for stroke in _TICK if name == category else _CROSS:
+      draw.line([(left + 2 + size * x, top + side + 0.2 * line + size * y) for x, y in stroke],
+                colour, 2)
+    indent = round(size) + 5
+  _line(page, (left + indent, top + side), name.replace("_", " "), line, side - indent - 2, _MUTED)
+
+
+def _line(page: Image.Image, place: tuple[int, int], text: str, height: int, width: int,
+          colour: tuple[int, int, int]) -> None:
+  """One line of a text, cut to so many pixels."""
+  font = fonts.of(text, 0.72 * height)
+  while len(text) > 1 and font.getlength(text) > width:
+    text = text[:-1]
+  ImageDraw.Draw(page).text(place, text, colour, font)
 
 
 def _written(text: str, side: int, missing: bool) -> Image.Image:
