@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 import tiny
+from cmx import config as config_lib
 from cmx import methods
 from cmx.data import opening
 from cmx.network import model
@@ -16,17 +17,26 @@ from cmx.training import workdir
 
 def run(root: pathlib.Path, method: str = "c", seed: int = 0) -> checkpoint.Run:
   """A run on the data set that `tiny.dataset(root)` has prepared."""
-  config = dataclasses.replace(tiny.config(root, method), seed=seed)
+  return of(dataclasses.replace(tiny.config(root, method), seed=seed))
+
+
+def of(config: config_lib.Config) -> checkpoint.Run:
+  """A run of any config whose data set is prepared."""
+  method = config.method
   dataset, row = opening.open_data(config).encoded, methods.named(method)
   rows = dataset.modalities[:1] if row.reference else dataset.modalities
   params = jax.jit(lambda key: model.init(key, rows, row, config.network,
-                                          len(dataset.classes)))(jax.random.key(seed))
+                                          len(dataset.classes)))(jax.random.key(config.seed))
   return checkpoint.Run(config, dataset.classes, rows, jax.device_get(params), 3)
 
 
 def write(folder: pathlib.Path, root: pathlib.Path, method: str = "c", seed: int = 0) -> None:
   """The same run in a work directory of its own."""
-  made = run(root, method, seed)
+  keep(folder, run(root, method, seed))
+
+
+def keep(folder: pathlib.Path, made: checkpoint.Run) -> None:
+  """Writes a run into a work directory."""
   workdir.claim(folder, made.config)
   with checkpoint.Checkpoints(folder, keep=1) as checkpoints:
     checkpoints.save(made.step, made.params, {"count": np.zeros(1)},
