@@ -146,7 +146,7 @@ def _vectors(row: modalities_lib.Modality, inputs: Sequence[Any]) -> np.ndarray:
   try:
     return reading.finite(x)
   except reading.Unusable as error:
-    bad = np.flatnonzero(~np.isfinite(x.astype(np.float32)).all(axis=1))[0]
+    bad = np.flatnonzero(~(np.abs(x) <= np.finfo(np.float32).max).all(axis=1))[0]
     raise ValueError(f"input {bad} of modality {row.name!r}: {error}") from error
 
 
