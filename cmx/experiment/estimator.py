@@ -24,6 +24,7 @@ from cmx.evaluation import embedding
 from cmx.experiment import reproduce
 from cmx.experiment import run as run_lib
 from cmx.files import reading
+from cmx.runtime import progress
 
 _PAIRS = "{modality: (examples [N, ...], labels [N])}"
 _SEEDS = 2**31 - 1  # of scikit-learn's generators
@@ -71,6 +72,7 @@ class Alignment(base.BaseEstimator):
       ValueError: if there are fewer than two modalities, labels do not fit the examples or are of
         no shared class, an example cannot be used, or the config cannot be trained.
     """
+    progress.hush_libraries()
     del y  # labels stand beside their examples, which may be of any number in each modality
     config = self._config()
     given = _checked(X)

@@ -17,6 +17,7 @@ from cmx.evaluation import embedding
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
 from cmx.files import json_files
+from cmx.runtime import progress
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
@@ -204,4 +205,5 @@ def load(path: str | os.PathLike) -> TrainedRun:
     said = f"one of {', '.join(below[:_RUNS])}{more}" if below else (
       "the work directory of launch.train, or a row's in that of launch.reproduce")
     raise FileNotFoundError(f"{folder} holds no run; expected {said}")
+  progress.hush_libraries()
   return TrainedRun(checkpoint.load_run(folder), folder)

@@ -87,6 +87,11 @@ def show_log() -> None:
   logging.get_absl_handler().addFilter(_ours)
 
 
+def hush_libraries() -> None:
+  """Leaves out what libraries log that is not wrong, in a program that has its own log."""
+  logging.get_absl_logger().addFilter(_ours)
+
+
 def _ours(record) -> bool:
   if "orbax" in record.pathname and record.exc_info:  # is raised, too, where it can be answered
     return False

@@ -1,6 +1,8 @@
 """A trained run to use: encode, search, and what it says of itself."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -99,6 +101,12 @@ def test_what_is_asked_for_twice_is_compiled_once(run, monkeypatch):
   before = run.encode(["a bed"], "note")
   monkeypatch.setattr(embedding, "embedder", None)  # would fail
   np.testing.assert_array_equal(run.encode(["a bed"], "note"), before)
+
+
+def test_opening_a_run_says_nothing(folder):
+  program = f"import cmx; print(cmx.load({str(folder)!r}).encode(['a bed'], 'note').shape)"
+  done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+  assert done.stdout == "(1, 16)\n" and done.stderr == ""
 
 
 def test_a_run_may_be_pickled(run):
