@@ -106,8 +106,8 @@ class TrainedRun:
     """
     vectors = np.asarray(vectors)
     if vectors.dtype.kind not in "fiu" or vectors.ndim not in (1, 2):
-      raise ValueError(f"vectors of {vectors.dtype} {list(vectors.shape)}; expected numbers [N, D], "
-                       "as encode gives them")
+      raise ValueError(f"vectors of {vectors.dtype} {list(vectors.shape)}; expected numbers "
+                       "[N, D], as encode gives them")
     row, layer = embedding.row_of(self.network, modality), layer or self.config.evaluation.layer
     keys, gallery = self._gallery(row.name, split, layer)
     rows, scores = embedding.nearest(np.atleast_2d(vectors), gallery, k)

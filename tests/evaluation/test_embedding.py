@@ -78,7 +78,7 @@ def test_pictures_that_cannot_be_read_are_named(run, tmp_path):
   with pytest.raises(FileNotFoundError, match="missing.png"):
     embedding.embed(run, "natural", [tmp_path / "missing.png"])
   (tmp_path / "broken.png").write_bytes(b"no picture")
-  with pytest.raises(ValueError, match="input 0 .*broken.png.* of modality 'natural': does not dec"):
+  with pytest.raises(ValueError, match="input 0 .*broken.png.* of modality 'natural': does not"):
     embedding.embed(run, "natural", [tmp_path / "broken.png"])
 
 

@@ -94,11 +94,12 @@ def untrained(monkeypatch):
 
 
 def test_numbers_may_be_labels_and_stand_in_the_order_of_files(untrained):
-  made = estimator.Alignment(fields=FIELDS).fit(arrays(np.array([10, 9, 2])))
+  given = arrays(np.array([10, 9, 2]))
+  made = estimator.Alignment(fields=FIELDS).fit(given)
   assert made.classes_.tolist() == [10, 2, 9] and made.classes_.dtype.kind == "i"
   assert untrained["dataset"].classes == ("10", "2", "9")
   labels = untrained["dataset"].splits["train"]["photo"].labels
-  assert [made.classes_[label] for label in labels] == list(arrays(np.array([10, 9, 2]))["photo"][1])
+  assert [made.classes_[label] for label in labels] == list(given["photo"][1])
 
 
 @pytest.mark.parametrize("given, seed", [(5, 5), (np.int64(6), 6)])

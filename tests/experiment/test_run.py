@@ -126,7 +126,7 @@ def test_a_run_may_be_pickled(run):
   (lambda run: run.search(np.full((1, 16), np.nan), "note"), "not finite"),
   (lambda run: run.search(np.zeros((1, 16)), "note", k=0), "0 neighbours; expected 1"),
   (lambda run: run.search(np.zeros((1, 16)), "note", split="test"), "split 'test'; expected 'tr"),
-  (lambda run: run_lib.TrainedRun(run.network).search(np.zeros((1, 16)), "note"), "lies in memory")])
+  (lambda run: run_lib.TrainedRun(run.network).search(np.zeros((1, 16)), "note"), "in memory")])
 def test_what_a_run_cannot_do_is_said(run, extracted, call, message):
   with pytest.raises(ValueError, match=message):
     call(run)
@@ -135,7 +135,7 @@ def test_what_a_run_cannot_do_is_said(run, extracted, call, message):
 def test_a_folder_that_is_no_run_is_refused_with_the_runs_below_it(folder, tmp_path):
   with pytest.raises(FileNotFoundError, match="nowhere is no folder; expected the work directory"):
     run_lib.load(tmp_path / "nowhere")
-  with pytest.raises(FileNotFoundError, match="holds no run; expected the work directory of launch"):
+  with pytest.raises(FileNotFoundError, match="holds no run; expected the work directory of"):
     run_lib.load(tmp_path)
   with pytest.raises(FileNotFoundError, match="holds no run; expected one of .*seed_0/bl_shfinal"):
     run_lib.load(folder.parents[1])
