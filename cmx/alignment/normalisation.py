@@ -44,6 +44,10 @@ def normalise(x: jax.Array, moments: Mapping[str, jax.Array],
 
 
 def remembered(before: Mapping[str, Any], now: Mapping[str, Any], memory: float) -> dict[str, Any]:
-  """memory * before + (1 - memory) * now, for all arrays [...] of the layers that `now` has."""
-  return {layer: jax.tree.map(lambda old, new: memory * old + (1.0 - memory) * new,
-                              before[layer], now[layer]) for layer in now}
+  """memory * before + (1 - memory) * now, for all arrays [...] of the layers that `now` has.
+
+  Modalities that it has not, which the step did not see, are left out.
+  """
+  return {layer: {name: jax.tree.map(lambda old, new: memory * old + (1.0 - memory) * new,
+                                     before[layer][name], moments)
+                  for name, moments in own.items()} for layer, own in now.items()}

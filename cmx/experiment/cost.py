@@ -158,7 +158,7 @@ def _phase(config: config_lib.Config, method: methods_lib.Method, modalities: mo
            phase: step_lib.Phase, compiled: bool) -> Phase:
   settings = step_lib.settings_of(config)
   transform = step_lib.optimizer(settings, phase.last - phase.first, {})
-  trainable, frozen = step_lib.divided(params, phase.frozen)
+  trainable, frozen = step_lib.divided(params, phase)
   optimizer = jax.eval_shape(transform.init, trainable)
   state = loop.State(jax.ShapeDtypeStruct((), jnp.int32), trainable, frozen, optimizer)
   key = jax.eval_shape(lambda: jax.random.key(0))

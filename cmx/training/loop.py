@@ -39,7 +39,8 @@ class State(NamedTuple):
   Attributes:
     step: number of steps done [].
     trainable: {name: tree} that is differentiated.
-    frozen: {name: tree} that is not; costs no gradient and no optimiser state.
+    frozen: {name: tree} that is not; costs no gradient and no optimiser state. A name may be in
+      both, with members of its own in each.
     optimizer: optax state of `trainable`.
   """
 
@@ -50,7 +51,13 @@ class State(NamedTuple):
 
   @property
   def params(self) -> dict[str, Any]:
-    return {**self.frozen, **self.trainable}
+    return joined(self.frozen, self.trainable)
+
+
+def joined(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+  """Both {name: tree}; a name that is in both has the members of both, of one name theirs."""
+  return {**ours, **{name: {**ours[name], **tree} if name in ours else tree
+                     for name, tree in theirs.items()}}
 
 
 class Job(NamedTuple):
@@ -99,9 +106,14 @@ def resume(state: State, checkpoints: checkpoint.Checkpoints) -> State:
   if done is None:
     return state
   params, optimizer = (checkpoints.restore(done, item) for item in ("params", "optimizer"))
+  both = state.trainable.keys() & state.frozen.keys()
+
+  def part(names):
+    return {name: {member: params[name][member] for member in tree} if name in both
+            else params[name] for name, tree in names.items()}
+
   return devices.replicate(State(
-    np.int32(done), {name: params[name] for name in state.trainable},
-    {name: params[name] for name in state.frozen},
+    np.int32(done), part(state.trainable), part(state.frozen),
     flax.serialization.from_state_dict(state.optimizer, optimizer)))
 
 

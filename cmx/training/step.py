@@ -1,7 +1,7 @@
 """One pmapped step for every row: phases, optimiser, loss and update."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -20,11 +20,12 @@ from cmx.training import terms
 
 
 class Phase(NamedTuple):
-  """A stretch of steps [first, last) with one frozen set."""
+  """A stretch of steps [first, last) with one frozen set: layers, and {layer: owners} beside."""
 
   frozen: tuple[str, ...]
   first: int
   last: int
+  kept: Mapping[str, Collection[str]] = {}
 
 
 def settings_of(config: config_lib.Config) -> config_lib.Optimizer:
@@ -80,14 +81,20 @@ def optimizer(settings: config_lib.Optimizer, duration: int,
 def begin_phase(step: int, params: model.Params, phase: Phase,
                 transform: optax.GradientTransformation) -> loop.State:
   """The state at the start of a phase: the phase's layers set apart, fresh optimiser state."""
-  return loop.begin(step, *divided(params, phase.frozen), transform)
+  return loop.begin(step, *divided(params, phase), transform)
 
 
-def divided(params: model.Params, frozen: tuple[str, ...]) -> tuple[model.Params, model.Params]:
-  """The layers that are trained in a phase, and those that are not: frozen, or remembered."""
-  still = {*frozen, *model.MOMENTS.values()}
-  return ({layer: tree for layer, tree in params.items() if layer not in still},
-          {layer: tree for layer, tree in params.items() if layer in still})
+def divided(params: model.Params, phase: Phase) -> tuple[model.Params, model.Params]:
+  """What is trained in a phase {layer: {owner: tree}}, and the rest: frozen, kept or remembered."""
+  still = {*phase.frozen, *model.MOMENTS.values()}
+
+  def part(trained):
+    found = {layer: {name: tree for name, tree in owners.items() if trained == (
+      layer not in still and name not in phase.kept.get(layer, ()))}
+      for layer, owners in params.items()}
+    return {layer: owners for layer, owners in found.items() if owners}
+
+  return part(True), part(False)
 
 
 def parameters(key: jax.Array, config: config_lib.Config, modalities: model.Modalities,
@@ -152,8 +159,8 @@ def step_of_device(config: config_lib.Config, method: methods_lib.Method,
       of_part, (batch, devices.example_keys(key, size)), settings.accumulate))
     updates, new = transform.update(gradient, state.optimizer, state.trainable)
     metrics = {**terms.scalars(observed), "gradient_norm": optax.tree.norm(gradient)}
-    frozen = state.frozen | normalisation.remembered(state.frozen, observed.moments,
-                                                     config.alignment.memory)
+    frozen = loop.joined(state.frozen, normalisation.remembered(
+      state.frozen, observed.moments, config.alignment.memory))
     trainable = optax.apply_updates(state.trainable, updates)
     return loop.State(state.step + 1, trainable, frozen, new), metrics
 
@@ -176,7 +183,7 @@ def loss_of_device(config: config_lib.Config, method: methods_lib.Method,
     outputs = jax.checkpoint(outputs, static_argnums=4)
 
   def loss(trainable, taps, frozen, constants, batch, keys, key):
-    params = {**frozen, **trainable}
+    params = loop.joined(frozen, trainable)
     activations, metrics = {}, {}
     labels = {name: part["label"] for name, part in batch.items()}
     for i, modality in enumerate(modalities):

@@ -2,8 +2,8 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 
@@ -22,6 +22,28 @@ from cmx.training import health
 from cmx.training import loop
 from cmx.training import step
 from cmx.training import workdir as workdir_lib
+
+
+class Plan(NamedTuple):
+  """What a run trains, and what it starts from.
+
+  Attributes:
+    name: on the progress line and in warnings.
+    method: whose terms are added, and who owns what.
+    modalities: that the run has.
+    trained: those of them that a step sees.
+    params: at the start {layer: {owner: tree}}.
+    warm: {layer: owners} that have rates of their own.
+    phases: of the run.
+  """
+
+  name: str
+  method: methods_lib.Method
+  modalities: model.Modalities
+  trained: model.Modalities
+  params: model.Params
+  warm: Mapping[str, set[str]]
+  phases: Sequence[step.Phase]
 
 
 def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
@@ -49,13 +71,23 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   _check_constants(method, config.method, constants)
   params, warm = _start(config, method, dataset, reference,
                         resumed=bool(checkpoint.latest_step(workdir)))
+  modalities = _trained(method, dataset)
+  return run(config, dataset, workdir, constants, Plan(
+    config.method, method, modalities, modalities, params, warm, step.phases(method, settings)),
+    validate)
+
+
+def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
+        constants: given.Constants, plan: Plan,
+        validate: Callable[[model.Params], dict[str, float]] | None = None) -> checkpoint.Run:
+  """Carries a plan out, from the newest checkpoint if there is one; see `train`."""
+  settings = step.settings_of(config)
   with hosts.first_alone("claim"):
     workdir = workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
-  modalities = _trained(method, dataset)
-  samplers = batches.samplers(dataset._replace(modalities=modalities))
-  rows = hosts.part(settings.batch)
+  samplers = batches.samplers(dataset._replace(modalities=plan.trained))
+  rows, params = hosts.part(settings.batch), plan.params
   constants = devices.replicate((constants, jax.random.key(config.seed)))
-  card = checkpoint.card(config, dataset.classes, modalities, dataset.fingerprint)
+  card = checkpoint.card(config, dataset.classes, plan.modalities, dataset.fingerprint)
 
   def batch_at(index):
     return devices.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
@@ -63,27 +95,28 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
 
   with (workdir_lib.locked(workdir),
         checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
-    job = loop.Job(config.method, settings.steps, batch_at, workdir, config.log,
+    job = loop.Job(plan.name, settings.steps, batch_at, workdir, config.log,
                    save=lambda state: loop.save(state, checkpoints, card),
-                   examples=settings.batch * len(modalities), watch=health.watch(config.method),
+                   examples=settings.batch * len(plan.trained), watch=health.watch(plan.name),
                    validate=None if validate is None or hosts.several() else
                    lambda state: validate(state.params))
     done = checkpoints.latest() or 0
     if done:
       params = checkpoints.restore(done, "params")
-    for phase in step.phases(method, settings):
+    for phase in plan.phases:
       if phase.last > done:
-        transform = step.optimizer(settings, phase.last - phase.first, warm)
+        transform = step.optimizer(settings, phase.last - phase.first, plan.warm)
         state = step.begin_phase(phase.first, params, phase, transform)
         if done > phase.first:
           state = loop.resume(state, checkpoints)
-        params = _phase(job, (config, method, modalities, transform), state, phase.last, constants)
+        params = _phase(job, (config, plan.method, plan.trained, transform), state, phase.last,
+                        constants)
     if not settings.steps:  # weights from outside, kept as they are
       job.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})))
     checkpoints.wait()
   hosts.wait("saved")
-  return checkpoint.Run(config, dataset.classes, modalities, jax.device_get(params), settings.steps,
-                        card["provenance"])
+  return checkpoint.Run(config, dataset.classes, plan.modalities, jax.device_get(params),
+                        settings.steps, card["provenance"])
 
 
 def _trained(method: methods_lib.Method, dataset: data.Dataset) -> model.Modalities:
