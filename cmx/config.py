@@ -95,6 +95,7 @@ class Data:
   name: str = "rendered_world"  # in cmx/data/sets/
   root: Path = "data"  # folder for prepared records and cached features
   modalities: tuple[str, ...] = ()  # names to use; () is all the data set has
+  added: tuple[str, ...] = ()  # "name=root of folders" of modalities added later, which stand last
   holdout: _Part = 0.0  # share of each training cell evaluated on instead of validation, to tune on
   unseen_classes: int = 0  # classes that no training example shows; the run's seed chooses them
   world: World = dataclasses.field(default_factory=World)
@@ -243,6 +244,17 @@ class Inversion:
 
 
 @dataclasses.dataclass
+class Extension:
+  """A modality that was trained against a finished run (launch.extend); "" in all other runs."""
+
+  modality: str = ""  # its name; `Data.added` says where its examples are
+  run: Path = ""  # work directory of the finished run
+  weights: str = ""  # digest of that run's parameters, all of which stay as they are
+  terms: str = ""  # row whose terms are added to the cross entropy; "none"; "" for the run's own
+  trunk: str = ""  # modality whose trunk it feeds; "" for the reference's
+
+
+@dataclasses.dataclass
 class Log:
   """Progress, metrics and checkpoints."""
 
@@ -272,5 +284,6 @@ class Config:
   alignment: Alignment = dataclasses.field(default_factory=Alignment)
   evaluation: Evaluation = dataclasses.field(default_factory=Evaluation)
   inversion: Inversion = dataclasses.field(default_factory=Inversion)
+  extension: Extension = dataclasses.field(default_factory=Extension)
   log: Log = dataclasses.field(default_factory=Log)
   rows: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # see `for_method`

@@ -12,9 +12,11 @@ defines `side(data)`, pixels of its pictures, new pictures are read at that size
 Files of `sets` whose names begin with _ are what they share.
 """
 
+import dataclasses
+import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
@@ -87,8 +89,36 @@ def truth(name: str) -> Callable[[Source, int], Mapping[str, Any]] | None:
   return getattr(_module(name), "truth", None)
 
 
+class _Added:
+  """A source beside those of another data set: its labels are places in that one's classes.
+
+  It says the fingerprint of its own content, so that what was encoded once is not encoded again.
+  """
+
+  def __init__(self, source: Source, labels: np.ndarray, fingerprint: str):
+    self.labels = labels[np.asarray(source.labels)].astype(np.int32)
+    self.fingerprint = getattr(source, "fingerprint", fingerprint)
+    self._source = source
+
+  def __len__(self) -> int:
+    return len(self._source)
+
+  def __getitem__(self, index: int) -> Example:
+    return {**self._source[index], "label": int(self.labels[index])}
+
+  def record(self, index: int) -> Any:
+    """The record of an example, where the source has such."""
+    return self._source.record(index)
+
+
 def prepare(data: config_lib.Data) -> None:
-  """Makes the records of a data set on disk unless they are there already."""
+  """Makes the records of a data set on disk unless they are there already; of those added, too."""
+  own, others = _parts(data)
+  for part in (own, *others.values()):
+    _prepare(part)
+
+
+def _prepare(data: config_lib.Data) -> None:
   from cmx.runtime import hosts  # here: it imports JAX, which nobody needs to open a data set
   module = _module(data.name)
   if hosts.several() and hasattr(module, "share"):
@@ -105,7 +135,7 @@ def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_li
     FileNotFoundError: if only its records say them and it is not prepared.
   """
   module = _module(data.name)
-  if not hasattr(module, "outline"):
+  if data.added or not hasattr(module, "outline"):
     dataset = load(data)
     return dataset.classes, dataset.modalities
   classes, rows = module.outline(data)
@@ -133,6 +163,16 @@ def load(data: config_lib.Data) -> Dataset:
       or a modality without training examples.
     FileNotFoundError: if it is not prepared; the message says how to.
   """
+  own, others = _parts(data)
+  dataset = _load(own)
+  for name, part in others.items():
+    dataset = _joined(dataset, _load(part), name)
+  places = {entry.partition("=")[0]: place for place, entry in enumerate(data.added, 1)}
+  rows = sorted(dataset.modalities, key=lambda row: places.get(row.name, 0))
+  return dataset._replace(modalities=tuple(rows))
+
+
+def _load(data: config_lib.Data) -> Dataset:
   dataset = _module(data.name).load(data)
   chosen = modalities_lib.select(dataset.modalities, data.modalities)
   if len(dataset.classes) < 2:
@@ -144,3 +184,60 @@ def load(data: config_lib.Data) -> Dataset:
   splits = {split: {m.name: sources[m.name] for m in chosen}
             for split, sources in dataset.splits.items()}
   return dataset._replace(modalities=chosen, splits=splits)
+
+
+def _parts(data: config_lib.Data) -> tuple[config_lib.Data, dict[str, config_lib.Data]]:
+  """A data set without what was added from elsewhere, and the folders of that by modality.
+
+  Raises:
+    ValueError: if an entry of `added` is not "name=root".
+  """
+  for entry in data.added:
+    if "=" not in entry or entry.startswith("="):
+      raise ValueError(f"config.data.added {entry!r}; expected name=root, or name= for a modality "
+                       "of the data set's own")
+  pairs = [entry.split("=", 1) for entry in data.added]
+  roots = {name: root for name, root in pairs if root}
+
+  def of(written: Callable[[str], bool], **changes: Any) -> config_lib.Data:
+    words = tuple(name for name in data.folders.written if written(name))
+    folders = dataclasses.replace(data.folders, written=words, **changes.pop("folders", {}))
+    return dataclasses.replace(data, added=(), folders=folders, **changes)
+
+  inside = tuple(name for name, root in pairs if not root)
+  own = of(lambda name: name not in roots, modalities=(*data.modalities, *inside))
+  return own, {name: of(lambda other, name=name: other == name, name="folders",
+                        modalities=(name,), unseen_classes=0,
+                        folders={"path": root, "reference": name})
+               for name, root in roots.items()}
+
+
+def _joined(dataset: Dataset, other: Dataset, name: str) -> Dataset:
+  """A data set with a modality of another one, whose classes are among its own.
+
+  Raises:
+    ValueError: if they are not, or it has a modality of that name.
+  """
+  if name in dataset.splits[TRAIN]:
+    raise ValueError(f"modality {name!r} is in data set {dataset.name!r} already; expected another "
+                     "name for what is added")
+  places = {word: label for label, word in enumerate(dataset.classes)}
+  theirs = np.array([places.get(word, -1) for word in other.classes])
+  shown = np.unique(np.concatenate([part[name].labels for part in other.splits.values()]))
+  strange = [other.classes[label] for label in shown if theirs[label] < 0]
+  if strange:
+    raise ValueError(
+      f"modality {name!r} has {len(strange)} classes that are none of the {len(places)} of what it "
+      f"is added to: {_some(strange)}; expected some or all of {_some(dataset.classes)}")
+  same = np.arange(len(places))
+  splits = {split: {
+    **{known: _Added(source, same, dataset.fingerprint) for known, source in sources.items()},
+    name: _Added(other.splits[split][name], theirs, other.fingerprint)}
+    for split, sources in dataset.splits.items()}
+  content = hashlib.sha256(f"{dataset.fingerprint} {name} {other.fingerprint}".encode())
+  return dataset._replace(modalities=(*dataset.modalities, *other.modalities), splits=splits,
+                          fingerprint=content.hexdigest()[:16])
+
+
+def _some(names: Sequence[str]) -> str:
+  return ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")

@@ -127,7 +127,7 @@ def problems(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
   found = [f"modality {name!r} is empty; expected {name}/train/<class>/<file>, or no such folder"
            for name in listing.empty]
   names = sorted({item.modality for item in listing.items})
-  if len(names) < 2:
+  if len(names) < 2 and len(data.modalities) != 1:  # one alone is asked for
     found.append(f"{len(names)} modality with examples ({', '.join(names) or 'none'}); expected 2 "
                  f"or more: {items_lib.LAYOUT}")
   shown = sorted({item.class_name for item in listing.items if item.split == data_lib.TRAIN})
