@@ -22,12 +22,14 @@ CONFIG = config_flag.CONFIG
 
 
 @signals.guarded()
-def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> None:
+def run(main: Callable[[Sequence[str]], None], *, together: bool = False,
+        of_run: flags.FlagHolder | None = None) -> None:
   """Runs an entry point; a mistake of the user's ends in its message, not in a traceback.
 
   Args:
     main: of the entry point.
     together: whether several processes can run it as one.
+    of_run: flag of a work directory, whose config is the default.
   """
   for stream in (sys.stdout, sys.stderr):
     if hasattr(stream, "reconfigure"):  # a console that lacks a letter shows its number
@@ -36,7 +38,7 @@ def run(main: Callable[[Sequence[str]], None], *, together: bool = False) -> Non
   shown = (CONFIG, compiled.CACHE, *(hosts.FLAGS if together else ()))
   for shared in shown:  # so that --help of the entry point shows them, too
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[shared.name])
-  app.run(_guarded(main, together), flags_parser=config_flag.parse)
+  app.run(_guarded(main, together), flags_parser=lambda argv: config_flag.parse(argv, of_run))
 
 
 def _guarded(main: Callable[[Sequence[str]], None],

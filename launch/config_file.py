@@ -5,6 +5,7 @@ import runpy
 import traceback
 
 from cmx import config as config_lib
+from cmx import fields
 from cmx.files import paths
 import configs
 
@@ -34,3 +35,19 @@ def read(given: str | None) -> config_lib.Config:
     raise ValueError(f"--config={path}: get_config() returns {type(config).__name__}; expected a "
                      "cmx.config.Config")
   return config
+
+
+def of_run(workdir: pathlib.Path) -> config_lib.Config:
+  """The config of the run in a work directory.
+
+  Raises:
+    ValueError: if it holds none, or one of another version.
+  """
+  record = workdir / "config.json"
+  if not record.is_file():
+    raise ValueError(f"{workdir} holds no run; expected a work directory of launch.train or one "
+                     "run of launch.reproduce, such as runs/world/seed_0/c")
+  try:
+    return fields.from_json(record.read_text())
+  except ValueError as error:
+    raise ValueError(f"{record} is damaged or not a config of this version: {error}") from error

@@ -20,8 +20,12 @@ CONFIG = flags.DEFINE_string(
 GIVEN: set[str] = set()  # fields that were set by flags
 
 
-def parse(argv: Sequence[str]) -> list[str]:
+def parse(argv: Sequence[str], of_run: flags.FlagHolder | None = None) -> list[str]:
   """Parses flags, and makes of the one that names a file the config, with its fields as asked for.
+
+  Args:
+    argv: command line.
+    of_run: flag of a work directory, whose run's config it is where no file is named.
 
   Returns:
     What is no flag; a mistake ends the process, with what was expected.
@@ -29,7 +33,9 @@ def parse(argv: Sequence[str]) -> list[str]:
   try:
     others, changes = _divided(argv)
     left = flags.FLAGS(others)
-    config = fields.replace(config_file.read(CONFIG.value), {})
+    config = fields.replace(
+      config_file.of_run(of_run.value) if of_run is not None and CONFIG.value is None
+      else config_file.read(CONFIG.value), {})
     for name, words in changes.items():
       config = fields.replace(config, {name: fields.parsed(config, name, words)})
     GIVEN.update(changes)

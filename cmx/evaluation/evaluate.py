@@ -96,7 +96,7 @@ def _features(workdir: pathlib.Path) -> pathlib.Path:
 
 
 def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
-  config, method = run.config, run.method
+  config = run.config
   settings = config.evaluation
   found = features.extract(run, dataset, data.VALIDATION, features.wanted(config),
                            _features(workdir), batch=settings.batch)
@@ -112,12 +112,12 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
   recognition = {name: retrieval.recognition(part["fc8"], part["label"])
                  for name, part in found.items()}
   training = {name: len(source) for name, source in dataset.splits[data.TRAIN].items()}
-  result = results.run_result(config.method, method.name, config.seed, run.modalities, rows,
+  result = results.run_result(config.method, run.name, config.seed, run.modalities, rows,
                               recognition, classes=run.classes, training=training)
   hidden = unseen(config, dataset)
   alone = _alone(config, found, hidden, fits.get(settings.layer, {}))
   if alone is not None:
-    result["unseen"] = results.run_result(config.method, method.name, config.seed, run.modalities,
+    result["unseen"] = results.run_result(config.method, run.name, config.seed, run.modalities,
                                           [alone], recognition)["tables"][0]
   sealed = manifest.beside(workdir / _RESULT)
   manifest.lift(sealed)

@@ -81,6 +81,15 @@ def init(key: jax.Array, modalities: Modalities, method: methods_lib.Method,
   return params
 
 
+def of_modality(params: Params, modality: modalities_lib.Modality,
+                method: methods_lib.Method) -> Params:
+  """The parameters {layer: {owner: tree}} of arrays [...] that a modality's activations need."""
+  owners = {layer: owner(layer, modality, method) for layer in LAYERS}
+  if method.normalised:
+    owners |= {layer: modality.name for layer in (*NORMS.values(), *MOMENTS.values())}
+  return {layer: {name: params[layer][name]} for layer, name in owners.items()}
+
+
 def _dense(layer: str, network: config_lib.Network, classes: int) -> nn.Dense:
   if layer == "fc8":  # small logits at the start: every class equally likely; float32 for the loss
     return nn.Dense(classes, kernel_init=nn.initializers.normal(0.01))

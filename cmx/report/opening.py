@@ -118,7 +118,7 @@ def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
     if not method.reference:
       problems.append(f"{method.name}, seed {run.config.seed}, has no features of the validation "
                       "split: run launch.evaluate, and build the report again for its pictures")
-  return Opened(folder, method.name, run, _result(folder), _metrics(folder, problems), features,
+  return Opened(folder, run.name, run, _result(folder), _metrics(folder, problems), features,
                 examples)
 
 

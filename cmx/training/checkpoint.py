@@ -25,6 +25,7 @@ from cmx import modalities as modalities_lib
 from cmx.files import disk
 from cmx.files import manifest
 from cmx.files import writing
+from cmx.network import model
 from cmx.runtime import hosts
 from cmx.runtime import provenance
 from cmx.runtime import signals
@@ -61,6 +62,18 @@ class Run(NamedTuple):
   def method(self) -> methods.Method:
     """The row of the table that it is."""
     return methods.named(self.config.method)
+
+  @property
+  def name(self) -> str:
+    """As printed: its row's, and what was added to it later."""
+    later = self.config.extension.modality
+    return f"{self.method.name}, {later} added later" if later else self.method.name
+
+
+def of_modality(run: Run, modality: modalities_lib.Modality) -> Run:
+  """The run for one of its modalities alone, with no other's parameters."""
+  return run._replace(modalities=(modality,),
+                      params=model.of_modality(run.params, modality, run.method))
 
 
 class Checkpoints:

@@ -86,7 +86,7 @@ def _about(plan: plan_lib.Plan, params: Mapping[str, Any],
   run, settings = plan.run, plan.settings
   count = sum(np.size(leaf) for leaf in jax.tree.leaves(params["generator"]))
   return {
-    "method": run.config.method, "name": run.method.name,
+    "method": run.config.method, "name": run.name,
     "seed": run.config.seed, "layer": settings.layer, "reference": plan.reference.name,
     "size": plan.size,
     "generator": {"layout": settings.layout, "steps": settings.steps, "parameters": count,

@@ -11,7 +11,6 @@ from cmx import modalities as modalities_lib
 from cmx.analysis.inversion import generator
 from cmx.data import opening
 from cmx.evaluation import features as features_lib
-from cmx.network import model
 from cmx.network import towers
 from cmx.training import checkpoint
 
@@ -67,7 +66,8 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
     FileNotFoundError: if the data set is not prepared.
   """
   config = run.config
-  reader, (pictures, dataset) = _reader(run), opening.open_data(config)
+  reader = checkpoint.of_modality(run, run.modalities[0])
+  pictures, dataset = opening.open_data(config)
   reference = reader.modalities[0]
   row = next((m for m in pictures.modalities if m.name == reference.name), None)
   if row is None or row.kind != "pixels":
@@ -92,14 +92,6 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
   features = _with_places(reader, settings.layer, shapes[settings.layer])
   generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
   return Plan(run, reader, settings, dataset, pictures, layout, features, size)
-
-
-def _reader(run: checkpoint.Run) -> checkpoint.Run:
-  """The run for its reference modality alone, with no other's parameters."""
-  modality, method = run.modalities[0], run.method
-  owners = {layer: model.owner(layer, modality, method) for layer in model.LAYERS}
-  params = {layer: {owner: run.params[layer][owner]} for layer, owner in owners.items()}
-  return run._replace(modalities=(modality,), params=params)
 
 
 def _with_places(reader: checkpoint.Run, layer: str, width: int) -> tuple[int, ...]:

@@ -121,7 +121,7 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
     problems += findings.problems
     shown = _shown(findings, dataset.raw, unfinished, problems) if draw else []
     result = {
-      "method": run.config.method, "name": run.method.name,
+      "method": run.config.method, "name": run.name,
       "seed": run.config.seed, "data": dataset.encoded.name, "classes": len(run.classes),
       "modalities": {row.code: row.name for row in subject.modalities}, "asked": asked,
       "layers": {layer: summary.layer(findings, layer) for layer in subject.layers},
