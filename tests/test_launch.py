@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 import made_folders
+from cmx import config as config_lib
+from cmx import fields
 from cmx.training import train
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -226,12 +228,29 @@ def test_packages_that_are_not_there_are_listed_with_where_to_get_them(launch, t
 
 
 @pytest.mark.parametrize("name", [
-  "check", "evaluate", "extract", "fit", "invert", "ladder", "map", "prepare", "report",
-  "reproduce", "study", "train", "units"])
+  "check", "evaluate", "export", "extend", "extract", "fit", "invert", "ladder", "map",
+  "prepare", "report", "reproduce", "study", "train", "units"])
 def test_each_command_explains_its_flags(launch, name):
   _, text = launch(name, "--helpshort")
   assert "--config" in text and "--compilation_cache" in text
   assert f"python -m launch.{name}" in sys.modules[f"launch.{name}"].__doc__
+
+
+def test_the_config_of_a_run_is_the_default_where_a_command_goes_on_from_one(forget, tmp_path):
+  record = config_lib.Config(method="bl_ind", network=config_lib.Network(trunk=7))
+  (tmp_path / "config.json").write_text(fields.to_json(record))
+  forget()
+  extend = importlib.import_module("launch.extend")
+  parse = importlib.import_module("launch.config_flag").parse
+  arguments = ["extend", f"--workdir={tmp_path}", "--modality=sound"]
+  parse([*arguments, "--config.optimizer.steps=9"], extend.WORKDIR)
+  found = extend.common.CONFIG.value
+  assert fields.difference(found, record) == ["optimizer.steps: 9 | 600"]
+  (tmp_path / "config.json").unlink()
+  forget()
+  extend = importlib.import_module("launch.extend")
+  with pytest.raises(SystemExit, match="holds no run; expected a work directory"):
+    importlib.import_module("launch.config_flag").parse(arguments, extend.WORKDIR)
 
 
 def test_spawned_processes_import_what_their_parent_runs_and_run_nothing(forget, monkeypatch):

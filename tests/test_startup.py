@@ -11,11 +11,15 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-COMMANDS = ["check", "cost", "evaluate", "extract", "fit", "invert", "ladder", "map", "prepare",
-            "report", "reproduce", "spatial_text", "study", "train", "units", "verify"]
+COMMANDS = ["check", "cost", "evaluate", "export", "extend", "extract", "fit", "invert", "ladder",
+            "map", "prepare", "report", "reproduce", "spatial_text", "study", "train", "units",
+            "verify"]
 # What each of them needs beside the flag that is tried.
 NEEDED = {
-  "evaluate": ["--runs=."], "extract": ["--workdir=."], "fit": ["--reference=."],
+  "evaluate": ["--runs=."],
+  "export": ["--workdir=.", "--modality=sound"],
+  "extend": ["--workdir=.", "--modality=sound"],
+  "extract": ["--workdir=."], "fit": ["--reference=."],
   "invert": ["--workdir=."], "ladder": ["--reference=."], "map": ["--workdir=."],
   "report": ["--workdir=."], "spatial_text": ["--annotations=.", "--out=x.zip"],
   "train": ["--workdir=."], "units": ["--workdir=."], "verify": ["--workdir=."]}
