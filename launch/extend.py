@@ -37,6 +37,7 @@ TRUNK = flags.DEFINE_string("trunk", "", "Modality whose trunk it feeds, where e
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.evaluation import screen
   from cmx.evaluation import table_files
   from cmx.experiment import extend
   from cmx.training import checkpoint
@@ -48,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
   data.prepare(config.data)
   out = OUT.value or workdir / "extended" / MODALITY.value
   found = extend.extend(config, run, out)
-  print(table_files.write(out, [found.result]))
+  print(screen.to_text(table_files.write(out, [found.result])))
   for name, digest in found.digests.items():
     print(f"  {name:<28} {digest}  unchanged")
   logging.info("%s added in %s; %d of %d old parameters unchanged. Written: %s", MODALITY.value,

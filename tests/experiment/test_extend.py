@@ -1,8 +1,11 @@
 """A modality added to a finished run: the new run on disk, and what is refused before training."""
 
 import logging
+import pathlib
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from cmx.report import opening as report
 from cmx.report import options as report_options
 from cmx.training import checkpoint
 from cmx.training import train
+from cmx.training import workdir
 
 STEPS = 3  # of the runs of `untrained`, which are taken for finished
 
@@ -38,6 +42,7 @@ def write(folder, root, method="bl_shfinal", step=STEPS, **changes):
     patch.setattr(tiny, "config", lambda *args: plain(
       *args, **{**tiny.TWO, "optimizer__steps": STEPS, "mixture__components": 1, **changes}))
     made = untrained.run(root, method)
+  workdir.claim(folder, made.config)
   with checkpoint.Checkpoints(folder, keep=1) as checkpoints:
     checkpoints.save(step, made.params, {"count": np.zeros(1)},
                      checkpoint.card(made.config, made.classes, made.modalities))
@@ -104,7 +109,8 @@ def test_statistics_are_those_of_the_finished_run_and_lie_with_the_new_one(whole
   _, folder, out, _ = whole
   assert sorted(path.name for path in (out / "mixtures").glob("*.npz")) == [
     "fc6_k1_each_class.npz", "fc7_k1_each_class.npz"]
-  assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "extended"]
+  assert sorted(path.name for path in folder.iterdir()) == [
+    "checkpoints", "config.json", "extended"]
 
 
 def test_an_extended_run_is_extended_again_and_is_found_done(whole, tmp_path, monkeypatch):
@@ -117,6 +123,18 @@ def test_an_extended_run_is_extended_again_and_is_found_done(whole, tmp_path, mo
   assert found.run.config.data.added[1] == "drawing=" and len(found.digests) == 6
   monkeypatch.setattr(train, "run", None)
   assert extended(run, out, tmp_path / "again", asked).result == found.result
+
+
+def test_the_command_prints_the_table_and_what_is_unchanged(whole):
+  _, folder, out, found = whole
+  root = found.run.config.data.added[0].partition("=")[2]
+  done = subprocess.run(
+    [sys.executable, "-m", "launch.extend", f"--workdir={folder}", "--modality=touch",
+     f"--data={root}", "--compilation_cache="], cwd=pathlib.Path(__file__).parents[2],
+    capture_output=True, text=True, timeout=300, check=False)
+  assert done.returncode == 0, done.stderr
+  assert "touch added later" in done.stdout and done.stdout.count("  unchanged\n") == 5
+  assert (out / "table.txt").exists()
 
 
 def test_classes_without_training_examples_are_said(whole, root, tmp_path, caplog):
