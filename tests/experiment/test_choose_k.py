@@ -86,6 +86,6 @@ def test_rungs_that_cannot_be_are_refused(climbed, components, message):
 
 def test_more_components_than_examples_are_refused_before_any_fit(climbed, monkeypatch):
   folder, config, run, dataset, _ = climbed
-  monkeypatch.setattr(mixtures, "kept", None)  # it would be work
+  monkeypatch.setattr(mixtures, "fit_of_layer", None)  # it would be work
   with pytest.raises(ValueError, match="49 components; expected 48 at most"):
     choose_k.climb(config, run, dataset, folder, [1, 49])
