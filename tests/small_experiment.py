@@ -74,6 +74,8 @@ def write_run(folder, method="c", seed=0, source=None, recorded=None, **options)
   lines = [{"step": step, "loss": 3 / step, "loss/cross_entropy": 2 / step, "gradient_norm": 1.0,
             **{f"{kind}/{row.name}": 1 / step for kind in ("loss", "accuracy") for row in ROWS}}
            for step in (1, 4, 7)]
+  lines[-1] |= {f"validation_{kind}/{row.name}": 0.5 for kind in ("loss", "accuracy")
+                for row in ROWS}
   (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
   write_features(folder / "features" / data.VALIDATION, source, seed, **options)
   found = features.load(folder / "features" / data.VALIDATION)

@@ -51,8 +51,8 @@ def section(report: opening.Report) -> section_lib.Section | None:
     f"The {options.answers} nearest of every other modality, by {options.layer}, "
     f"{options.readout}. The queries are {chosen}; every method has the same. "
     f"{_SIGNS[True]} is of the query's category, {_SIGNS[False]} of another, which is named.")
-  return section_lib.Section("Retrieval boards", body + section_lib.tabs("boards", parts),
-                             _CAREFUL, problems)
+  body += section_lib.tabs("boards", parts, report.best)
+  return section_lib.Section("Retrieval boards", body, _CAREFUL, problems)
 
 
 def _queries(opened: opening.Opened, options: options_lib.Options) -> list[boards.Query]:

@@ -24,15 +24,9 @@ def section(report: opening.Report) -> section_lib.Section:
           for opened in [*([report.reference] if report.reference else []), *report.runs]]
   body = (section_lib.facts(facts)
           + section_lib.table(("run", "seed", "steps", "folder"), rows))
-  careful, problems = [], []
-  if len({opened.run.config.seed for opened in report.runs}) == 1:
-    careful.append("All numbers are of one seed: how much they vary is unknown. Differences that "
-                   "are small, say a point of mAP, may be luck.")
-  if not made:
-    problems.append("The checkpoints do not say by which command and versions they were made")
-  elif "-dirty" in made.get("commit", ""):
-    careful.append("The code was changed since its last commit when this was trained.")
-  return section_lib.Section("What was run", body, careful, problems)
+  problems = [] if made else ["The checkpoints do not say by which command and versions they were "
+                              "made"]
+  return section_lib.Section("What was run", body, problems=problems)
 
 
 def _below(opened: opening.Opened, report: opening.Report) -> str:

@@ -12,11 +12,12 @@ from cmx.report import section as section_lib
 from cmx.training import step
 
 _SMOOTH = 25  # a curve is the mean over this part of its points around each
-_WIDTH, _HEIGHT = 2.25, 1.75  # inches of a panel
+_WIDTH, _HEIGHT, _ENTRY = 2.25, 1.75, 2.2  # inches of a panel, and of an entry of the legend
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)))  # changes where the colours begin again, and at half
 _CAREFUL = (
-  "Curves are of training batches with dropout and variation, not of the validation split: a low "
-  "loss there may be learnt by heart.",)
+  "Curves of training are of batches with dropout and variation: a low loss there may be learnt by "
+  "heart, and only the validation split tells.",)
+_LOOKS = "validation_"  # how the names of what is seen of the validation split begin
 
 
 def section(report: opening.Report) -> section_lib.Section | None:
@@ -32,6 +33,11 @@ def section(report: opening.Report) -> section_lib.Section | None:
   caption = (f"Learning curves against steps: cross entropy (nats) and accuracy of each modality, "
              f"then the terms. One line a seed, means over a {_SMOOTH}th of the run."
              + (" Dotted: where methods with two phases change to the second." if changes else ""))
+  if any(key.startswith(_LOOKS) for opened in runs for line in opened.metrics for key in line):
+    caption += " Strong, with dots: a part of the validation split; pale: training batches."
+  else:
+    problems.append("The validation split was not looked at while these were trained "
+                    "(log.validation_steps): curves are of training alone")
   drawing = section_lib.figure(report, "curves", _draw(runs, rows, changes), caption)
   return section_lib.Section("Learning curves", drawing, _CAREFUL, problems)
 
@@ -68,13 +74,25 @@ def _draw(runs: Sequence[opening.Opened], rows: Sequence[Sequence[str]],
       for change in sorted(changes):
         axis.axvline(change, color=figures.MUTED, linestyle=":", linewidth=0.8)
       for opened in runs:
-        points = [(part["step"], part[key]) for part in opened.metrics if key in part]
-        if points:
-          x, y = np.array(points).T
-          lines[opened.name], = axis.plot(x, _smooth(y), color=colours[opened.name],
-                                          linestyle=dashes[opened.name], linewidth=1.1)
-  figure.legend(list(lines.values()), list(lines), loc="outside lower left", ncols=4)
+        look = {"color": colours[opened.name], "linestyle": dashes[opened.name]}
+        x, y = _points(opened, _LOOKS + key)
+        if len(x):
+          lines[opened.name], = axis.plot(x, y, **look, linewidth=1.3, marker=".", markersize=4)
+        pale = {"linewidth": 0.7, "alpha": 0.45} if len(x) else {"linewidth": 1.1}
+        x, y = _points(opened, key)
+        if len(x):
+          line, = axis.plot(x, _smooth(y), **look, **pale)
+          lines.setdefault(opened.name, line)
+  figure.legend(list(lines.values()), list(lines), loc="outside lower left",
+                ncols=max(1, int(columns * _WIDTH / _ENTRY)))
   return figure
+
+
+def _points(opened: opening.Opened, key: str) -> tuple[np.ndarray, np.ndarray]:
+  """Steps [N] and values [N] of a series; none where it is not among the metrics."""
+  found = [(part["step"], part[key]) for part in opened.metrics if key in part]
+  x, y = np.array(found).reshape(-1, 2).T
+  return x, y
 
 
 def _title(key: str) -> str:

@@ -29,17 +29,18 @@ def section(report: opening.Report) -> section_lib.Section:
       f"Not looked at yet: python -m launch.units --workdir={report.workdir}, and build the report "
       "again.", "note"), problems=problems)
   content = comparison.aggregate([result for _, result in found])
-  body = "".join(section_lib.paragraph(part) for part in content["caption"])
+  body = ""
   if content["statistics"]:
     body += section_lib.figure(report, "units", comparison.figure(content), content["caption"][0])
   for layer in content["layers"]:
     head, *rows = comparison.grid(content, layer)
     body += section_lib.table(head, rows)
-  body += section_lib.paragraph(comparison.dead(content), "small")
+  body += "".join(section_lib.paragraph(part, "small")
+                  for part in (*content["caption"][1:], comparison.dead(content)))
   shown = {opened.name: _shown(opened.workdir, result) for opened, result in reversed(found)
            if result["shown"]}
   if shown:
-    body += section_lib.tabs("units", list(reversed(shown.items())))
+    body += section_lib.tabs("units", list(reversed(shown.items())), report.best)
   known = [opened.workdir for opened, _ in found]
   missing = [f"{opened.name} (seed {opened.run.config.seed})" for opened in report.runs
              if opened.workdir not in known]

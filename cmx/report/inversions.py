@@ -38,7 +38,8 @@ def section(report: opening.Report) -> section_lib.Section:
     return section_lib.Section("Inversion", section_lib.paragraph(
       f"Nothing is inverted yet: python -m launch.invert --workdir={run}, and build the report "
       "again.", "note"), problems=problems)
-  return section_lib.Section("Inversion", section_lib.tabs("inversion", parts), _CAREFUL, problems)
+  body = section_lib.tabs("inversion", parts, report.best)
+  return section_lib.Section("Inversion", body, _CAREFUL, problems)
 
 
 def _part(opened: opening.Opened, result: result_lib.Inverted, files: str) -> str:

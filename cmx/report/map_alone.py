@@ -35,7 +35,8 @@ def write(run: checkpoint.Run, folder: pathlib.Path, split: str, names: Sequence
   found, problems = features_lib.load(folder), []
   chosen = _chosen(run.modalities, names, problems)
   with figures.style():
-    drawn = maps.draw({name: found[name] for name in chosen}, options, problems)
+    drawn = maps.draw({name: found[name] for name in chosen}, options, problems,
+                      out.parent / "kept")
     examples = examples_lib.open_examples(run.config, run.classes, folder, split)
     title = f"{run.config.method}, seed {run.config.seed}: {options.layer}, {split}"
     figure = figure_lib.whole(drawn, run.classes, title)
@@ -61,4 +62,3 @@ def _chosen(rows: Sequence[modalities_lib.Modality], names: Sequence[str],
   if missing:
     problems.append(f"The run has no modality {', '.join(missing)}; the map is of the others")
   return [row.name for row in modalities_lib.select(rows, set(names) & known)]
-

@@ -1,7 +1,10 @@
 """Maps of all methods: the same examples everywhere, so that what differs is the method."""
 
+import pathlib
+
 from cmx.analysis import figures
 from cmx.analysis.maps import figure
+from cmx.analysis.maps import store
 from cmx.analysis.maps import tsne
 from cmx.evaluation import features as features_lib
 from cmx.report import map_page
@@ -22,7 +25,8 @@ def section(report: opening.Report) -> section_lib.Section | None:
   with progress.Progress("maps", len(runs), "methods") as line:
     for i, opened in enumerate(runs):
       try:
-        found.append((opened, draw(opened.features, report.options, problems)))
+        folder = opened.workdir / "maps" / "kept"
+        found.append((opened, draw(opened.features, report.options, problems, folder)))
       except ValueError as error:
         problems.append(f"{opened.name} has no map: {error}")
       line.update(i + 1)
@@ -31,13 +35,14 @@ def section(report: opening.Report) -> section_lib.Section | None:
 
 
 def draw(features: features_lib.Features, options: options_lib.Options,
-         problems: list[str]) -> tsne.Map:
+         problems: list[str], folder: pathlib.Path) -> tsne.Map:
   """The map of a run's features; where the perplexity does not fit, of a smaller one.
 
   Args:
     features: {modality: {layer: [N, D], "label": [N]}}.
     options: layer, points, perplexity and seed.
     problems: what was done otherwise than asked is added here, in words.
+    folder: of maps that were drawn before.
 
   Raises:
     ValueError: as of `tsne.make`.
@@ -49,7 +54,8 @@ def draw(features: features_lib.Features, options: options_lib.Options,
     perplexity = max(1.0, (len(sample.row) - 1) // 3)
     problems.append(f"Perplexity {options.perplexity:g} wants more than {len(sample.row)} points; "
                     f"the map is drawn with {perplexity:g}")
-  return tsne.make(features, options.layer, sample, perplexity=perplexity, seed=options.seed)
+  return store.made(folder, features, options.layer, sample, perplexity=perplexity,
+                    seed=options.seed)
 
 
 CAREFUL = (
@@ -65,8 +71,9 @@ def _body(report: opening.Report, found: list[tuple[opening.Opened, tsne.Map]]) 
     drawing = figure.overview([(opened.name, drawn) for opened, drawn in found])
     body += section_lib.figure(
       report, "maps", drawing, "All methods by modality; beneath, of the "
-      f"{first.mixing.nearest} nearest neighbours of a point, by the features, the share of "
-      "another modality and of the same category. Every method shows the same examples.")
+      f"{first.mixing.nearest} nearest neighbours of an example, by the features and among all "
+      f"{first.mixing.points:,} of the split, the share of another modality and of the same "
+      "category. Every method shows the same examples.")
   body += map_page.examples(_EXAMPLES, first.sample, classes, found[0][0].examples)
   parts = []
   for opened, drawn in found:
@@ -76,7 +83,7 @@ def _body(report: opening.Report, found: list[tuple[opening.Opened, tsne.Map]]) 
     caption = f"{title}. {figure.sentence(drawn)}"
     content = map_page.panels(drawn, classes, _EXAMPLES)
     parts.append((opened.name, section_lib.framed(content, caption, f"{files}.png, {files}.pdf")))
-  return body + section_lib.tabs("map", parts)
+  return body + section_lib.tabs("map", parts, report.best)
 
 
 def explanation(options: options_lib.Options, drawn: tsne.Map) -> str:

@@ -8,6 +8,7 @@ from cmx import data
 from cmx import methods
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
+from cmx.evaluation import verdict as verdict_lib
 from cmx.files import json_files
 from cmx.files import manifest
 from cmx.report import options as options_lib
@@ -55,6 +56,7 @@ class Report(NamedTuple):
     reference: the reference network they start from, or None.
     options: what was asked for.
     problems: what could not be opened and why, in words.
+    verdict: on the rows that are evaluated; None where none is.
   """
 
   workdir: pathlib.Path
@@ -63,6 +65,13 @@ class Report(NamedTuple):
   reference: Opened | None
   options: options_lib.Options
   problems: Sequence[str]
+  verdict: verdict_lib.Verdict | None = None
+
+  @property
+  def best(self) -> str:
+    """Name of the best row, on which choices stand; of the first where none is evaluated."""
+    return next((opened.name for opened in self.runs
+                 if self.verdict and opened.method == self.verdict.best), self.runs[0].name)
 
   @property
   def shown(self) -> list[Opened]:
@@ -81,7 +90,8 @@ def open_report(workdir: pathlib.Path, options: options_lib.Options) -> Report:
   """
   workdir, problems = pathlib.Path(workdir), []
   known: dict[str, examples_lib.Examples] = {}
-  runs = [opened for folder in workdir_lib.find_runs(workdir)
+  folders = workdir_lib.find_runs(workdir)
+  runs = [opened for folder in folders
           if (opened := _tried(folder, known, problems)) is not None]
   if not runs:
     raise FileNotFoundError(
@@ -92,8 +102,20 @@ def open_report(workdir: pathlib.Path, options: options_lib.Options) -> Report:
   others = [opened for opened, role in zip(runs, roles) if not role] or runs[:1]
   order = list(methods.METHODS)
   others.sort(key=lambda opened: (order.index(opened.method), opened.run.config.seed))
-  return Report(workdir, workdir / _FOLDER, _of_one_class_list(others, problems), reference,
-                options, problems)
+  kept = _of_one_class_list(others, problems)
+  unfinished = len(folders) - len(runs) + sum(opened.result is None for opened in kept)
+  return Report(workdir, workdir / _FOLDER, kept, reference, options, problems,
+                _verdict(kept, unfinished, problems))
+
+
+def _verdict(runs: Sequence[Opened], unfinished: int,
+             problems: list[str]) -> verdict_lib.Verdict | None:
+  found = [opened.result for opened in runs if opened.result]
+  try:
+    return verdict_lib.verdict(found, unfinished) if found else None
+  except ValueError as error:
+    problems.append(f"There is no verdict: {error}")
+    return None
 
 
 def _tried(folder: pathlib.Path, known: dict[str, examples_lib.Examples],

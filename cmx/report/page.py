@@ -9,6 +9,7 @@ from cmx.analysis import figures
 from cmx.files import writing
 from cmx.report import answers
 from cmx.report import card
+from cmx.report import classes
 from cmx.report import curves
 from cmx.report import dissected
 from cmx.report import inversions
@@ -19,10 +20,12 @@ from cmx.report import recognition
 from cmx.report import section as section_lib
 from cmx.report import space
 from cmx.report import table
+from cmx.report import verdict
 from cmx.runtime import progress
 
 # In the order of the page; a module's `section` is called with the opened runs.
-SECTIONS = (card, table, space, recognition, curves, maps, answers, dissected, inversions)
+SECTIONS = (verdict, table, space, recognition, classes, maps, answers, dissected, inversions,
+            curves, card)
 
 
 def build(workdir: pathlib.Path,
@@ -51,7 +54,8 @@ def write(report: opening.Report, title: str, sections: Mapping[str, Callable]) 
       made += [found] if found else []
       line.update(i + 1)
   path = report.workdir / "report.html"
-  writing.write_text(path, render(title, [*made, _careful(report, made)]))
+  first, *others = made  # cautions come before what they are about
+  writing.write_text(path, render(title, [first, _careful(report, made), *others]))
   return path
 
 
@@ -63,7 +67,7 @@ def _tried(make: Callable, report: opening.Report, name: str) -> section_lib.Sec
 
 
 def _careful(report: opening.Report, sections: list[section_lib.Section]) -> section_lib.Section:
-  """The last section: cautions and problems of all others."""
+  """Cautions and problems of all sections."""
   missing = [*report.problems, *(f"{section.title}: {line}" for section in sections
                                  for line in section.problems)]
   return careful([line for section in sections for line in section.careful], missing)

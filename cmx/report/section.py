@@ -110,18 +110,20 @@ def tile(example: examples.Example, side: int = _SIDE) -> str:
           f'-webkit-line-clamp:{lines}" title="{escape(what)}: {words}">{words}</span>')
 
 
-def tabs(name: str, parts: Sequence[tuple[str, str]]) -> str:
-  """HTML parts of which one is seen at a time, chosen by its title; on paper all are.
+def tabs(name: str, parts: Sequence[tuple[str, str]], chosen: str = "") -> str:
+  """HTML parts of which one is seen at a time, chosen by its title, and printed.
 
   Args:
     name: of the choice, unique in the report.
-    parts: (title, HTML), the first one open.
+    parts: (title, HTML).
+    chosen: how the title begins of the part that is open first; the first one where there is none.
   """
   if len(parts) == 1:
     return parts[0][1]
   name, lines = anchor(name), []
+  opened = next((i for i, (title, _) in enumerate(parts) if title.startswith(chosen)), 0)
   for i, (title, content) in enumerate(parts):
-    checked = " checked" if i == 0 else ""
+    checked = " checked" if i == opened else ""
     lines.append(f'<input type="radio" name="{name}" id="{name}-{i}"{checked}>'
                  f'<label for="{name}-{i}">{escape(title)}</label>'
                  f'<div class="tab"><h4 class="printed">{escape(title)}</h4>{content}</div>')

@@ -74,7 +74,7 @@ def slow_mixing(x, modality, label, nearest):
     same += [label[i] == label[j] for j in order[:nearest]]
   pairs = [(i, j) for i in range(len(x)) for j in range(len(x)) if i != j]
   return (nearest, np.mean(other), np.mean([modality[i] != modality[j] for i, j in pairs]),
-          np.mean(same), np.mean([label[i] == label[j] for i, j in pairs]))
+          np.mean(same), np.mean([label[i] == label[j] for i, j in pairs]), len(x))
 
 
 def test_mixing_equals_the_slow_loop():
@@ -111,6 +111,14 @@ def test_a_map_keeps_neighbours_together_and_lies_in_the_unit_square():
   assert in_plane.same > 0.95 and found.mixing.same > 0.95
   trust = manifold.trustworthiness(tsne.vectors(features, "fc7", found.sample), found.place)
   assert trust > 0.8
+
+
+def test_what_stands_next_to_what_does_not_depend_on_how_many_points_are_drawn():
+  features = clusters(np.random.default_rng(1), 60)
+  few, many = (tsne.make(features, "fc7", sample_of(features, count), perplexity=5)
+               for count in (20, 120))
+  assert few.mixing == many.mixing and few.mixing.points == 120
+  assert len(few.place) == 20
 
 
 def test_the_same_seed_gives_the_same_map_on_any_number_of_threads():

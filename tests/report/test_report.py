@@ -11,6 +11,7 @@ from cmx.report import opening
 from cmx.report import options
 from cmx.report import page
 from cmx.report import section
+from cmx.report import verdict
 from cmx.training import checkpoint
 
 
@@ -85,6 +86,7 @@ def test_the_card_says_where_nothing_was_recorded(experiment, monkeypatch):
   small_experiment.write_run(experiment / "alone", "c")
   found = card.section(opening.open_report(experiment / "alone", options.Options()))
   assert "not recorded" in found.body and "do not say by which command" in found.problems[0]
+  found = verdict.section(opening.open_report(experiment / "alone", options.Options()))
   assert "All numbers are of one seed" in found.careful[0]
 
 

@@ -34,7 +34,7 @@ def random_map(categories, count=400, seed=0):
   place = np.clip(centres[label] + 0.02 * rng.normal(size=(count, 2)), 0, 1)
   sample = tsne.Sample(("natural", "line_drawing"), np.arange(count) // 7 % 2,
                        np.arange(count), label)
-  return tsne.Map(sample, place, tsne.Mixing(10, 0.5, 0.5, 0.031, 0.02))
+  return tsne.Map(sample, place, tsne.Mixing(10, 0.5, 0.5, 0.031, 0.02, 2_880))
 
 
 def test_a_category_is_densest_where_most_of_its_points_are():
@@ -110,7 +110,7 @@ def embedded(text):
 def test_what_is_under_the_pointer_is_the_example_itself(run):
   report = opening.open_report(run, OPTIONS)
   opened = report.runs[0]
-  drawn = maps.draw(opened.features, OPTIONS, [])
+  drawn = maps.draw(opened.features, OPTIONS, [], run / "kept")
   text = map_page.examples("e", drawn.sample, opened.run.classes, opened.examples)
   content = embedded(text)
   pictures = 0
@@ -131,14 +131,14 @@ def test_what_is_under_the_pointer_is_the_example_itself(run):
 def test_long_texts_are_cut(run, monkeypatch):
   monkeypatch.setattr(map_page, "_LETTERS", 12)
   opened = opening.open_report(run, OPTIONS).runs[0]
-  drawn = maps.draw(opened.features, OPTIONS, [])
+  drawn = maps.draw(opened.features, OPTIONS, [], run / "kept")
   content = embedded(map_page.examples("e", drawn.sample, opened.run.classes, opened.examples))
   assert max(map(len, content["text"])) <= 12
 
 
 def test_the_sheet_of_thumbnails_has_a_limit(run, monkeypatch):
   opened = opening.open_report(run, OPTIONS).runs[0]
-  drawn = maps.draw(opened.features, OPTIONS, [])
+  drawn = maps.draw(opened.features, OPTIONS, [], run / "kept")
   whole = embedded(map_page.examples("e", drawn.sample, opened.run.classes, opened.examples))
   monkeypatch.setattr(map_page, "_SHEET", len(whole["sheet"]) // 8)
   monkeypatch.setattr(map_page, "_SIDE", 400)
@@ -151,7 +151,7 @@ def test_the_sheet_of_thumbnails_has_a_limit(run, monkeypatch):
 
 def test_without_examples_a_map_still_says_category_and_modality(run):
   opened = opening.open_report(run, OPTIONS).runs[0]
-  drawn = maps.draw(opened.features, OPTIONS, [])
+  drawn = maps.draw(opened.features, OPTIONS, [], run / "kept")
   content = embedded(map_page.examples("e", drawn.sample, opened.run.classes, None))
   assert content["sheet"] == "" and set(content["text"]) == {""} and len(content["label"]) == 30
 

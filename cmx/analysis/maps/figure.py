@@ -156,10 +156,11 @@ def _legend_lines(mapped: tsne.Map) -> int:
 def sentence(mapped: tsne.Map) -> str:
   """The two numbers in words."""
   near = mapped.mixing
-  return (f"Of the {near.nearest} nearest neighbours of a point (by the features, not the plane), "
-          f"{_percent(near.other)} % are of another modality ({_percent(near.other_mixed)} % if "
-          f"perfectly mixed) and {_percent(near.same)} % of the same category "
-          f"({_percent(near.same_chance)} % by chance).")
+  return (f"Of the {near.nearest} nearest neighbours of an example (by the features, not the "
+          f"plane, and among all {near.points:,} of the split), {_percent(near.other)} % are of "
+          f"another modality ({_percent(near.other_mixed)} % if perfectly mixed) and "
+          f"{_percent(near.same)} % of the same category ({_percent(near.same_chance)} % by "
+          "chance).")
 
 
 def _percent(share: float) -> str:

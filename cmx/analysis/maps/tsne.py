@@ -48,6 +48,7 @@ class Mixing(NamedTuple):
     other_mixed: the same if modalities were perfectly mixed, from their counts alone.
     same: share of the same category.
     same_chance: the same if categories were perfectly mixed.
+    points: that were counted, and counted among.
   """
 
   nearest: int
@@ -55,10 +56,15 @@ class Mixing(NamedTuple):
   other_mixed: float
   same: float
   same_chance: float
+  points: int
 
 
 class Map(NamedTuple):
-  """A sample in the plane: `place` [N, 2] in [0, 1], and what stands next to what."""
+  """A sample in the plane: `place` [N, 2] in [0, 1], and what stands next to what.
+
+  The second is counted among all examples, not the sample: with fewer points the tenth neighbour is
+  farther away, and the shares would say how many are drawn.
+  """
 
   sample: Sample
   place: np.ndarray
@@ -108,8 +114,17 @@ def make(features: Mapping[str, retrieval.Activations], layer: str, sample: Samp
     ValueError: if the layer is missing, widths differ, a feature is not finite, or there are not
       more points than the perplexity.
   """
-  x = vectors(features, layer, sample)
-  return Map(sample, embed(x, perplexity, seed), mixing(x, sample.modality, sample.label))
+  place = embed(vectors(features, layer, sample), perplexity, seed)
+  every = everything({name: features[name]["label"] for name in sample.names})
+  return Map(sample, place, mixing(vectors(features, layer, every), every.modality, every.label))
+
+
+def everything(labels: Mapping[str, np.ndarray]) -> Sample:
+  """All examples, {modality: int [N]}, as a sample in their own order."""
+  counts = [len(part) for part in labels.values()]
+  return Sample(tuple(labels), np.repeat(np.arange(len(counts)), counts),
+                np.concatenate([np.arange(count) for count in counts]),
+                np.concatenate([np.asarray(part) for part in labels.values()]))
 
 
 def vectors(features: Mapping[str, retrieval.Activations], layer: str,
@@ -203,4 +218,4 @@ def mixing(x: np.ndarray, modality: np.ndarray, label: np.ndarray,
   alike = np.unique(label, return_counts=True)[1]
   pairs = count * (count - 1)
   return Mixing(nearest, float(other.mean()), 1 - float(np.sum(fellows * (fellows - 1)) / pairs),
-                float(same.mean()), float(np.sum(alike * (alike - 1)) / pairs))
+                float(same.mean()), float(np.sum(alike * (alike - 1)) / pairs), count)

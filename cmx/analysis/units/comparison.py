@@ -17,6 +17,7 @@ from cmx.files import manifest
 
 WIDTH = 120  # characters of a caption's line
 NAME = "units"  # of the files, before their suffix
+_PANEL, _ENTRY = 3.1, 3.3  # inches of a layer's panel, and of an entry of the legend
 
 # Statistic -> (column in text, where it stands in `summary.layer`, and where what chance gives).
 _STATISTICS = {
@@ -161,8 +162,10 @@ def figure(content: Mapping[str, Any]) -> Any:
   """Shares of units of every method, a panel a layer: above, in every modality, and by chance."""
   layers = content["layers"]
   names = [row["name"] for row in next(iter(layers.values()))["rows"]]
-  drawing, (axes,) = figures.new(3.1 * len(layers) + 1.6, 0.34 * len(names) + 1.7, 1, len(layers),
-                                 sharey=True, sharex=True)
+  width = _PANEL * len(layers) + 1.6
+  columns = max(1, int(width / _ENTRY))  # a legend that is wider than the figure is cut off
+  height = 0.34 * len(names) + 1.3 + 0.2 * -(-3 // columns)
+  drawing, (axes,) = figures.new(width, height, 1, len(layers), sharey=True, sharex=True)
   for axis, (layer, part) in zip(axes, layers.items()):
     for key, colour, label in (
         ("above", figures.COLOURS[5], "mean over pairs of modalities above chance"),
@@ -178,8 +181,9 @@ def figure(content: Mapping[str, Any]) -> Any:
   axes[0].set_yticks(range(len(names)), names)
   axes[0].invert_yaxis()
   handles, labels = axes[0].get_legend_handles_labels()
-  drawing.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
-  drawing.suptitle("Units that answer to the same classes across modalities", size=11)
+  drawing.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=columns)
+  drawing.suptitle("Units that answer to the same classes across modalities",
+                   size=11 if columns > 1 else 9)
   return drawing
 
 
