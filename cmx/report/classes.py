@@ -35,6 +35,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
   precision = _precision(opened, problems)
   if precision is not None:
     columns["found"] = precision
+  report.folder.mkdir(parents=True, exist_ok=True)
   writing.write_text(report.folder / "classes.csv", grids.records_to_csv(
     [{"class": name, **{key: _known(values[i]) for key, values in columns.items()}}
      for i, name in enumerate(classes)]))
