@@ -230,7 +230,8 @@ def foreign_files(folder):
 
 
 @pytest.mark.parametrize("tamper", [
-  another_study, record_damaged, tuned_otherwise, tuning_cut, cell_of_another_config, failure_cut, foreign_files])
+  another_study, record_damaged, tuned_otherwise, tuning_cut, cell_of_another_config, failure_cut,
+  foreign_files])
 def test_a_folder_that_was_tampered_with_is_refused(whole, root, tmp_path, no_training, tamper):
   folder = copied(whole, tmp_path)
   changes, words = tamper(folder)
