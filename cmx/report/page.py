@@ -20,6 +20,7 @@ from cmx.report import recognition
 from cmx.report import section as section_lib
 from cmx.report import space
 from cmx.report import table
+from cmx.report import unchanged
 from cmx.report import verdict
 from cmx.runtime import progress
 
@@ -32,13 +33,21 @@ def build(workdir: pathlib.Path,
           options: options_lib.Options = options_lib.Options()) -> pathlib.Path:
   """Writes `<workdir>/report.html` and its figures; returns the page's path.
 
+  A page is left as it is where nothing that it was made of has changed.
+
   Raises:
     FileNotFoundError: if there is no run in the work directory.
     ValueError: if matplotlib is not installed.
   """
+  sections = {module.__name__.rpartition(".")[2]: module.section for module in SECTIONS}
+  stamp = unchanged.fingerprint(pathlib.Path(workdir), options, list(sections))
+  if unchanged.still(pathlib.Path(workdir), stamp):
+    return pathlib.Path(workdir) / "report.html"
   report = opening.open_report(workdir, options)
-  return write(report, f"cmx: {report.workdir.resolve().name}", {
-    module.__name__.rpartition(".")[2]: module.section for module in SECTIONS})
+  path = write(report, f"cmx: {report.workdir.resolve().name}", sections)
+  if all(opened.examples is not None and not opened.examples.problems for opened in report.runs):
+    unchanged.keep(report.workdir, stamp)  # else what is missing may come, from outside the runs
+  return path
 
 
 def write(report: opening.Report, title: str, sections: Mapping[str, Callable]) -> pathlib.Path:
