@@ -203,7 +203,7 @@ def test_a_run_without_its_queries_is_evaluated_again_and_not_trained(whole, roo
   assert reproduce.reproduce(settings(root), folder, ROWS) == whole[1]
   assert queries.read_bytes() == before
   queries.write_bytes(before[:99])
-  with pytest.raises(ValueError, match="seed_0/c/average_precision.npz cannot be read"):
+  with pytest.raises(ValueError, match="seed_0/c/average_precision.npz has 99 bytes"):
     evaluate.load(queries.parent)
 
 
