@@ -49,19 +49,20 @@ def statistics(run: checkpoint.Run, dataset: data.Dataset,
   card = json.dumps({"weights": features.digest(run.params), "data": dataset.fingerprint,
                      "examples": EXAMPLES, "readouts": sorted(readouts.READOUTS)})
   files = {layer: workdir / "readouts" / f"{layer}.npz" for layer in _layers(run)}
-  missing = [layer for layer, file in files.items() if _card(file) != card]
-  if missing:
-    found = training(run, dataset, workdir)
-    for layer in missing:
+  found = {layer: _read(file, card) for layer, file in files.items()}
+  if None in found.values():
+    examples = training(run, dataset, workdir)
+    for layer in [layer for layer, arrays in found.items() if arrays is None]:
+      found[layer] = readouts.fit(examples, layer)
       files[layer].parent.mkdir(exist_ok=True)
-      writing.write_arrays(files[layer], {"card": np.array(card), **readouts.fit(found, layer)})
-  return {layer: {name: value for name, value in writing.read_arrays(file).items()
-                  if name != "card"} for layer, file in files.items()}
+      writing.write_arrays(files[layer], {"card": np.array(card), **found[layer]})
+  return found
 
 
-def _card(file: pathlib.Path) -> str:
-  """What a file says that it is of; "" where there is none, or it cannot be read."""
+def _read(file: pathlib.Path, card: str) -> dict[str, np.ndarray] | None:
+  """What a file of that card holds; None where there is none, or it cannot be read."""
   try:
-    return str(writing.read_arrays(file)["card"])
+    arrays = writing.read_arrays(file)
+    return arrays if str(arrays.pop("card")) == card else None
   except (OSError, ValueError, KeyError):
-    return ""
+    return None

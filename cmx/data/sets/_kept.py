@@ -42,11 +42,9 @@ def made_again(folders: Sequence[pathlib.Path]) -> Iterator[None]:
   Raises:
     ValueError: if the block fails and something was damaged; the message says both.
   """
-  said = [error.what for folder in folders if (error := _damage(folder))]
-  for what in said:
+  aside = {folder: error.what for folder in folders if (error := _damage(folder))}
+  for folder, what in aside.items():
     logging.warning("%s. It is made again from its sources", what)
-  aside = [folder for folder in folders if _damage(folder)]
-  for folder in aside:
     shutil.rmtree(_aside(folder), ignore_errors=True)
     folder.replace(_aside(folder))
   try:
@@ -55,9 +53,9 @@ def made_again(folders: Sequence[pathlib.Path]) -> Iterator[None]:
     for folder in aside:
       if not folder.exists():
         _aside(folder).replace(folder)
-    if not said:
+    if not aside:
       raise
-    raise ValueError(f"{'; '.join(said)}. It cannot be made again: {error}") from error
+    raise ValueError(f"{'; '.join(aside.values())}. It cannot be made again: {error}") from error
   for folder in folders:
     shutil.rmtree(_aside(folder), ignore_errors=True)
     if folder.exists() and not manifest.of(folder).exists():
