@@ -13,6 +13,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+from flax import traverse_util
 
 from cmx import data
 from cmx import modalities as modalities_lib
@@ -31,6 +32,7 @@ from cmx.training import step
 PLATFORMS = ("cpu", "cuda", "tpu")
 LAYERS = ("pool5", "fc6", "fc7", "fc8")
 _TOWER, _WEIGHTS, _READOUTS, _CARD = "tower.jaxexport", "weights.npz", "readouts.npz", "card.json"
+_SEP = "/"  # between the parts of an array's name
 _EXAMPLE = "example"  # .npy: inputs of the validation split; .npz: what the run makes of them
 _READER = "flatbuffers"  # the package that jax.export reads and writes with, and JAX does not bring
 _TRIED, _SHOWN = 32, 4  # validation examples that the folder is tried on, and that it keeps
@@ -94,7 +96,8 @@ def _exported(run: checkpoint.Run) -> bytes:
   row, method = run.modalities[0], run.method
 
   def forward(weights: Mapping[str, jax.Array], x: jax.Array) -> dict[str, jax.Array]:
-    found = model.apply(_nested(weights), x, row, method, run.config.network)
+    params = traverse_util.unflatten_dict(weights, sep=_SEP)
+    found = model.apply(params, x, row, method, run.config.network)
     return {layer: found[layer].astype(jnp.float32) for layer in LAYERS}
 
   weights = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
@@ -108,23 +111,9 @@ def _dtype(row: modalities_lib.Modality) -> jnp.dtype:
   return jnp.dtype("uint8" if len(row.shape) == 3 else "float32")
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-  """Arrays [...] of nested dicts by names joined with "/", a character that no file's name has."""
-  found = {}
-  for name, part in tree.items():
-    found |= _flat(part, f"{prefix}{name}/") if isinstance(part, Mapping) else {prefix + name: part}
-  return found
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-  tree: dict[str, Any] = {}
-  for name, leaf in flat.items():
-    *parents, last = name.split("/")
-    node = tree
-    for parent in parents:
-      node = node.setdefault(parent, {})
-    node[last] = leaf
-  return tree
+def _flat(params: model.Params) -> dict[str, Any]:
+  """Arrays [...] by names "layer/owner/..."."""
+  return traverse_util.flatten_dict(params, sep=_SEP)
 
 
 def _statistics(run: checkpoint.Run, dataset: data.Dataset, layer: str) -> dict[str, np.ndarray]:
