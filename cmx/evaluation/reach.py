@@ -8,24 +8,24 @@ Of a group of pairs, in one row of a table of `results.aggregate`:
 where "within" is retrieval among a modality's own examples, the mean of a pair's two modalities.
 """
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cmx.evaluation import ranking
+from cmx.evaluation import results
 
 Summary = Mapping[str, Any]  # {"cells": {pair: {"mean"}}}; of a row's mAP, or of a table's chance
 
 
 def across(found: Summary, pairs: Iterable[str]) -> float | None:
   """Mean of the pairs' cells; None where none is defined."""
-  return _mean(found["cells"][pair]["mean"] for pair in pairs)
+  return results.spread(found["cells"][pair]["mean"] for pair in pairs)["mean"]
 
 
 def within(found: Summary, pairs: Iterable[str]) -> float | None:
   """Mean over pairs of what stands within their two modalities; None where none is defined."""
-  return _mean(found["cells"][f"{code}>{code}"]["mean"] for pair in pairs
-               for code in pair.split(">"))
+  return results.spread(found["cells"][f"{code}>{code}"]["mean"] for pair in pairs
+                        for code in pair.split(">"))["mean"]
 
 
 def of(row: Summary, chance: Summary, pairs: Sequence[str]) -> float | None:
@@ -44,8 +44,3 @@ def lift(value: float | None, chance: float | None) -> float | None:
   if value is None or chance is None or chance == 1:
     return None
   return float(ranking.lift(value, chance))
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-  known = [value for value in values if value is not None]
-  return statistics.fmean(known) if known else None

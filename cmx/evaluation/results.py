@@ -74,13 +74,14 @@ def _plain_table(table: retrieval.Table, codes: Mapping[str, str]) -> dict[str, 
   cells = [(f"{codes[q]}>{codes[g]}", (i, j)) for i, q in enumerate(table.modalities)
            for j, g in enumerate(table.modalities)]
   arrays = {"map": table.mean, **{key: getattr(table, key) for key in _STATISTICS[1:]}}
-  plain = {key: {pair: _number(values[at]) for pair, at in cells} for key, values in arrays.items()}
+  plain = {key: {pair: number(values[at]) for pair, at in cells} for key, values in arrays.items()}
   counts = {key: {pair: getattr(table, key)[at].tolist() for pair, at in cells}
             for key in ("queries", "gallery", "relevant")}
   return {"layer": table.layer, "readout": table.readout, **plain, **counts}
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+  """As JSON has it: None for NaN."""
   return None if math.isnan(value) else float(value)
 
 

@@ -160,7 +160,7 @@ def _components(facts: facts_lib.Facts, config: config_lib.Config) -> list[Choic
 
 def to_get(facts: facts_lib.Facts, config: config_lib.Config) -> list[str]:
   """The one command that gets what a config lacks: packages' files and libraries; [] for none."""
-  lacking = encoders.missing(config, {part.kind: None for part in facts.parts})
+  lacking = _lacking(facts, config)
   commands = [encoders.command(config, lacking)] if lacking else []
   libraries = ["matplotlib"]  # reports and ladders draw with it
   if any(name.startswith("hf:") for name in (config.encoders.pixels, config.encoders.text)):
@@ -170,9 +170,14 @@ def to_get(facts: facts_lib.Facts, config: config_lib.Config) -> list[str]:
   return [" && ".join(commands)] if commands else []
 
 
+def _lacking(facts: facts_lib.Facts, config: config_lib.Config) -> list[str]:
+  """Package files that the config's encoders of these kinds of input lack."""
+  return encoders.missing(config, dict.fromkeys(part.kind for part in facts.parts))
+
+
 def check_encoders(facts: facts_lib.Facts, found: Plan) -> None:
   """Raises FileNotFoundError where encoders lack package files, with the command that gets them."""
-  lacking = encoders.missing(found.config, {part.kind: None for part in facts.parts})
+  lacking = _lacking(facts, found.config)
   if lacking:
     raise FileNotFoundError(
       f"{len(lacking)} package files of encoders are not in {encoders.folder(found.config)}. Get "

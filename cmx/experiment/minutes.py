@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cmx import config as config_lib
-from cmx import data as data_lib
 from cmx.data import encoders
 from cmx.data.sets.folders import facts as facts_lib
 
@@ -69,13 +68,6 @@ def of_facts(facts: facts_lib.Facts, config: config_lib.Config) -> list[Part]:
     width = encoders.WIDTHS.get(name, 512)
     parts.append(Part(part.kind, (width,) if name else plain, part.train, part.validation, name))
   return parts
-
-
-def of_dataset(dataset: data_lib.Dataset) -> list[Part]:
-  """Parts of an opened data set, encoded as the towers read it: nothing is left to encode."""
-  return [Part(row.kind, row.shape, *(len(dataset.splits[split][row.name])
-                                      for split in (data_lib.TRAIN, data_lib.VALIDATION)))
-          for row in dataset.modalities]
 
 
 def preparation(parts: Sequence[Part], config: config_lib.Config, rate: float) -> Estimate:

@@ -199,7 +199,7 @@ def load(path: str | os.PathLike) -> TrainedRun:
   folder = pathlib.Path(path).expanduser()
   if not folder.is_dir():
     raise FileNotFoundError(f"{folder} is no folder; expected the work directory of a run")
-  if not (folder / "checkpoints").is_dir():
+  if not (folder / checkpoint.FOLDER).is_dir():
     below = [f"{found}" for found in workdir_lib.find_runs(folder) if found != folder]
     more = f" and {len(below) - _RUNS} more" if len(below) > _RUNS else ""
     said = f"one of {', '.join(below[:_RUNS])}{more}" if below else (

@@ -37,7 +37,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
     columns["found"] = precision
   report.folder.mkdir(parents=True, exist_ok=True)
   writing.write_text(report.folder / "classes.csv", grids.records_to_csv(
-    [{"class": name, **{key: _known(values[i]) for key, values in columns.items()}}
+    [{"class": name, **{key: results.number(values[i]) for key, values in columns.items()}}
      for i, name in enumerate(classes)]))
   body = section_lib.paragraph(
     f"Of {opened.name}, seed {opened.run.config.seed}: the share of each class's validation "
@@ -94,10 +94,6 @@ def _mean(values: np.ndarray) -> float:
   return float(known.mean()) if known.size else np.nan
 
 
-def _known(value: float) -> float | None:
-  return None if np.isnan(value) else float(value)
-
-
 def _grid(classes: Sequence[str], columns: Mapping[str, np.ndarray],
           chance: Mapping[str, float | None]) -> heat.Grid:
   """The weakest classes first; of many, some strongest after them; chance last."""
@@ -110,7 +106,7 @@ def _grid(classes: Sequence[str], columns: Mapping[str, np.ndarray],
     title = f"The {_SHOWN - few} weakest and the {few} strongest of {len(classes)} classes, %"
   top = np.nanmax(np.array(list(columns.values())))
   rows = [(classes[i].replace("_", " "),
-           [heat.cell({"mean": _known(values[i]), "std": None}, chance[name], top)
+           [heat.cell({"mean": results.number(values[i]), "std": None}, chance[name], top)
             for name, values in columns.items()]) for i in order]
   rows.append(("chance", [heat.cell({"mean": chance[name], "std": None}, None, 0.0)
                           for name in columns]))

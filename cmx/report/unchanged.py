@@ -14,7 +14,7 @@ from cmx.report import options as options_lib
 
 _STAMP, _PAGE = "made_of.json", "report.html"
 _OWN = ("report", "maps")  # folders that reports write
-_PASSING = (".lock", writing.TEMPORARY)  # ends of names that come and go
+_PASSING = (writing.LOCK, writing.TEMPORARY)  # ends of names that come and go
 
 
 def fingerprint(workdir: pathlib.Path, options: options_lib.Options,

@@ -4,7 +4,6 @@ Numbers are fractions; None stands where there is nothing to say.
 """
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -93,7 +92,7 @@ def describe(found: retrieval.Vectors, modalities: Sequence[modalities_lib.Modal
   content["gaps"] = _gaps(found, codes)
   if training is not None:
     told = probes.probes(training.x, training.labels, found.x, found.labels)
-    content["probes"] = {f"{codes[a]}>{codes[b]}": {key: _number(value) for key, value
+    content["probes"] = {f"{codes[a]}>{codes[b]}": {key: results.number(value) for key, value
                                                     in probe._asdict().items()}
                          for (a, b), probe in told.items()}
   return content
@@ -185,7 +184,3 @@ def _gaps(found: retrieval.Vectors, codes: Mapping[str, str]) -> dict[str, dict[
       **geometry.gap(found.x[a], found.x[b])._asdict(),
       "a_distance": probes.a_distance(found.x[a], found.x[b])}
   return content
-
-
-def _number(value: float) -> float | None:
-  return None if math.isnan(value) else float(value)

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cmx.evaluation import ranking
+from cmx.evaluation import reach
 from cmx.evaluation import readouts
 from cmx.evaluation import results
 from cmx.evaluation.space import describe
@@ -145,8 +145,7 @@ def _measures(content) -> grids.Grid:
       line += [_percent(describe.group(content, name, key)),
                _percent(describe.group(content, name, key, "chance"))]
     value, chance = (describe.group(content, first, key, of) for of in ("measures", "chance"))
-    lines.append([*line, _percent(None if value is None or chance == 1 else
-                                  float(ranking.lift(value, chance)))])
+    lines.append([*line, _percent(reach.lift(value, chance))])
   left_out = sum(cell["left_out"] for cell in content["cells"].values())
   asked = sum(cell["queries"] for cell in content["cells"].values())
   caption = [f"Retrieval by class (%), {_where(content)}: means over pairs of modalities of means "
