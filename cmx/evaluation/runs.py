@@ -31,7 +31,8 @@ def evaluated(words: Sequence[str]) -> tuple[list[dict[str, Any]], pathlib.Path]
 
   Raises:
     FileNotFoundError: if a folder holds no run.
-    ValueError: if a name is empty, or an experiment has no finished row.
+    ValueError: if a name is empty, a run is not trained to its end, or an experiment has none
+      that is.
   """
   if not words:
     raise ValueError("no runs; expected --runs=FOLDER or --runs=NAME=FOLDER, several with commas")
@@ -63,6 +64,7 @@ def _of_run(folder: pathlib.Path) -> dict[str, Any]:
   if evaluate.finished(folder):
     return evaluate.load(folder)[0]
   run = checkpoint.load_run(folder)
+  evaluate.check_trained(run, folder)
   return evaluate.evaluate(run, opening.open_data(run.config).encoded, folder)
 
 

@@ -36,6 +36,24 @@ def to_text(grid: Grid) -> str:
   return "\n".join([*caption, *columns(lines, grid.left, " "), ""])
 
 
+def to_screen(grid: Grid) -> str:
+  """As `to_text`, no line over WIDTH: columns that do not fit go on in blocks below."""
+  lines = [list(words) for words in (*zip(*grid.heads), *grid.lines)]
+  widths = [max(map(len, words)) for words in zip(*lines)]
+  fixed = sum(widths[:grid.left]) + grid.left  # each column with the blank before the next
+  blocks, room = [], 0
+  for i in range(grid.left, len(widths)):
+    if not blocks or widths[i] > room:
+      blocks.append([*range(grid.left)])
+      room = WIDTH + 1 - fixed
+    blocks[-1].append(i)
+    room -= widths[i] + 1
+  parts = [to_text(Grid("", [grid.heads[i] for i in block],
+                        [[words[i] for i in block] for words in grid.lines], grid.left))
+           for block in blocks]
+  return "\n".join([*([textwrap.fill(grid.caption, WIDTH)] if grid.caption else []), *parts])
+
+
 def columns(lines: Sequence[Sequence[str]], left: int = 1, gap: str = "  ") -> list[str]:
   """Lines of words as lines of text in columns, the first `left` to the left, others to the right.
 

@@ -71,3 +71,10 @@ def test_what_is_half_trained_is_left_out_and_said(experiment, monkeypatch):
   monkeypatch.setattr(step, "steps", lambda config: 8)
   with pytest.raises(ValueError, match="no row of .* is trained to its end"):
     runs.evaluated([str(experiment)])
+
+
+def test_a_run_that_is_half_trained_is_refused_where_it_is_named_alone(experiment, monkeypatch):
+  monkeypatch.setattr(step, "steps", lambda config: 8)
+  small_experiment.write_run(experiment / "seed_0" / "a_tune", "a_tune")
+  with pytest.raises(ValueError, match="a_tune is at step 7 of 8"):
+    runs.evaluated([str(experiment / "seed_0" / "a_tune")])

@@ -22,6 +22,21 @@ def test_a_head_that_no_column_has_is_no_line_and_a_caption_is_wrapped():
   assert max(map(len, lines)) <= grids.WIDTH
 
 
+def test_a_screen_has_columns_that_do_not_fit_in_blocks_below():
+  names = [("of", f"column_{i}") for i in range(12)]
+  wide = grids.Grid("What.", [("", "row"), *names], [["a", *map(str, range(12))]])
+  shown = grids.to_screen(wide)
+  blocks = [block.splitlines() for block in shown.split("\n\n")]
+  assert [len(line) for line in blocks[0]] == [5, 75, 75, 75]
+  assert [block[-1].split() for block in blocks] == [
+    ["a", *"0 1 2 3 4 5 6 7".split()], ["a", "8", "9", "10", "11"]]
+  assert blocks[1][-2].split() == ["row", "column_8", "column_9", "column_10", "column_11"]
+
+
+def test_a_screen_has_a_grid_that_fits_as_it_is():
+  assert grids.to_screen(GRID) == grids.to_text(GRID)
+
+
 def test_markdown_escapes_what_would_end_a_cell():
   assert grids.to_markdown(GRID) == """mAP (%), 100 % & more.
 

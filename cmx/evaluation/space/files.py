@@ -48,7 +48,7 @@ def load(workdir: pathlib.Path) -> dict[str, Any] | None:
 
 
 def write_readouts(folder: pathlib.Path, measured: Sequence[Mapping[str, Any]]) -> str:
-  """Writes readouts.{txt,md,csv} of all runs [`write`'s content]; returns the first table's text.
+  """Writes readouts.{txt,md,csv} of all runs [`write`'s content]; returns the first table for a screen.
 
   Raises:
     ValueError: as `results.aggregate`.
@@ -60,7 +60,7 @@ def write_readouts(folder: pathlib.Path, measured: Sequence[Mapping[str, Any]]) 
   writing.write_text(folder / "readouts.txt", "\n".join(map(grids.to_text, found)))
   writing.write_text(folder / "readouts.md", "\n".join(map(grids.to_markdown, found)))
   writing.write_text(folder / "readouts.csv", _readouts_csv(content))
-  return grids.to_text(found[0])
+  return grids.to_screen(found[0])
 
 
 def _percent(value: float | None) -> str:
