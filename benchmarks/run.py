@@ -27,7 +27,8 @@ from benchmarks import harness
 from cmx.runtime import cores
 from cmx.runtime import devices
 
-PACKAGES = ("cmx", "jax", "jaxlib", "flax", "numpy", "scikit-learn", "torch", "ranx")
+PACKAGES = ("cmx", "jax", "jaxlib", "flax", "numpy", "scikit-learn", "torch", "ranx",
+            "faiss-cpu")
 
 
 def names() -> list[str]:
