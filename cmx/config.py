@@ -260,6 +260,8 @@ class Log:
 
   metrics_steps: _Count = 20  # steps between two lines of metrics
   validation_steps: int = 100  # steps between two looks at a part of the validation split; 0: none
+  select: bool = False  # keep the look's step that is best on a held-out tenth of the training part
+  patience: int = 0  # looks without a better one that end training, where select is; 0: none do
   checkpoint_seconds: _Endless = 60.0  # time between two checkpoints; the last step is always kept
   keep: _Count = 2  # newest checkpoints kept
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])

@@ -41,6 +41,12 @@ def check(config: config_lib.Config) -> None:
   method = methods.named(config.method)
   for settings in (config.reference, *(() if method.reference else (config.optimizer,))):
     devices.check_batch(settings.batch, settings.accumulate)
+  if config.log.select and config.log.validation_steps < 1:
+    raise ValueError(f"config.log.select with log.validation_steps {config.log.validation_steps}; "
+                     "expected 1 or more: the best of those steps is kept")
+  if config.log.patience and not config.log.select:
+    raise ValueError(f"config.log.patience {config.log.patience} without log.select, which it "
+                     "counts the looks of; expected --config.log.select=true, too")
   towers.precision(config.network)
   towers.check_channels(config.network)
   mixtures.check(config)

@@ -13,6 +13,7 @@ import os
 import pathlib
 import signal
 import time
+import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -74,6 +75,8 @@ class Job(NamedTuple):
     watch: called with the step and the metrics of each line that is written.
     validate: state -> numbers that go into the line of that step; called every
       `log.validation_steps` and after the last step.
+    over: step -> whether training is to end early, with this step; asked after each look of
+      `validate` in the job's last phase. `save` is then given the state as of the last step.
   """
 
   name: str
@@ -85,6 +88,7 @@ class Job(NamedTuple):
   examples: int = 0
   watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None
   validate: Callable[[Any], Mapping[str, float]] | None = None
+  over: Callable[[int], bool] = lambda step: False
 
 
 def begin(step: int, trainable: Mapping[str, Any], frozen: Mapping[str, Any],
@@ -94,9 +98,14 @@ def begin(step: int, trainable: Mapping[str, Any], frozen: Mapping[str, Any],
   return devices.replicate(State(np.int32(step), trainable, frozen, transform.init(trainable)))
 
 
-def save(state: State, checkpoints: checkpoint.Checkpoints, card: Mapping[str, Any]) -> None:
-  """Writes the state as a checkpoint, in the background; `card` says what it is."""
-  optimizer = flax.serialization.to_state_dict(state.optimizer)
+def save(state: State, checkpoints: checkpoint.Checkpoints, card: Mapping[str, Any],
+         beside: Mapping[str, Any] = types.MappingProxyType({})) -> None:
+  """Writes the state as a checkpoint, in the background; `card` says what it is.
+
+  `beside` is {name: tree of arrays} that is kept with the optimiser's state, which a run needs to
+  go on and a finished one does not.
+  """
+  optimizer = {**flax.serialization.to_state_dict(state.optimizer), **beside}
   checkpoints.save(int(state.step), state.params, optimizer, card)
 
 
@@ -112,9 +121,10 @@ def resume(state: State, checkpoints: checkpoint.Checkpoints) -> State:
     return {name: {member: params[name][member] for member in tree} if name in both
             else params[name] for name, tree in names.items()}
 
+  own = flax.serialization.to_state_dict(state.optimizer)
   return devices.replicate(State(
     np.int32(done), part(state.trainable), part(state.frozen),
-    flax.serialization.from_state_dict(state.optimizer, optimizer)))
+    flax.serialization.from_state_dict(state.optimizer, {key: optimizer[key] for key in own})))
 
 
 def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
@@ -165,6 +175,11 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         index % log.validation_steps == 0 or index == last)
       # At once: the next step takes over the buffers of this state.
       pending = index, metrics, job.validate(state) if looks else {}
+      if looks and last == job.steps and index < last and job.over(index):
+        report(*pending)
+        state = state._replace(step=devices.replicate(np.int32(last)))
+        job.save(state)
+        break
       stop = _all_told() if hosts.several() else told()
       if stop or index == last or time.monotonic() - saved > log.checkpoint_seconds:
         report(*pending)  # checks the loss first

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from absl import logging
 import jax
 
 from cmx import config as config_lib
@@ -20,8 +21,12 @@ from cmx.runtime import hosts
 from cmx.training import checkpoint
 from cmx.training import health
 from cmx.training import loop
+from cmx.training import selection
 from cmx.training import step
 from cmx.training import workdir as workdir_lib
+
+
+_SELECTED = "selected"  # what a checkpoint calls what `selection` has to keep
 
 
 class Plan(NamedTuple):
@@ -49,7 +54,8 @@ class Plan(NamedTuple):
 def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
           reference: checkpoint.Run | None = None,
           constants: given.Constants = given.Constants(),
-          validate: Callable[[model.Params], dict[str, float]] | None = None) -> checkpoint.Run:
+          validate: Callable[[model.Params], dict[str, float]] | None = None,
+          judge: Callable[[model.Params], float] | None = None) -> checkpoint.Run:
   """Trains one row, from its newest checkpoint if it has one, and returns the trained run.
 
   Args:
@@ -60,10 +66,13 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     constants: what the row's terms need beside their batch.
     validate: params, on every device -> numbers for the metrics, see `config.log`; of processes
       that train together none is asked.
+    judge: params, on every device -> how good they are; asked where `validate` is, and the run ends
+      with the best of those (see `config.log`). None takes those of the last step.
 
   Raises:
-    ValueError: for a work directory of another config or that another process trains in, or where
-      the method lacks what it needs; before anything is trained.
+    ValueError: if processes that train together are to judge, for a work directory of another
+      config or that another process trains in, or where the method lacks what it needs; before
+      anything is trained.
     FloatingPointError: if the loss is not finite (see `loop.run`).
     signals.Stopped: when told to stop, with the state saved.
   """
@@ -74,14 +83,19 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   modalities = _trained(method, dataset)
   return run(config, dataset, workdir, constants, Plan(
     config.method, method, modalities, modalities, params, warm, step.phases(method, settings)),
-    validate)
+    validate, judge)
 
 
 def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
         constants: given.Constants, plan: Plan,
-        validate: Callable[[model.Params], dict[str, float]] | None = None) -> checkpoint.Run:
+        validate: Callable[[model.Params], dict[str, float]] | None = None,
+        judge: Callable[[model.Params], float] | None = None) -> checkpoint.Run:
   """Carries a plan out, from the newest checkpoint if there is one; see `train`."""
   settings = step.settings_of(config)
+  if judge is not None and hosts.several():
+    raise ValueError("log.select with several processes, which look at no examples while they "
+                     "train; expected one process, or --config.log.select=false")
+  chosen = judge and selection.Selection(judge, config.log, plan.phases[-1].first)
   with hosts.first_alone("claim"):
     workdir = workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
   samplers = batches.samplers(dataset._replace(modalities=plan.trained))
@@ -103,6 +117,9 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
     done = checkpoints.latest() or 0
     if done:
       params = checkpoints.restore(done, "params")
+    if chosen:
+      chosen.restore(checkpoints.restore(done, "optimizer").get(_SELECTED, {}) if done else {})
+      job = _selecting(job, chosen, checkpoints, card)
     for phase in plan.phases:
       if phase.last > done:
         transform = step.optimizer(settings, phase.last - phase.first, plan.warm)
@@ -115,8 +132,34 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
       job.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})))
     checkpoints.wait()
   hosts.wait("saved")
+  if chosen and chosen.step:
+    params, card = chosen.params, _chosen(card, chosen)
+    logging.info("%s: kept step %s of %s, the best by held-out training examples (%.4g)", plan.name,
+                 f"{chosen.step:,}", f"{settings.steps:,}", chosen.score)
   return checkpoint.Run(config, dataset.classes, plan.modalities, jax.device_get(params),
                         settings.steps, card["provenance"])
+
+
+def _selecting(job: loop.Job, chosen: selection.Selection, checkpoints: checkpoint.Checkpoints,
+               card: Mapping[str, Any]) -> loop.Job:
+  """The job with a look at held-out examples beside each at the validation split."""
+
+  def validate(state):
+    looked = {} if job.validate is None else dict(job.validate(state))
+    return looked | chosen.look(int(state.step), state.params)
+
+  def save(state):
+    if int(state.step) < job.steps:
+      loop.save(state, checkpoints, card, {_SELECTED: chosen.saved()})
+    else:
+      loop.save(state._replace(trainable=chosen.params, frozen={}), checkpoints,
+                _chosen(card, chosen))
+
+  return job._replace(validate=validate, save=save, over=chosen.over)
+
+
+def _chosen(card: Mapping[str, Any], chosen: selection.Selection) -> dict[str, Any]:
+  return {**card, "provenance": {**card["provenance"], "selected_step": chosen.step}}
 
 
 def _trained(method: methods_lib.Method, dataset: data.Dataset) -> model.Modalities:

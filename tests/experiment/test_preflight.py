@@ -56,6 +56,8 @@ def test_what_a_row_changes_is_checked():
   ("optimizer.clip", 0.0, "config.optimizer.clip 0.0; expected more than 0"),
   ("mixture.components", 0, "config.mixture.components 0; expected 1 or more"),
   ("mixture.least_share", 1.01, "mixture.least_share 1.01; expected a share from 0 to 1"),
+  ("log.patience", -1, "config.log.patience -1; expected 0 or more"),
+  ("log.patience", 3, "config.log.patience 3 without log.select.*--config.log.select=true"),
   ("alignment.temperature", 0.5, "alignment.temperature 0.5; expected 1 or more"),
   ("alignment.contrast", 0.0, "alignment.contrast 0.0; expected more than 0"),
   ("alignment.bandwidths", (1.0, 0.0), r"alignment.bandwidths \(1.0, 0.0\); expected more than 0"),
@@ -193,3 +195,8 @@ def test_a_value_that_training_would_stumble_over_is_named(name, value, word):
 
 def test_a_checkpoint_may_never_be_due():
   preflight.check(fields.replace(config_lib.Config(), {"log.checkpoint_seconds": math.inf}))
+
+
+def test_the_best_of_no_steps_is_refused():
+  with pytest.raises(ValueError, match="log.validation_steps 0; expected 1 or more"):
+    preflight.check(config(log__select=True, log__validation_steps=0))

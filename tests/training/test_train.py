@@ -264,6 +264,45 @@ def test_a_finished_run_is_read_and_not_trained_again(root, dataset, reference, 
   assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
 
 
+class Judge:
+  """Gives scores in turn, remembers what it was shown, and may be killed at a look."""
+
+  def __init__(self, scores, killed_at=None):
+    self.shown, self._scores, self._killed_at = [], scores, killed_at
+
+  def __call__(self, params):
+    if len(self.shown) == self._killed_at:
+      raise KeyboardInterrupt
+    self.shown.append(jax.device_get(params))
+    return self._scores[len(self.shown) - 1]
+
+
+def test_the_best_step_is_kept_whether_or_not_the_run_was_stopped(root, dataset, tmp_path):
+  config = tiny.config(root, "reference", log__select=True, log__validation_steps=1,
+                       log__checkpoint_seconds=0.0)
+  judge = Judge([1.0, 3.0, 2.0, 0.0])
+  run = train.train(config, dataset, tmp_path / "whole", judge=judge)
+  jax.tree.map(np.testing.assert_array_equal, run.params, judge.shown[1])
+  assert run.step == 4 and run.provenance["selected_step"] == 2
+  kept = checkpoint.load_run(tmp_path / "whole")
+  jax.tree.map(np.testing.assert_array_equal, kept.params, run.params)
+  assert kept.provenance["selected_step"] == 2
+  with pytest.raises(KeyboardInterrupt):
+    train.train(config, dataset, tmp_path / "killed", judge=Judge([1.0, 3.0], killed_at=2))
+  train.train(config, dataset, tmp_path / "killed", judge=Judge([2.0, 0.0]))
+  again = checkpoint.load_run(tmp_path / "killed")
+  jax.tree.map(np.testing.assert_array_equal, again.params, run.params)
+
+
+def test_training_ends_early_as_a_finished_run(root, dataset, tmp_path):
+  config = tiny.config(root, "reference", log__select=True, log__validation_steps=1,
+                       log__patience=1)
+  judge = Judge([1.0, 0.5])  # a third look would fail
+  run = train.train(config, dataset, tmp_path / "run", judge=judge)
+  jax.tree.map(np.testing.assert_array_equal, run.params, judge.shown[0])
+  assert checkpoint.load_run(tmp_path / "run").step == run.step == 4
+
+
 def test_the_reference_network_sees_its_own_modality_alone(reference):
   assert [row.name for row in reference.modalities] == ["natural"]
   assert set(reference.params["tower"]) == {"natural"}

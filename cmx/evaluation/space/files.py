@@ -48,7 +48,7 @@ def load(workdir: pathlib.Path) -> dict[str, Any] | None:
 
 
 def write_readouts(folder: pathlib.Path, measured: Sequence[Mapping[str, Any]]) -> str:
-  """Writes readouts.{txt,md,csv} of all runs [`write`'s content]; returns the first table for a screen.
+  """Writes readouts.{txt,md,csv} of all runs [`write`'s content]; returns the first for a screen.
 
   Raises:
     ValueError: as `results.aggregate`.
