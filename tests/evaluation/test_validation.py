@@ -8,6 +8,7 @@ import tiny
 import untrained
 from cmx import data
 from cmx.data import opening
+from cmx.data import splits
 from cmx.evaluation import features
 from cmx.evaluation import retrieval
 from cmx.evaluation import validation
@@ -35,3 +36,34 @@ def test_a_look_recognises_what_evaluation_does(tmp_path):
     losses = -jax.nn.log_softmax(part["fc8"])[np.arange(len(part["label"])), part["label"]]
     assert found[f"validation_loss/{name}"] == pytest.approx(float(losses.mean()), rel=1e-5)
   assert json.dumps(found)
+
+
+def test_a_judge_says_what_the_main_table_would_of_what_is_held_out(tmp_path):
+  tiny.dataset(tmp_path, **tiny.TWO)
+  run = untrained.run(tmp_path)
+  held = splits.hold_out(opening.open_data(run.config).encoded, 0.5)
+  score = validation.judge(run.config, held)(devices.replicate(run.params))
+  extracted = features.extract(run, held, data.VALIDATION, ["fc7"], tmp_path / "features",
+                               batch=run.config.evaluation.batch)
+  mean = retrieval.retrieval_table(extracted, "fc7", "cosine").mean
+  assert len(mean) == 3
+  assert score == pytest.approx(
+    (mean[0, 1] + mean[0, 2] + mean[1, 0] + mean[1, 2] + mean[2, 0] + mean[2, 1]) / 6, abs=1e-6)
+
+
+def test_a_judge_of_one_modality_goes_by_cross_entropy(tmp_path):
+  tiny.dataset(tmp_path, **tiny.TWO)
+  run = untrained.run(tmp_path, "reference")
+  held = splits.hold_out(opening.open_data(run.config).encoded, 0.5)
+  held = held._replace(modalities=held.modalities[:1])
+  score = validation.judge(run.config, held)(devices.replicate(run.params))
+  part = features.extract(run, held, data.VALIDATION, ["fc8"], tmp_path / "features",
+                          batch=run.config.evaluation.batch)["natural"]
+  assert score == pytest.approx(-validation.cross_entropy(part["fc8"], part["label"]), rel=1e-5)
+
+
+def test_nothing_held_out_is_refused(tmp_path):
+  dataset = tiny.dataset(tmp_path, **tiny.TWO, data__world__natural=1)
+  held = splits.hold_out(dataset, 0.5)
+  with pytest.raises(ValueError, match="0 examples of 'natural' held out; expected 2 or more"):
+    validation.judge(tiny.config(tmp_path, **tiny.TWO), held)
