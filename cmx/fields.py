@@ -3,9 +3,10 @@
 import ast
 import dataclasses
 import json
+import shlex
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from cmx import config as config_lib
@@ -199,3 +200,17 @@ def difference(ours: config_lib.Config, theirs: config_lib.Config) -> list[str]:
 def flat(config: config_lib.Config) -> dict[str, Any]:
   """Values by dotted field, in the order of the fields."""
   return flatten(dataclasses.asdict(config))
+
+
+def as_flags(config: config_lib.Config, given: Collection[str] = (),
+             but: Collection[str] = ()) -> str:
+  """The flags by which a config differs from the default one, to be pasted into a shell.
+
+  What its `rows` say has no flags. Fields that are `given` have one at their default, too; those
+  of `but` have none.
+  """
+  plain = flat(config_lib.Config())
+  told = {name: ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+          for name, value in flat(dataclasses.replace(config, rows={})).items()
+          if (value != plain[name] or name in given) and name not in but}
+  return " ".join(f"--config.{name}={shlex.quote(value)}" for name, value in told.items())

@@ -1,5 +1,6 @@
 """The config that a command runs by: as asked for and, on a user's own folders, as is advised."""
 
+import dataclasses
 from typing import Any
 
 from absl import flags
@@ -43,6 +44,16 @@ def plan(asked: config_lib.Config) -> Any:
     return None
   from cmx.experiment import advice
   return advice.of_folders(asked, config_flag.GIVEN)
+
+
+def readable(found: Any, asked: config_lib.Config) -> config_lib.Config:
+  """The plan's config, or `asked` where there is none; reads as asked what lacks package files."""
+  if found is None:
+    return asked
+  planned = found[1].config
+  if to_get(found):
+    planned = dataclasses.replace(planned, data=asked.data, encoders=asked.encoders)
+  return planned
 
 
 def told(found: Any, rows: int, seeds: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Test set-up: the CPU backend with eight simulated devices, set before JAX is imported."""
 
+import importlib
 import importlib.metadata
 import os
 import pathlib
@@ -10,6 +11,7 @@ from absl import app
 from absl import flags
 import pytest
 
+ROOT = pathlib.Path(__file__).parents[1]
 JAXLIB = tuple(map(int, importlib.metadata.version("jaxlib").split(".")[:3]))
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -61,3 +63,27 @@ def forget():
 
   yield forget
   forget()
+
+
+@pytest.fixture
+def launch(monkeypatch, capsys, forget):
+  """`python -m launch.<name> *arguments` in this process -> (exit code, what it printed)."""
+  import jax  # after the environment is set
+  kept = jax.config.jax_compilation_cache_dir
+  monkeypatch.chdir(ROOT)
+
+  def call(name, *arguments):
+    monkeypatch.setattr(sys, "argv", [f"launch.{name}", *map(str, arguments)])
+    forget()
+    module = importlib.import_module(f"launch.{name}")
+    code = 0
+    try:
+      module.common.run(module.main)
+    except SystemExit as end:
+      code = end.code
+    printed = capsys.readouterr()
+    words = "" if code is None or isinstance(code, int) else code
+    return (1 if words else code or 0), printed.out + printed.err + words
+
+  yield call
+  jax.config.update("jax_compilation_cache_dir", kept)

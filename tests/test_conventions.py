@@ -34,8 +34,8 @@ PURE_FILES = {
   "cmx/analysis/inversion/optimise.py", "cmx/analysis/maps/tsne.py",
   "cmx/analysis/units/consistency.py", "cmx/analysis/units/tally.py"}
 PURE = {"ast", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json",
-        "math", "operator", "re", "statistics", "textwrap", "types", "typing", "warnings", "zlib",
-        "flax", "jax", "numpy", "optax", "scipy", "sklearn", "threadpoolctl"}
+        "math", "operator", "re", "shlex", "statistics", "textwrap", "types", "typing", "warnings",
+        "zlib", "flax", "jax", "numpy", "optax", "scipy", "sklearn", "threadpoolctl"}
 
 # One home each: module imported -> file or folder that may.
 HOMES = {"absl.flags": "launch/", "absl.app": "launch/",

@@ -3,15 +3,17 @@
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import modalities as modalities_lib
 from cmx.data import encoders
 from cmx.data import splits
+from cmx.data import trial
 from cmx.data.sets.folders import decoding
 from cmx.data.sets.folders import doubts
 from cmx.data.sets.folders import items as items_lib
@@ -23,6 +25,8 @@ from cmx.runtime import progress
 
 _FEW = 5  # training examples; with fewer a class is hardly learnt
 _SHOWN = 20  # groups of duplicates that are printed, and cells of a remark
+
+_Look = Callable[[str, str, str, str], None]
 
 
 class Entry(NamedTuple):
@@ -41,6 +45,7 @@ class Report:
 
   what: str  # path or name of the data set
   modalities: dict[str, str]  # name: kind of input, the reference first
+  shapes: dict[str, list[int]]  # {modality: shape of its examples before any encoder}
   classes: list[str]
   counts: dict[str, dict[str, dict[str, int]]]  # {modality: {split: {class: examples}}}
   bad: list[dict[str, str]]  # {"file", "why"}
@@ -51,26 +56,32 @@ class Report:
   remarks: list[str]
 
 
-def check(data: config_lib.Data) -> Report:
+def check(data: config_lib.Data, look: _Look = lambda *text: None) -> Report:
   """Looks at every example of a data set; a user's own files are looked at as they are, unprepared.
+
+  Args:
+    data: which data set.
+    look: called with modality, split, key and text of every example that is a text.
 
   Raises:
     ValueError, FileNotFoundError: if the data set cannot be listed at all.
   """
-  return _of_folders(data) if data.name == "folders" else _of_dataset(data)
+  return _of_folders(data, look) if data.name == "folders" else _of_dataset(data, look)
 
 
 def check_run(config: config_lib.Config) -> Report:
   """Looks at the data set of a run, and at what else keeps the run from reading it.
 
-  That is an encoder whose package or file is missing or bad, and a modality that shows none of the
-  classes which are left when some are held back.
+  That is an encoder whose package or file is missing or bad or has no vector of an example, and a
+  modality that shows none of the classes which are left when some are held back.
 
   Raises:
     ValueError, FileNotFoundError: as `check`.
   """
-  report = check(config.data)
-  kinds = dict.fromkeys(report.modalities.values())
+  tried = trial.Trial(config)
+  report = check(config.data, tried.look)
+  names = chosen(report, config.data.modalities)
+  kinds = dict.fromkeys(report.modalities[name] for name in names)
   if lacking := encoders.missing(config, kinds):
     report.problems.append("encoders lack package files; get them with: "
                            + encoders.command(config, lacking))
@@ -80,21 +91,31 @@ def check_run(config: config_lib.Config) -> Report:
         encoders.of(config, kind)
       except (ValueError, FileNotFoundError) as error:
         report.problems.append(f"{error}")
+  report.problems += tried.problems(names)
+  report.remarks += tried.remarks(names)
   if config.data.unseen_classes and not report.problems:
     unseen = splits.unseen_classes(len(report.classes), config.data.unseen_classes, config.seed)
     left = [name for label, name in enumerate(report.classes) if label not in unseen]
     report.problems += [
       f"modality {name!r} has no training examples of the {len(left)} classes that are left with "
       f"unseen_classes {config.data.unseen_classes} and seed {config.seed}; hold back fewer"
-      for name, parts in report.counts.items()
-      if not sum(parts[data_lib.TRAIN][c] for c in left)]
+      for name in names if not sum(report.counts[name][data_lib.TRAIN][c] for c in left)]
   return report
 
 
-def _of_folders(data: config_lib.Data) -> Report:
+def chosen(report: Report, asked: Sequence[str]) -> list[str]:
+  """Names of the modalities that a run reads; all where those asked for are not there."""
+  rows = [modalities_lib.of_kind(name, kind) for name, kind in report.modalities.items()]
+  try:
+    return [row.name for row in modalities_lib.select(rows, asked)]
+  except ValueError:  # the report says it
+    return list(report.modalities)
+
+
+def _of_folders(data: config_lib.Data, look: _Look) -> Report:
   listing = listing_lib.find(data.folders)
   kinds = {row.name: row.kind for row in judgement.rows(listing, data.folders.reference)}
-  entries, undecoded, looks, widths = [], [], doubts.Doubts(), {}
+  entries, undecoded, looks, widths, shapes = [], [], doubts.Doubts(), {}, {}
   for items in decoding.parts(listing).values():
     for item, x in decoding.decode(items, data.folders.image_size, widths):
       if isinstance(x, items_lib.Bad):
@@ -102,8 +123,11 @@ def _of_folders(data: config_lib.Data) -> Report:
       else:
         entries.append(Entry(item.modality, item.split, item.class_name, item.key, _digest(x)))
         looks.look(item, x)
+        shapes[item.modality] = list(getattr(x, "shape", ()))
+        if isinstance(x, str):
+          look(item.modality, item.split, item.key, x)
   bad = [*listing.bad, *undecoded]
-  report = _report(data.folders.path, kinds, judgement.classes(listing), entries, bad)
+  report = _report(data.folders.path, kinds, judgement.classes(listing), entries, bad, shapes)
   problems = judgement.problems(judgement.without(listing, undecoded), data)
   if len(bad) > data.folders.damaged:
     report.problems.append(f"{len(bad)} bad {'file' if len(bad) == 1 else 'files'}; "
@@ -117,18 +141,19 @@ def _of_folders(data: config_lib.Data) -> Report:
   return report
 
 
-def _of_dataset(data: config_lib.Data) -> Report:
+def _of_dataset(data: config_lib.Data, look: _Look) -> Report:
   dataset = data_lib.load(data)
-  entries = list(_entries(dataset))
+  entries = list(_entries(dataset, look))
   kinds = {row.name: row.kind for row in dataset.modalities}
-  report = _report(data.name, kinds, dataset.classes, entries, [])
+  shapes = {row.name: list(row.shape) for row in dataset.modalities}
+  report = _report(data.name, kinds, dataset.classes, entries, [], shapes)
   seen = {(entry.modality, entry.split) for entry in entries}
   report.problems += [f"modality {name!r} has no {split} examples; expected 1 or more"
                       for name in kinds for split in decoding.SPLITS if (name, split) not in seen]
   return report
 
 
-def _entries(dataset: data_lib.Dataset) -> Iterator[Entry]:
+def _entries(dataset: data_lib.Dataset, look: _Look) -> Iterator[Entry]:
   total = sum(len(source) for sources in dataset.splits.values() for source in sources.values())
   with progress.Progress(f"checking {dataset.name}", total, "examples") as line:
     done = 0
@@ -136,6 +161,8 @@ def _entries(dataset: data_lib.Dataset) -> Iterator[Entry]:
       for name, source in sources.items():
         for index in range(len(source)):
           example = source[index]
+          if isinstance(example["input"], str):
+            look(name, split, example["key"], example["input"])
           yield Entry(name, split, dataset.classes[example["label"]], example["key"],
                       _digest(example["input"]))
           line.update(done := done + 1, f"{name} {split}")
@@ -149,13 +176,13 @@ def _digest(x: np.ndarray | str) -> str:
 
 
 def _report(what: str, kinds: dict[str, str], classes: Iterable[str], entries: list[Entry],
-            bad: list[items_lib.Bad]) -> Report:
+            bad: list[items_lib.Bad], shapes: dict[str, list[int]]) -> Report:
   classes = list(classes)
   number = Counter((entry.modality, entry.split, entry.class_name) for entry in entries)
   counts = {name: {split: {c: number[name, split, c] for c in classes} for split in decoding.SPLITS}
             for name in kinds}
   groups = _duplicates(entries)
-  return Report(what, kinds, classes, counts, [file._asdict() for file in bad], *groups, [],
+  return Report(what, kinds, shapes, classes, counts, [file._asdict() for file in bad], *groups, [],
                 [*_class_remarks(classes, counts), *_contradictions(entries),
                  *_duplicate_remarks(*groups)])
 

@@ -7,6 +7,8 @@ from cmx import data
 from cmx import fields
 from cmx import methods
 from cmx.data import batches
+from cmx.data import check as check_lib
+from cmx.data import outlines
 from cmx.evaluation import readouts
 from cmx.experiment import codes
 from cmx.experiment import mixtures
@@ -101,5 +103,26 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
   available, components = min(examples, config.mixture.examples), methods.components_of(config)
   if components is not None and available < components:
     raise ValueError(f"mixture.components {components}; expected {available} at most, the number "
-                     "of examples that the mixture is fitted on")
+                     "of examples that the mixture is fitted on: --config.mixture.components="
+                     f"{available}")
   codes.needed(config, dataset)
+
+
+def report(config: config_lib.Config, rows: Sequence[str] = methods.PAPER) -> check_lib.Report:
+  """What `data.check` says of a run's data set, and what would stop a table's rows on it.
+
+  Raises:
+    ValueError, FileNotFoundError: if the data set cannot be listed at all.
+  """
+  found = check_lib.check_run(config)
+  if not found.problems:
+    dataset, problems = outlines.of_report(found, config), {}
+    for row in rows:
+      settings = fields.for_method(config, row)
+      try:
+        check(settings)
+        check_data(settings, dataset)
+      except (ValueError, FileNotFoundError) as error:
+        problems[f"{error}"] = None  # several rows have the same
+    found.problems += problems
+  return found

@@ -12,6 +12,8 @@ from PIL import Image
 from cmx import config as config_lib
 from cmx import fields
 from cmx.data import check
+from cmx.data import outlines
+from cmx.data import opening
 from cmx.data import splits
 from cmx.data.sets.folders import dataset as folders
 
@@ -161,13 +163,14 @@ def test_a_modality_of_another_vocabulary_is_seen_at_once(tmp_path):
 def test_other_data_sets_are_checked_through_their_examples(mine, tmp_path):
   data = settings(mine, root=f"{tmp_path / 'data'}")
   folders.prepare(data)
-  report = check._of_dataset(data)
+  report = check._of_dataset(data, lambda *text: None)
   assert report.counts == check.check(data).counts
   assert (report.problems, report.remarks) == ([], [])
 
 
 def run(*arguments):
-  command = [sys.executable, "-m", "launch.check", "--compilation_cache=", *arguments]
+  command = [sys.executable, "-m", "launch.check", "--compilation_cache=",
+             "--config.mixture.components=2", *arguments]
   return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -175,14 +178,15 @@ def test_the_command_ends_well_and_says_how_to_train(mine, tmp_path):
   done = run(f"--path={mine}", f"--json={tmp_path / 'report.json'}")
   assert done.returncode == 0, done.stderr
   assert ("  python -m launch.reproduce --config=configs/folders.py "
-          f"--config.data.folders.path={mine} --workdir=runs/mine") in done.stdout
+          f"--config.data.folders.path={mine} --config.mixture.components=2 --workdir=runs/mine"
+          ) in done.stdout
   report = json.loads((tmp_path / "report.json").read_text())
   assert report["counts"]["photo"]["train"] == {"bed": 6, "chair": 6, "lamp": 0}
 
 
 def test_the_command_to_train_can_be_pasted_where_the_path_has_spaces(mine):
   done = run(f"--path={mine.rename(mine.with_name('my own data'))}")
-  assert f"--config.data.folders.path='{mine.with_name('my own data')}' --workdir" in done.stdout
+  assert f"--config.data.folders.path='{mine.with_name('my own data')}' --config" in done.stdout
 
 
 def test_the_command_fails_where_training_would(mine, tmp_path):
@@ -206,6 +210,41 @@ def test_an_encoder_that_a_run_could_not_open_is_a_problem(mine, tmp_path):
   (tmp_path / "glove.txt").write_text("bed 1 2\nlamp 1\n")
   assert "glove.txt line 2: 1 numbers; expected 2" in of_run(mine, **words).problems[0]
   assert "encoder 'glove' for text" in of_run(mine, **{"encoders.text": "glove"}).problems[0]
+
+
+def test_texts_that_an_encoder_cannot_read_are_said_before_training(mine, tmp_path):
+  words = {"encoders.text": "words", "encoders.file": f"{tmp_path / 'glove.txt'}"}
+  (tmp_path / "glove.txt").write_text("train 1 2\nbed 3 4\nchair nan 1\n")
+  found = of_run(mine, **words)
+  assert "glove.txt line 3: not every number is finite" in found.problems[0]
+  assert found.remarks == [
+    "encoder words makes zero vectors of 2 texts (note/validation/lamp/0.txt, "
+    "note/validation/lamp/1.txt): 53.6 % of 56 words are not in glove.txt: lamp 8, validation 6, "
+    "0 4, 1 4, 2 2; 2 of 24 texts have none that is, and become zeros"]
+  assert of_run(mine, **words, **{"data.modalities": ("photo", "sound")}).problems == []
+  assert of_run(mine, **words, **{"data.modalities": ("photo", "sound")}).remarks == []
+
+
+def test_examples_without_a_vector_are_a_problem(mine, tmp_path):
+  keys = sorted(f"{path.relative_to(mine)}" for path in (mine / "note").rglob("*.txt"))
+  vectors = {"encoders.text": "vectors", "encoders.file": f"{tmp_path / 'x.npz'}"}
+  np.savez(tmp_path / "x.npz", x=np.ones((24, 2), np.float32), keys=np.array(keys))
+  assert of_run(mine, **vectors).problems == []
+  np.savez(tmp_path / "x.npz", x=np.ones((23, 2), np.float32), keys=np.array(keys[1:]))
+  assert of_run(mine, **vectors).problems[0].startswith(
+    f"{tmp_path / 'x.npz'} has no row for 1 of 18 examples of note train, the first '{keys[0]}'")
+
+
+def test_the_outline_of_a_report_is_what_a_run_sees(mine, tmp_path):
+  config = fields.replace(config_lib.Config(data=settings(mine, holdout=0.3, root=f"{tmp_path}")),
+                          {"data.unseen_classes": 1})
+  folders.prepare(config.data)
+  ours = outlines.of_report(check.check_run(config), config)
+  theirs = opening.open_data(config).encoded
+  assert ours.classes == theirs.classes and ours.modalities == theirs.modalities
+  for split, sources in theirs.splits.items():
+    for name, source in sources.items():
+      assert sorted(ours.splits[split][name].labels) == sorted(source.labels)
 
 
 def test_classes_held_back_that_leave_a_modality_none_are_a_problem(mine):

@@ -121,8 +121,7 @@ def test_a_changed_file_is_another_data_set(mine):
   data = settings(mine)
   before = opened(data).fingerprint
   write(mine / "note/train/bed/0.txt", "another text")
-  with pytest.raises(FileNotFoundError,
-                     match="changed since; run python -m launch.prepare --config=configs/"):
+  with pytest.raises(FileNotFoundError, match="changed since; run python -m launch.prepare --noad"):
     data_lib.load(data)
   assert opened(data).fingerprint != before
 

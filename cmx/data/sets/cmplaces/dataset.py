@@ -25,6 +25,7 @@ import tensorflow_datasets as tfds
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import fields
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _kept
 from cmx.data.sets import _records
@@ -221,7 +222,7 @@ def _sources(data: config_lib.Data, row: modalities_lib.Modality) -> dict[str, _
   if not (folder / _CARD).exists():
     raise FileNotFoundError(
       f"{row.name} of CMPlaces is not prepared in {folder}; run python -m launch.prepare "
-      f"--config=configs/cmplaces.py --config.data.root={data.root} with its archives in "
+      f"{fields.as_flags(config_lib.Config(data=data))} with its archives in "
       f"{_manual_folder(data)}")
   _kept.check(folder)
   card = json.loads((folder / _CARD).read_text())

@@ -21,6 +21,7 @@ from PIL import Image
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import fields
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _kept
 from cmx.data.sets import _records
@@ -184,7 +185,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
     built = (packages(data) / _BUILT).exists()
     raise FileNotFoundError(
       f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
-      f"--config.data.name=everyday --config.data.root={data.root}\n"
+      f"{fields.as_flags(config_lib.Config(data=data))}\n"
       f"{'' if built else build.instructions(packages(data))}".rstrip())
   _kept.check(_folder(data))
   report = json.loads((_folder(data) / _REPORT).read_text())

@@ -8,7 +8,6 @@ files are the archive already, and an example costs microseconds to read instead
 import hashlib
 import json
 import pathlib
-import shlex
 import shutil
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from absl import logging
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import fields
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _kept
 from cmx.data.sets.folders import decoding
@@ -95,9 +95,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   if not (folder / _CARD).exists():
     raise FileNotFoundError(
       f"{data.folders.path} is not prepared in {folder}, or its files have changed since; run "
-      "python -m launch.prepare --config=configs/folders.py "
-      f"--config.data.folders.path={shlex.quote(data.folders.path)} "
-      f"--config.data.root={shlex.quote(data.root)}")
+      f"python -m launch.prepare --noadvice {fields.as_flags(config_lib.Config(data=data))}")
   _kept.check(folder)
   left_out = [*listing.bad, *_left_out(folder)]
   _allow(data, listing, _left_out(folder))

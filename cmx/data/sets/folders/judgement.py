@@ -149,7 +149,7 @@ def problems(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
   return found or _of_parts(listing, data)
 
 
-class _Labels(NamedTuple):
+class Labels(NamedTuple):
   """A source of which the labels alone are known."""
 
   labels: np.ndarray
@@ -162,7 +162,7 @@ def _of_parts(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
   """What would fail later on: the chosen modalities, the part held out, the classes held back."""
   names = {name: label for label, name in enumerate(classes(listing))}
   found = rows(listing, data.folders.reference)
-  parts = {split: {row.name: _Labels(np.array([
+  parts = {split: {row.name: Labels(np.array([
     names[item.class_name] for item in listing.items
     if (item.modality, item.split) == (row.name, split)], np.int32)) for row in found}
     for split in (data_lib.TRAIN, data_lib.VALIDATION)}

@@ -18,6 +18,7 @@ import tensorflow_datasets as tfds
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx import fields
 from cmx import modalities as modalities_lib
 from cmx.data.sets import _kept
 from cmx.data.sets import _records
@@ -131,9 +132,9 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
   _check(data.world)
   folder = _folder(data)
   if not (folder / _CARD).exists():
-    raise FileNotFoundError(f"the rendered world of this config is not prepared in {folder}; run "
-                            f"python -m launch.prepare --config.data.root={data.root} with the "
-                            "same --config.data.world fields")
+    raise FileNotFoundError(
+      f"the rendered world of this config is not prepared in {folder}; run python -m "
+      f"launch.prepare {fields.as_flags(config_lib.Config(data=data))}".rstrip())
   _, rows = outline(data)
   splits = {split: {row.name: _source(folder, data.world, row, split) for row in rows}
             for split in _SPLITS}
