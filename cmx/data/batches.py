@@ -117,7 +117,7 @@ def images(rng: np.random.Generator, x: np.ndarray, mirror: bool, augment: confi
   """
   # Numbers are drawn for the whole batch, so that a process that has a part of it draws the same.
   b, (_, h, w, _) = size or len(x), x.shape
-  s = augment.shift
+  s = min(augment.shift, max(h, w))  # what is moved further shows its edge alone, too
   out = np.array(x)
   if s:
     padded = np.pad(x, ((0, 0), (s, s), (s, s), (0, 0)), mode="edge")

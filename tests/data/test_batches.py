@@ -151,6 +151,14 @@ def test_a_shift_moves_by_whole_pixels_and_repeats_the_edge():
   assert (right[:, 0, :3] == 9).all()  # moved right by 2: the edge column stands three times
 
 
+def test_a_shift_beyond_the_picture_is_one_to_its_edge():
+  x = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+  far, side = (batches.images(np.random.default_rng(0), x, False,
+                              config_lib.Augment(shift=shift, brightness=0.0))
+               for shift in (4_096, 8))
+  np.testing.assert_array_equal(far, side)
+
+
 def test_brightness_and_contrast_stay_within_bounds():
   x = np.full((500, 2, 2, 3), 100, np.uint8)
   settings = config_lib.Augment(shift=0, brightness=0.1)
