@@ -194,7 +194,7 @@ def in_words(facts: facts_lib.Facts, found: Plan) -> str:
   read += [f"texts by {config.encoders.text}"] if "text" in kinds else []
   counts = (sum(part.train for part in facts.parts), sum(part.validation for part in facts.parts))
   return "; ".join([
-    f"{names[0]} (reference), {', '.join(names[1:])}",
+    ", ".join([f"{names[0]} (reference)", *names[1:]]),
     f"{facts.classes} classes, {counts[0]:,} training and {counts[1]:,} validation examples",
     *read, f"K = {config.mixture.components}"])
 

@@ -77,6 +77,7 @@ def test_the_plan_is_one_line_and_every_reason_names_its_numbers():
   assert advice.in_words(facts(PHOTO, NOTE), found) == (
     "photo (reference), note; 10 classes, 811 training and 150 validation examples; pictures by "
     "efficientnet_lite0; texts by minilm; K = 8")
+  assert advice.in_words(facts(PHOTO), advised(PHOTO)).startswith("photo (reference); 10 classes")
   lines = advice.reasons(facts(PHOTO, NOTE), found)
   assert lines[0] == "reference photo: its name says natural images"
   assert any("12 of a class in photo" in line for line in lines)
