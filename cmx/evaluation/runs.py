@@ -35,7 +35,8 @@ def evaluated(words: Sequence[str]) -> tuple[list[dict[str, Any]], pathlib.Path]
       that is.
   """
   if not words:
-    raise ValueError("no runs; expected --runs=FOLDER or --runs=NAME=FOLDER, several with commas")
+    raise ValueError("no runs; expected --runs=FOLDER or --runs=NAME=FOLDER, several with commas, "
+                     "or --features=FILE,FILE for embeddings of any model")
   found, first = [], None
   for word in words:
     label, folder = parted(word)

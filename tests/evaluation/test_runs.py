@@ -58,7 +58,7 @@ def test_a_name_or_folder_that_is_empty_is_refused(word):
 
 
 def test_no_runs_and_a_folder_without_runs_are_refused(tmp_path):
-  with pytest.raises(ValueError, match="no runs; expected --runs=FOLDER"):
+  with pytest.raises(ValueError, match="no runs; expected --runs=FOLDER.*--features="):
     runs.evaluated([])
   with pytest.raises(FileNotFoundError, match="no run in .*; expected a work directory"):
     runs.evaluated([str(tmp_path)])
