@@ -155,7 +155,8 @@ def _outcome(task: _Task) -> str:
   if _is_reference(task):
     word = "is trained"
   else:
-    mean = results.main_mean(json.loads((task.folder / "result.json").read_text()))
+    mean = results.main_mean(json_files.read(
+      task.folder / "result.json", "remove it, and run the same command again", "tables"))
     word = f"has mean mAP {100 * mean:.1f} %" if mean is not None else "is evaluated"
   return f"{name} {word}" + (f" after {progress.duration(took)}" if took is not None else "")
 
