@@ -48,6 +48,7 @@ def _guarded(main: Callable[[Sequence[str]], None],
       raise app.UsageError(f"unexpected argument {argv[1]!r}; flags are written --name=value")
     hosts.greet()
     try:
+      hosts.start_jax()
       _set_up(hosts.join() if together else 1)
       main(argv)
     except OSError as error:
@@ -68,5 +69,5 @@ def _set_up(processes: int) -> None:
   rows = [config, *(fields.for_method(config, row) for row in config.rows)]
   devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
                      for row in rows for settings in (row.reference, row.optimizer)])
-  devices.check_platform()
+  devices.check_environment()
   compiled.keep()

@@ -21,9 +21,17 @@ def greet() -> None:
     logging.info("cmx %s: starting JAX ...", name)
 
 
+def start_jax() -> None:
+  """Imports JAX, which reads the environment. Raises ValueError if it says what JAX cannot be."""
+  try:
+    import jax  # after the flags: it takes a second, and --help should not  # noqa: F401
+  except ValueError as error:
+    raise ValueError(f"JAX does not start: {error}; expected true or false, or a number, in the "
+                     "variables of the environment that begin with JAX_") from error
+
+
 def join() -> int:
   """Joins the other processes, if there are any; the first alone speaks. Returns their number."""
-  # After the flags: importing JAX takes a second, and --help should not.
   from cmx.runtime import hosts
   count = hosts.join(COORDINATOR.value, PROCESSES.value, PROCESS.value)
   if count > 1 and not hosts.is_first():

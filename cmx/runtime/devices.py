@@ -6,6 +6,9 @@ How processes share work and wait for each other is in `cmx.runtime.hosts`.
 
 import math
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,8 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from cmx.runtime import cores
+from cmx.runtime import memory as memory_lib
 
 AXIS = "devices"
+_COUNT = "--xla_force_host_platform_device_count="
+_USUAL_FLAGS = rf"\s*{_COUNT}[1-9]\d{{0,2}}\s*"
+_START = "import jaxlib.xla_client; jaxlib.xla_client.make_cpu_client()"
 
 # Dense bfloat16 FLOP/s of a device by the beginning of its kind's name; from makers' data sheets.
 PEAK_FLOPS = {"NVIDIA A100": 312e12, "NVIDIA H100": 989e12, "NVIDIA H200": 989e12, "TPU v4": 275e12,
@@ -126,6 +133,12 @@ def peak_flops(given: float) -> float:
   return given or (known[0] if known else 0.0)
 
 
+def memory() -> float:
+  """Bytes of all processes' devices together; those of a CPU share its machine's."""
+  limits = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices()]
+  return (sum(limits) if all(limits) else memory_lib.size()) * jax.process_count()
+
+
 def mean(tree: Any) -> Any:
   """Mean over devices of every leaf; inside `pmap` only."""
   return jax.lax.pmean(tree, AXIS)
@@ -168,19 +181,28 @@ def check_batch(size: int, parts: int = 1, devices: int | None = None) -> None:
     raise ValueError(f"batch size {size} is not divisible by {devices} devices{several}")
 
 
-def check_platform() -> None:
-  """Checks that there is a device of the platforms that JAX_PLATFORMS asks for, if it does.
+def check_environment() -> None:
+  """Checks what JAX_PLATFORMS and XLA_FLAGS ask for, before anything is computed.
 
   Raises:
-    ValueError: if there is none.
+    ValueError: if there is no such device, or XLA does not know a flag.
   """
+  if (told := os.environ.get("XLA_FLAGS", "")) and not re.fullmatch(_USUAL_FLAGS, told):
+    tried = subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True,
+                           errors="replace", check=False)  # XLA ends the process that it is in
+    if tried.returncode:
+      said = next((line for line in tried.stderr.splitlines() if "XLA_FLAGS" in line),
+                  f"exit code {tried.returncode}").rpartition("] ")[2]
+      raise ValueError(f"XLA_FLAGS={told}: XLA does not take them: {said}; expected flags that it "
+                       f"knows, as {_COUNT}4")
   if asked := jax.config.jax_platforms:
     try:
       jax.devices()
     except (RuntimeError, AssertionError) as error:  # the second where jaxlib was built without it
+      why = re.sub(r"Unable to initialize backend '\w+': | ?\(set JAX_PLATFORMS.*", "", str(error))
       raise ValueError(f"JAX_PLATFORMS={asked}: there is no such device here"
-                       f"{f' ({error})' if str(error) else ''}; expected cpu, or a platform that "
-                       "this machine and its jaxlib have") from error
+                       f"{f' ({why})' if why else ''}; expected cpu, or a platform that this "
+                       "machine and its jaxlib have, in lower case") from error
 
 
 def use_cores(batches: Sequence[int]) -> None:
@@ -192,7 +214,7 @@ def use_cores(batches: Sequence[int]) -> None:
   Args:
     batches: examples a step, all that are going to be split over devices.
   """
-  if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+  if _COUNT not in os.environ.get("XLA_FLAGS", ""):
     jax.config.update("jax_num_cpu_devices", devices_of(cores.count(), batches))
 
 

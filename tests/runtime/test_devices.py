@@ -114,7 +114,42 @@ def test_cores_become_devices_as_far_as_batches_divide(cores, batches, expected)
 def test_a_platform_without_a_device_is_named(monkeypatch, error):
   def refuse():
     raise error
-  devices_lib.check_platform()  # the tests' own
+  devices_lib.check_environment()  # the tests' own
   monkeypatch.setattr(jax, "devices", refuse)
   with pytest.raises(ValueError, match="JAX_PLATFORMS=cpu: there is no such device"):
-    devices_lib.check_platform()
+    devices_lib.check_environment()
+
+
+def test_what_jax_says_of_a_platform_is_a_part_of_one_sentence(monkeypatch):
+  def refuse():
+    raise RuntimeError("Unable to initialize backend 'CPU': Backend 'CPU' is not in the list of "
+                       "known backends: ['cpu', 'tpu']. (set JAX_PLATFORMS='' to automatically)")
+  monkeypatch.setattr(jax, "devices", refuse)
+  with pytest.raises(ValueError, match=r"device here \(Backend 'CPU' is not in the list of known b"
+                                       r"ackends: \['cpu', 'tpu'\]\.\); expected cpu, or .* case$"):
+    devices_lib.check_environment()
+
+
+def test_flags_that_xla_does_not_know_are_refused_in_words(monkeypatch):
+  monkeypatch.setenv("XLA_FLAGS", "--xla_nothing=1")
+  with pytest.raises(ValueError, match="^XLA_FLAGS=--xla_nothing=1: .*expected flags that it kno"):
+    devices_lib.check_environment()
+
+
+@pytest.mark.parametrize("told", ["", "--xla_force_host_platform_device_count=8", " --xla_force_ho"
+                                  "st_platform_device_count=64 "])
+def test_usual_flags_of_xla_are_not_tried(monkeypatch, told):
+  monkeypatch.setenv("XLA_FLAGS", told)
+  monkeypatch.setattr(devices_lib.subprocess, "run", None)
+  devices_lib.check_environment()
+
+
+def test_memory_is_that_of_devices_or_else_the_machine_s(monkeypatch):
+  class Accelerator(Device):
+    def memory_stats(self):
+      return {"bytes_limit": 5}
+
+  monkeypatch.setattr(devices_lib.memory_lib, "size", lambda: 7)
+  assert devices_lib.memory() == 7  # eight devices of one machine
+  monkeypatch.setattr(jax, "local_devices", lambda: [Accelerator("TPU"), Accelerator("TPU")])
+  assert devices_lib.memory() == 10
