@@ -1,5 +1,6 @@
 """Towers: networks from one modality's input to pool5, pure functions of parameters and input."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -270,8 +271,24 @@ def layout(modalities: tuple[modalities_lib.Modality, ...],
   return Layout(*_output(module, example.shape, "maps"), module.field)
 
 
+def demand(modality: modalities_lib.Modality, network: config_lib.Network,
+           pool5: int) -> tuple[int, int]:
+  """Parameters of a modality's tower, and the numbers that its layers make of one example."""
+  return _measured(tower(modality, network, pool5), modality.shape, "__call__")[1:]
+
+
 def _output(module: nn.Module, shape: tuple[int, ...], method: str) -> tuple[int, ...]:
   """Shape of what a module's method makes of one example."""
-  out = jax.eval_shape(lambda key, x: module.init_with_output(key, x, method=method)[0],
-                       jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
-  return out.shape[1:]
+  return _measured(module, shape, method)[0]
+
+
+@functools.lru_cache(64)  # every row of a table asks for the same
+def _measured(module: nn.Module, shape: tuple[int, ...],
+              method: str) -> tuple[tuple[int, ...], int, int]:
+  """What `_output` and `demand` are asked for, from shapes alone."""
+  out, made = jax.eval_shape(
+    lambda key, x: module.init_with_output(key, x, method=method, capture_intermediates=True),
+    jax.random.key(0), jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+  parameters, numbers = (sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(made.get(name, {})))
+                         for name in ("params", "intermediates"))
+  return out.shape[1:], parameters, numbers

@@ -91,3 +91,14 @@ def test_an_unknown_tower_or_precision_is_refused():
     towers.tower(PHOTOGRAPH, config_lib.Network(tower="vgg"), 0)
   with pytest.raises(ValueError, match="network.precision 'half'; expected float32 or bfloat16"):
     towers.tower(PHOTOGRAPH, config_lib.Network(precision="half"), 0)
+
+
+def test_what_a_tower_holds_is_counted_from_shapes():
+  network = config_lib.Network(channels=(2, 3, 4, 5), hidden=(7,))
+  vector = TEXT._replace(shape=(11,))
+  parameters, made = towers.demand(vector, network, 13)
+  assert parameters == 11 * 7 + 7 + 7 * 13 + 13
+  assert made >= 7 + 13  # both layers' results
+  parameters, made = towers.demand(PHOTOGRAPH._replace(shape=(32, 32, 3)), network, 0)
+  assert parameters == 4 * 4 * 12 * 2 + 2 + 9 * (2 * 3 + 3 * 4 + 4 * 5) + 3 + 4 + 5
+  assert made >= 8 * 8 * 2 + 8 * 8 * 3 + 4 * 4 * (4 + 5)
