@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cmx import config as config_lib
+from cmx.config import limits
 
 _YES_OR_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
@@ -46,22 +47,23 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
   return value
 
 
-def check_limits(config: config_lib.Config) -> None:
-  """Checks every number of a config against its field's limit.
+def check_limits(config: config_lib.Config, names: Collection[str] | None = None) -> None:
+  """Checks values of a config against their field's limit: numbers, and words of a few.
+
+  Args:
+    config: to be checked.
+    names: dotted fields that are; all where None.
 
   Raises:
     ValueError: if one is beyond it; with the field, its value and what is expected.
   """
   for name, value in flat(dataclasses.replace(config, rows={})).items():
     untrained = name == "reference.steps" and config.weights.file  # with 0 steps
-    allowed = config_lib.NOT_NEGATIVE if untrained else limit(name)
-    for number in value if isinstance(value, tuple) else (value,):
-      if _is_number(number) and not allowed.holds(number):
-        raise ValueError(f"config.{name} {value}; expected {allowed.words}")
-
-
-def _is_number(value: object) -> bool:
-  return isinstance(value, (int, float)) and not isinstance(value, bool)
+    allowed = limits.OF_TYPE[int] if untrained else limit(name)
+    members = value if isinstance(value, tuple) else (value,)
+    for member in members if names is None or name in names else ():
+      if allowed and not allowed.holds(member):
+        raise ValueError(f"config.{name} {value!r}; expected {allowed.words}")
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -165,12 +167,12 @@ def paths(config: config_lib.Config) -> dict[str, str]:
           if _hint(name, extras=True) is config_lib.Path}
 
 
-def limit(name: str) -> config_lib.Limit:
-  """What the numbers of a dotted field must be, as its type says, or that of its members."""
+def limit(name: str) -> limits.Limit | None:
+  """What a dotted field must be, as its type says, or that of its members; None where anything."""
   hint = _hint(name, extras=True)
   of = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
   return next((said for said in getattr(of, "__metadata__", ())
-               if isinstance(said, config_lib.Limit)), config_lib.NOT_NEGATIVE)
+               if isinstance(said, limits.Limit)), limits.OF_TYPE.get(of))
 
 
 def for_method(config: config_lib.Config, method: str) -> config_lib.Config:

@@ -1,5 +1,6 @@
 """The flag that names a config, and those that set its fields; a mistake is answered in words."""
 
+import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -12,11 +13,12 @@ from cmx.files import paths
 from launch import config_file
 
 _PREFIX = "config."  # of flags that set a field
+_READ = {"weights.file", "weights.classes"}  # whose files are there, where a flag names them
 
 CONFIG = flags.DEFINE_string(
   "config", None, "File whose get_config() returns a cmx.config.Config; configs/world.py where "
   "none is given. --config.optimizer.steps=100 changes a field, --config.mixture.layers=fc6,fc7 "
-  "one of several values; cmx/config.py says what each is.")  # once parsed, its value is the config
+  "one of several values; cmx/config says what each is.")  # once parsed, its value is the config
 GIVEN: set[str] = set()  # fields that were set by flags
 
 
@@ -33,17 +35,21 @@ def parse(argv: Sequence[str], of_run: flags.FlagHolder | None = None) -> list[s
   try:
     others, changes = _divided(argv)
     left = flags.FLAGS(others)
-    config = fields.replace(
-      config_file.of_run(of_run.value) if of_run is not None and CONFIG.value is None
-      else config_file.read(CONFIG.value), {})
+    run = of_run.value if of_run is not None and CONFIG.value is None else None
+    config = fields.replace(config_file.of_run(run) if run else config_file.read(CONFIG.value), {})
     for name, words in changes.items():
       config = fields.replace(config, {name: fields.parsed(config, name, words)})
     GIVEN.update(changes)
-    methods.named(config.method)
-    fields.check_limits(config)
-    flags.FLAGS[CONFIG.name].value = fields.replace(config, {
+    for row in (config.method, *config.rows):
+      methods.named(row)  # a run's own config was checked before, and its mixture may be none
+      fields.check_limits(fields.for_method(config, row), changes if run else None)
+    config = fields.replace(config, {
       name: paths.own(f"config.{name}", value)
       for name, value in fields.paths(config).items() if value})
+    paths.check_no_file("config.data.root", config.data.root)
+    for name in _READ & changes.keys():
+      paths.check_there(f"config.{name}", pathlib.Path(fields.field(config, name)))
+    flags.FLAGS[CONFIG.name].value = config
     return left
   except (flags.Error, ValueError) as error:
     sys.exit(f"Flags: {error}\nSee --helpshort for the flags of this command.")

@@ -23,7 +23,7 @@ POINTS = flags.DEFINE_integer("points", DEFAULT.points, "Points of a map.", lowe
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
                                 "Neighbours that t-SNE keeps together.")
 QUERIES = flags.DEFINE_integer("queries", DEFAULT.queries, "Queries of a board, each modality.",
-                               lower_bound=1)
+                               lower_bound=1, upper_bound=10_000)
 ASK = typed.words("ask", [], "Queries of boards: keys of examples, or categories; random "
                   "ones where none is given.")
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of what is drawn by lot.", lower_bound=0,

@@ -26,7 +26,7 @@ WORKDIR = typed.path("workdir", "runs/world",
                      "Folder of the experiment: table and one folder a run.", written="folder")
 ROWS = rows_flag.define(methods.PAPER)
 SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the config's.",
-                             lower_bound=1)
+                             lower_bound=1, upper_bound=10_000)
 PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours, where the "
                           "classes are its own.")
 

@@ -25,14 +25,15 @@ OUT = typed.path("out", None, "The archive to write, spatial_text.zip in the fol
                  "CMPlaces' archives.", written="file", required=True)
 LABELS = typed.path("labels", None, "List of the photographs' labels.", there=True)
 VARIATIONS = flags.DEFINE_integer("variations", DEFAULT.variations,
-                                  "Pictures of a photograph of the training split.")
+                                  "Pictures of a photograph of the training split.",
+                                  upper_bound=10_000)
 VALIDATION = flags.DEFINE_integer("validation", DEFAULT.validation,
                                   "Photographs of a category kept for validation.")
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of variations and splits.", lower_bound=0)
 DAMAGED = flags.DEFINE_integer("damaged", DEFAULT.damaged, "Bad files left out, at most.",
                                lower_bound=0)
 SIZE = flags.DEFINE_integer("size", DEFAULT.style.size, "Pixels, height and width of a picture.",
-                            lower_bound=32)
+                            lower_bound=32, upper_bound=4_096)
 
 
 def main(argv: Sequence[str]) -> None:

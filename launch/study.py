@@ -27,7 +27,7 @@ from launch import typed
 WORKDIR = typed.path("workdir", "runs/study", "Folder of the study.", written="folder")
 ROWS = rows_flag.define(["bl_shfinal", "bl_ind", "class_own", "a_free", "c"])
 SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds, counted from the config's.",
-                             lower_bound=1)
+                             lower_bound=1, upper_bound=10_000)
 AGAINST = flags.DEFINE_string("against", "", "Row that the others are compared with; the first of "
                               "--rows where none is named.")
 SWEEP = flags.DEFINE_multi_string("sweep", [], "field=value,value,...; may be given several times, "

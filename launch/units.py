@@ -25,7 +25,8 @@ WORKDIR = typed.path("workdir", None, "Folder of a run, or of an experiment.",
 SPLIT = flags.DEFINE_enum("split", DEFAULT.split, [data.TRAIN, data.VALIDATION], "Which examples.")
 LAYERS = typed.words("layers", list(DEFAULT.layers), "Activations to look at.")
 MODALITIES = typed.words("modalities", [], "Names or codes; all of the run where none.")
-TOP = flags.DEFINE_integer("top", DEFAULT.top, "Examples of each unit and modality.", lower_bound=1)
+TOP = flags.DEFINE_integer("top", DEFAULT.top, "Examples of each unit and modality.", lower_bound=1,
+                           upper_bound=10_000)
 SHOW = flags.DEFINE_integer("show", DEFAULT.show, "Units with a page, of each layer: so many of "
                             "the most consistent, as many by lot; 0 for numbers alone.",
                             lower_bound=0)
@@ -33,10 +34,12 @@ PLACES = flags.DEFINE_float("places", DEFAULT.places, "Share of places at which 
 EXAMPLES = flags.DEFINE_float("examples", DEFAULT.examples, "Share of examples on which it fires, "
                               "where it has no map.")
 PERMUTATIONS = flags.DEFINE_integer("permutations", DEFAULT.permutations,
-                                    "Of classes, for the null hypothesis.", lower_bound=19)
+                                    "Of classes, for the null hypothesis.", lower_bound=19,
+                                    upper_bound=1_000_000)
 SQUARES = flags.DEFINE_integer("squares", DEFAULT.squares, "Where a unit has no map, so many "
                                "squares a side of a picture are covered in turn; 0 for none: slow "
-                               "where an encoder reads the pictures.", lower_bound=0)
+                               "where an encoder reads the pictures.", lower_bound=0,
+                               upper_bound=256)
 LIMIT = flags.DEFINE_integer("limit", None, "Examples of each modality at most, by lot.",
                              lower_bound=1)
 SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of permutations and lots.", lower_bound=0)

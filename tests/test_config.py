@@ -7,6 +7,13 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import fields
+from cmx.analysis.inversion import generator
+from cmx.analysis.inversion import optimise
+from cmx.data import encoders
+from cmx.evaluation import readouts
+from cmx.mixture import em
+from cmx.network import towers
+from cmx.network.pretrained import labels
 
 
 def test_a_field_is_changed_and_the_config_given_stays():
@@ -106,3 +113,30 @@ def test_flat_has_every_number_and_no_section():
   assert flat["optimizer.steps"] == config_lib.Optimizer().steps
   assert not [name for name, value in flat.items()
               if dataclasses.is_dataclass(value) or isinstance(value, dict)]
+
+
+@pytest.mark.parametrize("name, there_are", [
+  ("network.tower", towers.TOWERS), ("evaluation.readout", readouts.READOUTS),
+  ("mixture.covariance", em.COVARIANCES), ("weights.classifier", labels._CHOICES),
+  ("inversion.layout", generator._LAYOUTS),
+  ("inversion.optimisation.parameterisation", optimise.PARAMETERISATIONS),
+  ("encoders.pixels", ["", *(key for key, kind in encoders._KINDS.items() if kind == "pixels")]),
+  ("encoders.text", [key for key, kind in encoders._KINDS.items() if kind == "text"])])
+def test_a_field_takes_the_names_that_there_are(name, there_are):
+  said = fields.limit(name).words.removeprefix("one of ").split(", ")
+  named = ["" if word == "''" else word for word in said if ":" not in word]
+  assert sorted(named) == sorted(there_are)
+  for word in [*there_are, *(["hf:any", "python:a.b"] if name.startswith("encoders") else [])]:
+    fields.check_limits(fields.replace(config_lib.Config(), {name: word}))
+  with pytest.raises(ValueError, match=f"config.{name} 'no such'; expected one of "):
+    fields.check_limits(fields.replace(config_lib.Config(), {name: "no such"}))
+
+
+def test_the_fields_that_are_named_are_checked_alone():
+  config = config_lib.Config()
+  config.mixture.components, config.mixture.covariance = 0, "square"
+  with pytest.raises(ValueError, match="config.mixture.components 0; expected 1 or more"):
+    fields.check_limits(config)
+  fields.check_limits(config, ["mixture.restarts", "seed"])
+  with pytest.raises(ValueError, match="covariance 'square'"):
+    fields.check_limits(config, ["mixture.covariance"])

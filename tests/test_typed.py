@@ -6,6 +6,9 @@ import pathlib
 from absl import flags
 import pytest
 
+from cmx import config as config_lib
+from cmx import fields
+
 
 @pytest.fixture
 def read(forget, monkeypatch):
@@ -102,6 +105,32 @@ def test_what_comes_after_two_dashes_is_no_flag(read):
   ("--config.data.everyday.packages=az://b", ["everyday.packages", "address"]),
   ("--config.data.root=~nobody_of_this_name/x", ["data.root", "~nobody_of_this_name", "./"]),
   ("--config.data.root=a\0b", ["data.root"]),
+  ("--config.network.tower=vgg", ["network.tower", "'vgg'", "resnet18"]),
+  ("--config.network.precision=fp16", ["network.precision", "'fp16'", "bfloat16"]),
+  ("--config.mixture.covariance=spherical", ["mixture.covariance", "diagonal, tied, full"]),
+  ("--config.mixture.layers=fc6,fc9", ["mixture.layers", "'fc9'", "fc7_linear"]),
+  ("--config.alignment.layers=fc9", ["alignment.layers", "'fc9'", "fc7_linear"]),
+  ("--config.evaluation.layer=FC7", ["evaluation.layer", "'FC7'", "fc7"]),
+  ("--config.evaluation.layers=fc7;fc6", ["evaluation.layers", "'fc7;fc6'", "pool5"]),
+  ("--config.evaluation.readout=l2", ["evaluation.readout", "'l2'", "cosine"]),
+  ("--config.inversion.layer=conv1", ["inversion.layer", "'conv1'", "pool5"]),
+  ("--config.inversion.layout=large", ["inversion.layout", "small, full"]),
+  ("--config.weights.classifier=other", ["weights.classifier", "same, named, fresh"]),
+  ("--config.encoders.text=bert", ["encoders.text", "'bert'", "minilm", "hf:", "python:"]),
+  ("--config.encoders.pixels=clip", ["encoders.pixels", "'clip'", "efficientnet_lite0", "hf:"]),
+  ("--config.encoders.pixels=HF:x/y", ["encoders.pixels", "'HF:x/y'", "hf:"]),
+  ("--config.method=C", ["method 'C'", "bl_ind"]),
+  ("--config.data.folders.image_size=100000", ["image_size", "4,096 at most"]),
+  ("--config.data.folders.image_size=0", ["image_size", "1 or more"]),
+  ("--config.data.world.image_size=9999999", ["image_size", "4,096 at most"]),
+  ("--config.network.trunk=1000000", ["network.trunk", "65,536 at most"]),
+  ("--config.network.hidden=256,100000", ["network.hidden", "65,536 at most"]),
+  ("--config.optimizer.batch=99999999", ["optimizer.batch", "at most"]),
+  ("--config.mixture.components=99999999", ["mixture.components", "at most"]),
+  ("--config.augment.shift=-3", ["augment.shift", "0 or more"]),
+  ("--config.data.root=README.md", ["data.root", "is a file", "folder"]),
+  ("--config.weights.file=none.pth", ["weights.file", "none.pth", "there is nothing"]),
+  ("--config.weights.classes=none.txt", ["weights.classes", "none.txt", "there is nothing"]),
   ("--config=", ["--config"]),
   ("--config=gs://b/c.py", ["--config", "address"]),
   ("--config=configs", ["configs", "no such file", "world.py"]),
@@ -134,6 +163,33 @@ def test_a_config_file_that_does_not_hold_is_named_with_its_line(read, tmp_path,
     read(f"--config={path}")
   for word in words:
     assert word in str(refused.value), str(refused.value)
+
+
+@pytest.mark.parametrize("rows, words", [
+  ({"b_gm": {"alignment.weight": 1.0}}, "method 'b_gm'; expected one of reference, bl_ind"),
+  ({"c": {"alignment.layers": ["fc9"]}}, "alignment.layers ('fc9',); expected one of pool5"),
+  ({"c": {"optimizer.steps": 0}}, "optimizer.steps 0; expected 1 or more"),
+  ({"c": {"optimizer.stepps": 1}}, "no field 'optimizer.stepps'")])
+def test_what_a_config_file_says_of_rows_is_checked_with_the_flags(read, tmp_path, rows, words):
+  (tmp_path / "mine.py").write_text("from cmx import config\ndef get_config():\n"
+                                    f"  return config.Config(rows={rows})\n")
+  with pytest.raises(ValueError) as refused:
+    read(f"--config={tmp_path / 'mine.py'}")
+  assert words in str(refused.value)
+
+
+def test_a_run_s_own_config_is_taken_as_it_is_and_flags_are_checked(typed, tmp_path):
+  config_flag = importlib.import_module("launch.config_flag")
+  made = config_lib.Config(method="reference")
+  made.mixture.layers, made.mixture.components = (), 0  # as a reference network's are
+  (tmp_path / "config.json").write_text(fields.to_json(made))
+  workdir = typed.path("workdir", None, "")
+  words = ["launch.test", f"--workdir={tmp_path}", "--config.evaluation.batch=8"]
+  with pytest.raises(SystemExit, match="evaluation.batch 0; expected 1 or more"):
+    config_flag.parse([*words, "--config.evaluation.batch=0"], workdir)
+  config_flag.parse(words, workdir)
+  assert config_flag.CONFIG.value.mixture.components == 0
+  assert config_flag.CONFIG.value.evaluation.batch == 8
 
 
 def test_home_is_written_out_in_fields_and_config_files(read, tmp_path, monkeypatch):

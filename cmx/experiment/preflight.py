@@ -1,15 +1,16 @@
 """Preflight: what would stop a run later is refused before anything is trained or written."""
 
+import math
 from collections.abc import Sequence
 
 from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import methods
+from cmx.config import limits
 from cmx.data import batches
 from cmx.data import check as check_lib
 from cmx.data import outlines
-from cmx.evaluation import readouts
 from cmx.experiment import codes
 from cmx.experiment import mixtures
 from cmx.network import model
@@ -36,8 +37,8 @@ def check(config: config_lib.Config) -> None:
   """Checks the config of one row, without its data.
 
   Raises:
-    ValueError: if a number is out of its limits, a batch does not split over the devices, a layer
-      or a read-out is not known, or a term cannot be had with these settings.
+    ValueError: if a number is out of its limits, a name is not among those that there are, a batch
+      does not split over the devices, or a term cannot be had with these settings.
   """
   fields.check_limits(config)
   method = methods.named(config.method)
@@ -49,17 +50,9 @@ def check(config: config_lib.Config) -> None:
   if config.log.patience and not config.log.select:
     raise ValueError(f"config.log.patience {config.log.patience} without log.select, which it "
                      "counts the looks of; expected --config.log.select=true, too")
-  towers.precision(config.network)
   towers.check_channels(config.network)
   mixtures.check(config)
-  on = [layer for term in method.terms for layer in terms.layers_of(term, config)]
-  for layer in (config.evaluation.layer, *config.evaluation.layers, *on):
-    if layer not in model.ACTIVATIONS:
-      raise ValueError(f"layer {layer!r}; expected one of {', '.join(model.ACTIVATIONS)}")
   _check_terms(config, method)
-  if config.evaluation.readout not in readouts.READOUTS:
-    raise ValueError(f"evaluation.readout {config.evaluation.readout!r}; "
-                     f"expected one of {', '.join(readouts.READOUTS)}")
 
 
 def _check_terms(config: config_lib.Config, method: methods.Method) -> None:
@@ -69,7 +62,7 @@ def _check_terms(config: config_lib.Config, method: methods.Method) -> None:
     field = "mixture.layers" if term.statistics else "alignment.layers"
     if not layers or len(set(layers)) < len(layers):
       raise ValueError(f"config.{field} {layers} with method {config.method!r}; expected one or "
-                       f"more of {', '.join(model.ACTIVATIONS)}, each once")
+                       f"more of {', '.join(limits.ACTIVATIONS)}, each once")
     narrow = term.codes or term.adversary or term.statistics and config.alignment.temperature > 1
     other = [layer for layer in layers if layer.removesuffix("_linear") not in ("fc6", "fc7")]
     if narrow and other:
@@ -89,8 +82,8 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
 
   Raises:
     ValueError: if a modality has no training or no validation examples, images do not fit the
-      tower, there are fewer examples than components of a mixture, or classes have no names where
-      the row reads them.
+      tower, a step cannot fit into the memory, there are fewer examples than components of a
+      mixture, or classes have no names where the row reads them.
   """
   batches.samplers(dataset)
   for modality in dataset.modalities:
@@ -98,7 +91,7 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
       raise ValueError(f"modality {modality.name!r} has no validation examples in data set "
                        f"{dataset.name!r}; expected 1 or more: hold back a share of the training "
                        "examples with config.data.holdout")
-  towers.pool5_width(dataset.modalities, config.network)
+  _check_memory(config, dataset, towers.pool5_width(dataset.modalities, config.network))
   examples = len(dataset.splits[data.TRAIN][dataset.modalities[0].name])
   available, components = min(examples, config.mixture.examples), methods.components_of(config)
   if components is not None and available < components:
@@ -106,6 +99,34 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
                      "of examples that the mixture is fitted on: --config.mixture.components="
                      f"{available}")
   codes.needed(config, dataset)
+
+
+def _check_memory(config: config_lib.Config, dataset: data.Dataset, pool5: int) -> None:
+  """Refuses a step that is more than the memory there is; what it holds at least is counted."""
+  method, network = methods.named(config.method), config.network
+  section = "reference" if method.reference else "optimizer"
+  settings = getattr(config, section)
+  modalities = dataset.modalities[:1] if method.reference else dataset.modalities
+  sizes = {"fc6": pool5 * network.trunk, "fc7": network.trunk ** 2,
+           "fc8": network.trunk * len(dataset.classes)}
+  demands = {m: towers.demand(m, network, pool5) for m in modalities}
+  layers = {(layer, model.owner(layer, m, method)): sizes.get(layer, parameters)
+            for m, (parameters, _) in demands.items() for layer in model.LAYERS}
+  inputs = [math.prod(m.shape) for m in modalities]
+  made = 0 if settings.recompute else sum(numbers for _, numbers in demands.values())
+  number = towers.precision(network).itemsize
+  # float32 for a parameter, its gradient and two moments; what layers make waits for the gradient.
+  state = 16 * sum(layers.values())
+  batch = settings.batch // settings.accumulate * (4 * sum(inputs) + number * made)
+  largest = max(state + batch, 4 * config.evaluation.batch * max(inputs))
+  available = devices.memory()
+  if largest > available:
+    raise ValueError(
+      f"a step of method {config.method!r} holds {largest / 1e9:,.1f} GB at least, of which "
+      f"{state / 1e9:,.1f} are parameters with their optimiser, and there are "
+      f"{available / 1e9:,.1f} GB of memory; expected less: config.network.trunk {network.trunk}, "
+      f"config.network.hidden {network.hidden}, config.{section}.batch {settings.batch}, "
+      f"config.evaluation.batch {config.evaluation.batch}, or fewer pixels")
 
 
 def report(config: config_lib.Config, rows: Sequence[str] = methods.PAPER) -> check_lib.Report:

@@ -33,6 +33,12 @@ def check_there(name: str, path: pathlib.Path) -> None:
     raise ValueError(f"{name} {path}: there is nothing; expected a file or folder that there is")
 
 
+def check_no_file(name: str, folder: str) -> None:
+  """Raises ValueError if what is to be a folder, new or there already, is a file."""
+  if os.path.isfile(folder):
+    raise ValueError(f"{name} {folder} is a file; expected a folder, new or one's own")
+
+
 def check_folder(name: str, folder: pathlib.Path) -> None:
   """Checks that files can be written into a folder, which need not exist; leaves no trace.
 

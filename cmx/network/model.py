@@ -25,7 +25,6 @@ LAYERS = ("tower", *TRUNK)
 NORMS = {"fc6": "fc6_norm", "fc7": "fc7_norm"}  # scale and shift, of rows that normalise
 MOMENTS = {"fc6": "fc6_moments", "fc7": "fc7_moments"}  # what they remember; never differentiated
 SHARED = "shared"
-ACTIVATIONS = ("pool5", "fc6_linear", "fc6", "fc7_linear", "fc7", "fc8")  # what `apply` returns
 
 Params = dict[str, dict[str, Any]]
 Modalities = tuple[modalities_lib.Modality, ...]

@@ -92,18 +92,20 @@ def test_the_reference_network_needs_no_batch_of_the_rows():
 
 @pytest.mark.parametrize("field, value, words", [
   ("evaluation.layer", "fc9", "layer 'fc9'; expected one of pool5, fc6_linear, fc6"),
-  ("evaluation.layers", ("fc7", "conv5"), "layer 'conv5'; expected one of pool5"),
-  ("mixture.layers", ("tower",), "layer 'tower'; expected one of pool5"),
+  ("evaluation.layers", ("fc7", "conv5"), r"layers \('fc7', 'conv5'\); expected one of pool5"),
+  ("mixture.layers", ("tower",), r"mixture.layers \('tower',\); expected one of pool5"),
   ("evaluation.readout", "manhattan", "evaluation.readout 'manhattan'; expected one of cosine"),
-  ("network.precision", "float16", "network.precision 'float16'; expected float32 or bfloat16"),
+  ("network.precision", "float16", "network.precision 'float16'; expected one of float32, bf"),
   ("method", "d", "method 'd'; expected one of")])
 def test_unknown_names_are_answered_with_the_known(field, value, words):
   with pytest.raises(ValueError, match=words):
     preflight.check(fields.replace(config_lib.Config(), {field: value}))
 
 
-def test_layers_of_mixtures_matter_only_to_rows_that_need_them():
-  preflight.check(config(method="bl_ind", mixture__layers=("tower",)))
+@pytest.mark.parametrize("field", ["mixture.layers", "alignment.layers"])
+def test_a_layer_that_is_not_there_is_refused_though_no_term_of_the_row_reads_it(field):
+  with pytest.raises(ValueError, match=rf"config.{field} \('fc9',\); expected one of pool5"):
+    preflight.check(fields.replace(config(method="bl_ind"), {field: ("fc9",)}))
 
 
 @pytest.mark.parametrize("method, changes, words", [
@@ -111,7 +113,7 @@ def test_layers_of_mixtures_matter_only_to_rows_that_need_them():
   ("c", {"alignment.temperature": 2.0, "mixture.layers": ("pool5",)}, "not pool5"),
   ("supcon", {"alignment.layers": ()}, r"layers \(\) with method 'supcon'; expected one or more"),
   ("supcon", {"alignment.layers": ("fc7", "fc7")}, "each once"),
-  ("supcon", {"alignment.layers": ("fc9",)}, "layer 'fc9'; expected one of pool5"),
+  ("supcon", {"alignment.layers": ("fc9",)}, r"layers \('fc9',\); expected one of pool5"),
   ("dann", {"alignment.layers": ("pool5",)}, "not pool5"),
   ("proto_codes", {"alignment.layers": ("fc8",)}, "not fc8"),
   ("union", {"optimizer.accumulate": 2}, "accumulate 2 with method 'union', which compares"),
@@ -162,6 +164,30 @@ def test_a_data_set_that_does_not_fit_is_refused(given, changes, words):
     preflight.check_data(fields.replace(config_lib.Config(), changes), dataset(**given))
 
 
+@pytest.mark.parametrize("changes, words", [
+  ({"network.trunk": 4_000}, "config.network.trunk 4000"),
+  ({"network.hidden": (9_000, 9_000)}, r"config.network.hidden \(9000, 9000\)"),
+  ({"network.channels": (9, 9, 9, 9_000)}, "fewer pixels"),
+  ({"optimizer.batch": 10_000}, "config.optimizer.batch 10000"),
+  ({"method": "reference", "reference.batch": 10_000}, "config.reference.batch 10000"),
+  ({"evaluation.batch": 40_000}, "config.evaluation.batch 40000")])
+def test_a_step_that_no_memory_can_hold_is_refused(monkeypatch, changes, words):
+  made = dataset()
+  text = modalities.DESCRIPTION._replace(shape=(512,))
+  splits = {split: {**sources, "description": sources["drawing"]}
+            for split, sources in made.splits.items()}
+  made = made._replace(modalities=(*made.modalities, text), splits=splits)
+  monkeypatch.setattr(preflight.devices, "memory", lambda: 200e6)
+  preflight.check_data(config(), made)
+  with pytest.raises(ValueError, match=f"a step of .* there are 0.2 GB of memory.*{words}"):
+    preflight.check_data(fields.replace(config(), changes), made)
+
+
+def test_pictures_that_no_memory_can_hold_are_refused_without_an_array_being_made():
+  with pytest.raises(ValueError, match="GB of memory"):
+    preflight.check_data(config(optimizer__batch=1 << 20), dataset(shape=(4_096, 4_096, 3)))
+
+
 def test_a_row_that_reads_names_is_refused_where_there_are_none():
   preflight.check_data(config(method="proto_names"), dataset())
   with pytest.raises(ValueError, match="method 'proto_names' reads the classes' names, and class "
@@ -176,8 +202,11 @@ def test_components_matter_only_to_rows_that_are_told_how_many():
 
 @pytest.mark.parametrize("name, value, word", [
   ("seed", 1 << 63, "below"), ("seed", 1 << 64, "below"), ("data.world.seed", 1 << 64, "below"),
-  ("optimizer.steps", 1 << 31, "below"), ("optimizer.batch", 10**30, "below"),
-  ("reference.steps", 1 << 40, "below"), ("network.trunk", 1 << 31, "below"),
+  ("optimizer.steps", 1 << 31, "at most"), ("optimizer.batch", 10**30, "at most"),
+  ("reference.steps", 1 << 40, "at most"), ("network.trunk", 1 << 31, "65,536 at most"),
+  ("data.folders.image_size", 100_000, "4,096 at most"), ("augment.shift", 5_000, "at most"),
+  ("network.channels", (4, 4, 4, 70_000), "at most"), ("optimizer.warmup", 10**30, "at most"),
+  ("data.world.natural", 10**9, "at most"), ("evaluation.batch", 10**9, "at most"),
   ("optimizer.learning_rate", math.inf, "finite"), ("optimizer.weight_decay", 1e300, "finite"),
   ("alignment.weight", math.inf, "finite"), ("alignment.weight", math.nan, "0 or more"),
   ("optimizer.clip", 0.0, "more than 0"), ("log.checkpoint_seconds", math.nan, "0 or more"),

@@ -10,6 +10,7 @@ import pytest
 from cmx import config as config_lib
 from cmx import methods
 from cmx import modalities
+from cmx.config import limits
 from cmx.network import model
 
 NETWORK = config_lib.Network(channels=(2, 2, 3, 3), hidden=(6,), pool5=7, trunk=5, dropout=0.5)
@@ -103,7 +104,7 @@ def test_every_activation_equals_the_slow_loop():
   x = inputs(VECTORS)["touch"]
   found = apply(parameters("bl_ind"), x, TOUCH, "bl_ind")
   expected = slow_forward(parameters("bl_ind"), x, "touch")
-  assert set(found) == set(expected) == set(model.ACTIVATIONS)
+  assert set(found) == set(expected) == set(limits.ACTIVATIONS)
   for layer, value in expected.items():
     np.testing.assert_allclose(found[layer], value, rtol=1e-5, atol=1e-6, err_msg=layer)
 

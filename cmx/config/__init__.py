@@ -6,49 +6,41 @@ carries the remark "open in the paper".
 """
 
 import dataclasses
-import math
-from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
+from cmx.config import limits
+
+# Types that say what the values of a field must be; of other numbers, limits.OF_TYPE does.
 Path = Annotated[str, "file or folder of this machine; ~ is the user's home"]
-
-
-class Limit(NamedTuple):
-  """What a number must be: a test and the words for it; `preflight` checks it."""
-
-  holds: Callable[[float], bool]
-  words: str
-
-
-_MOST = 1 << 31  # of what is counted in 32 bits
-_LARGEST = 3e38  # of float32
-NOT_NEGATIVE = Limit(lambda x: 0 <= x < _LARGEST, "0 or more, and finite")
-_AT_LEAST_ONE = Limit(lambda x: 1 <= x < _MOST, f"1 or more, below {_MOST}")
-
-# Types that say what the numbers of a field must be; of others, it is NOT_NEGATIVE.
-_Count = Annotated[int, _AT_LEAST_ONE]
-_FromOne = Annotated[float, _AT_LEAST_ONE]
-_Seed = Annotated[int, Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}")]
-_Share = Annotated[float, Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1")]
-_Part = Annotated[float, Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1")]
-_Positive = Annotated[float, Limit(lambda x: x > 0, "more than 0")]
-_Finite = Annotated[float, Limit(lambda x: abs(x) < math.inf, "a finite number")]
-_Endless = Annotated[float, Limit(lambda x: x >= 0, "0 or more")]  # also without end
+_Count = Annotated[int, limits.whole(1)]
+_Batch = Annotated[int, limits.whole(1, 1 << 20)]
+_Many = Annotated[int, limits.whole(0, 1 << 20)]
+_Side = Annotated[int, limits.whole(1, 4_096)]  # pixels; a picture of so many, squared, is 50 MB
+_Pixels = Annotated[int, limits.whole(0, 4_096)]
+_Width = Annotated[int, limits.whole(1, 1 << 16)]
+_Layer = limits.Layer
+_FromOne = Annotated[float, limits.whole(1)]
+_Seed = Annotated[int, limits.Limit(lambda x: 0 <= x < 1 << 63, f"0 or more, below {1 << 63}")]
+_Share = Annotated[float, limits.Limit(lambda x: 0 <= x <= 1, "a share from 0 to 1")]
+_Part = Annotated[float, limits.Limit(lambda x: 0 <= x < 1, "a share from 0 to less than 1")]
+_Positive = Annotated[float, limits.Limit(lambda x: x > 0, "more than 0")]
+_Finite = Annotated[float, limits.Limit(lambda x: abs(x) < float("inf"), "a finite number")]
+_Endless = Annotated[float, limits.Limit(lambda x: x >= 0, "0 or more")]  # also without end
 
 
 @dataclasses.dataclass
 class World:
   """The rendered world: how many examples of each modality, in CMPlaces' proportions."""
 
-  image_size: _Count = 64  # pixels, height and width
+  image_size: _Side = 64  # pixels, height and width
   seed: _Seed = 0  # of the scenes; another seed is another world of the same categories
-  natural: int = 400  # training examples a category
-  clipart: int = 55
-  spatial_text: int = 200
-  drawing: int = 32
-  description: int = 21
-  validation_natural: int = 40  # validation examples a category, natural images
-  validation_other: int = 20  # the same, every other modality
+  natural: _Many = 400  # training examples a category
+  clipart: _Many = 55
+  spatial_text: _Many = 200
+  drawing: _Many = 32
+  description: _Many = 21
+  validation_natural: _Many = 40  # validation examples a category, natural images
+  validation_other: _Many = 20  # the same, every other modality
 
 
 @dataclasses.dataclass
@@ -57,7 +49,7 @@ class Everyday:
 
   packages: Path = ""  # folder with the package files; "" is <data.root>/packages
   photographs_only: bool = False  # natural images: photographs alone, no 3-D renders
-  spatial_text: str = "pixels"  # "pixels" or "words": how spatial text is read
+  spatial_text: limits.SpatialText = "pixels"  # or "words": how spatial text is read
   mask_names: bool = False  # replace words of the category's own name in descriptions
 
 
@@ -67,7 +59,7 @@ class Folders:
 
   path: Path = ""  # root of <modality>/<split>/<class>/<file>, or a .csv / .tsv / .jsonl manifest
   damaged: int = 0  # files or rows that cannot be used and are left out, at most
-  image_size: _Count = 64  # pixels; images are padded to a white square and resized
+  image_size: _Side = 64  # pixels; images are padded to a white square and resized
   reference: str = ""  # modality the others start from; "": natural by name, else most pictures
   written: tuple[str, ...] = ()  # image modalities that show written words: never mirrored
 
@@ -77,7 +69,7 @@ class Cmplaces:
   """CMPlaces from its archives. A modality's field names a TFDS set that stands in for it."""
 
   archives: Path = ""  # folder of archives and lists; "" is <data.root>/downloads/manual
-  image_size: _Count = 256  # pixels that images are read at; they are kept at 256
+  image_size: _Side = 256  # pixels that images are read at; they are kept at 256
   damaged: int = 0  # files of a modality that do not decode and are left out, at most
   beam: tuple[str, ...] = ()  # flags of Beam's pipeline, e.g. --runner=DirectRunner; () is no Beam
   tfds_root: str = ""  # TFDS's data directory of the sets below; "" is TFDS's own default
@@ -108,7 +100,7 @@ class Data:
 class Augment:
   """How training examples are varied; each modality gets what suits its kind of input."""
 
-  shift: int = 4  # pixels an image moves at most, each way; its edge is repeated
+  shift: _Pixels = 4  # pixels an image moves at most, each way; its edge is repeated
   brightness: _Share = 0.1  # largest relative change of brightness and contrast of an image
   word_dropout: _Part = 0.0  # share of a text's words left out; by encoders "hashing" and "words"
   vector_dropout: _Part = 0.1  # share of a vector's entries set to zero, the rest scaled up
@@ -121,8 +113,8 @@ class Encoders:
 
   # Both also take "hf:FOLDER" or "hf:OWNER/NAME", a model exported to ONNX, and
   # "python:module.function": a list of PIL images or strings in, an array [N, E] out.
-  pixels: str = ""  # "" feeds pixels to a tower of convolutions, "efficientnet_lite0" its features
-  text: str = "hashing"  # bag of words; "minilm", "words" (their mean), "vectors" (skip-thoughts)
+  pixels: limits.OfPixels = ""  # "" feeds pixels to convolutions, "efficientnet_lite0" its features
+  text: limits.OfTexts = "hashing"  # bag of words; "words": vectors' mean; "vectors": skip-thoughts
   file: Path = ""  # of "words": GloVe's text form, .npz or .npy; of "vectors": .npz or .npy
   sentences: bool = False  # a text's vector is the mean of those of its sentences
 
@@ -131,13 +123,13 @@ class Encoders:
 class Network:
   """Shapes of towers and trunk."""
 
-  tower: str = "small"  # for pixels: or "resnet_small", "resnet18", "alexnet", "alexnet_torch"
-  channels: tuple[_Count, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
-  hidden: tuple[_Count, ...] = (256,)  # widths of a vector tower before pool5
-  pool5: _Count = 512  # width of pool5 where no modality is of pixels; else convolutions fix it
-  trunk: _Count = 256  # width of fc6 and fc7 (the paper: 4,096)
+  tower: limits.Tower = "small"  # for pixels: or "resnet_small", "resnet18", "alexnet" ...
+  channels: tuple[_Width, ...] = (32, 48, 64, 96)  # of the small tower's four convolutions
+  hidden: tuple[_Width, ...] = (256,)  # widths of a vector tower before pool5
+  pool5: _Width = 512  # width of pool5 where no modality is of pixels; else convolutions fix it
+  trunk: _Width = 256  # width of fc6 and fc7 (the paper: 4,096)
   dropout: _Part = 0.5  # share of fc6 and fc7 dropped while training, as in the Places-CNN
-  precision: str = "float32"  # of activations, or "bfloat16"; parameters and losses are float32
+  precision: limits.Precision = "float32"  # of activations; parameters and losses are float32
 
 
 @dataclasses.dataclass
@@ -147,7 +139,7 @@ class Weights:
   file: Path = ""  # .caffemodel, .safetensors, .npz, torch state dict (.pth, .pt, .tar); "": none
   mean: Path = ""  # of Caffe's: mean image (.binaryproto, .npy) or blue,green,red as in 104,117,123
   classes: Path = ""  # list of the classes they were trained on: lines of "name" or "name label"
-  classifier: str = "same"  # fc8: "same" classes and order, "named" rows by name, or "fresh"
+  classifier: limits.Classifier = "same"  # fc8: the same classes, "named" rows by name, or "fresh"
 
 
 @dataclasses.dataclass
@@ -155,7 +147,7 @@ class Optimizer:
   """How parameters are updated; open in the paper."""
 
   steps: _Count = 600  # steps of the run, all phases together
-  batch: _Count = 32  # examples of each modality a step, over all devices
+  batch: _Batch = 32  # examples of each modality a step, over all devices
   learning_rate: float = 3e-3  # peak
   tower_rate: float = 1.0  # multiplies the learning rate of towers that start from the reference
   trunk_rate: float = 1.0  # the same for trunk layers that start from the reference
@@ -171,15 +163,15 @@ class Optimizer:
 class Mixture:
   """Statistics of the reference network's activations; open in the paper but for the idea."""
 
-  layers: tuple[str, ...] = ("fc6", "fc7")  # layers i of the penalty; fc6_linear: before the ReLU
-  components: _Count = 32  # K of the mixture; the Gaussian row uses 1
+  layers: tuple[_Layer, ...] = ("fc6", "fc7")  # i of the penalty; fc6_linear: before the ReLU
+  components: _Width = 32  # K of the mixture; the Gaussian row uses 1
   iterations: _Count = 50  # of EM at most
   tolerance: float = 1e-3  # EM stops below this gain, nats per example
-  covariance: str = "diagonal"  # "diagonal", "tied" (one for all components) or "full" (K = 1 only)
+  covariance: limits.Covariance = "diagonal"  # or "tied", one for all; "full" for K = 1 only
   restarts: _Count = 1  # starts of EM; the one with the best likelihood is kept
   variance_floor: float = 1e-3  # share of the layer's mean variance that no variance goes below
   examples: _Count = 20_000  # reference training examples the mixture is fitted on, at most
-  per_class: _Count = 1  # components of each class, where a row fits its mixture class by class
+  per_class: _Width = 1  # components of each class, where a row fits its mixture class by class
   least_share: _Share = 0.02  # of a class on a component, for it to count; 1: its largest alone
   stored: bool = True  # their activations, on disk; False asks the network again in every pass
 
@@ -189,25 +181,25 @@ class Alignment:
   """The terms that a method adds to the cross entropy; which, is the method's row."""
 
   weight: float = 1.0  # multiplies the weights that the row gives its terms (see cmx.methods)
-  layers: tuple[str, ...] = ("fc7",)  # compared by terms without a mixture; with: mixture.layers
+  layers: tuple[_Layer, ...] = ("fc7",)  # compared by terms without a mixture; with: mixture.layers
   temperature: _FromOne = 1.0  # T of a mixture's responsibilities, nats; 1: the paper's, D at most
   contrast: _Positive = 0.1  # temperature that cosines are divided by, of contrasts and prototypes
   bias: _Finite = -5.0  # b of the sigmoid contrast, added to cosines over their temperature
   spread: _Positive = 2.0  # s of centres with spread: the larger, the nearer a centre that pushes
   bandwidths: tuple[_Positive, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)  # of MMD, mean squared distances
-  projections: _Count = 64  # directions of the sliced Wasserstein distance, drawn in each step
+  projections: _Width = 64  # directions of the sliced Wasserstein distance, drawn in each step
   memory: _Part = 0.99  # of moments, a step: what rows that normalise remember of them
-  discriminator: _Count = 256  # hidden units of the adversary that tells modalities apart
+  discriminator: _Width = 256  # hidden units of the adversary that tells modalities apart
 
 
 @dataclasses.dataclass
 class Evaluation:
   """What is extracted and compared."""
 
-  layers: tuple[str, ...] = ("pool5", "fc6", "fc7")  # layers with a table each
-  layer: str = "fc7"  # the layer of the main table
-  readout: str = "cosine"  # how features are compared: an entry of evaluation.readouts.READOUTS
-  batch: _Count = 256  # examples a forward pass, over all devices
+  layers: tuple[_Layer, ...] = ("pool5", "fc6", "fc7")  # layers with a table each
+  layer: _Layer = "fc7"  # the layer of the main table
+  readout: limits.Readout = "cosine"  # how features are compared
+  batch: _Batch = 256  # examples a forward pass, over all devices
 
 
 @dataclasses.dataclass
@@ -216,8 +208,8 @@ class Optimisation:
 
   steps: int = 150  # of descent
   learning_rate: float = 0.05  # of Adam, on what the parameterisation changes
-  parameterisation: str = "fourier"  # what is changed: an entry of optimise.PARAMETERISATIONS
-  jitter: int = 2  # pixels that images are moved by at most, each step anew
+  parameterisation: limits.Parameterisation = "fourier"  # what is changed
+  jitter: _Pixels = 2  # pixels that images are moved by at most, each step anew
   blur: float = 0.5  # pixels, deviation of the blur before the network looks; 0 for none
   smoothness: float = 0.3  # weight of the total variation beside the objective
   units: int = 6  # units of the layer that an image is found for; the liveliest ones
@@ -227,17 +219,17 @@ class Optimisation:
 class Inversion:
   """From features back to pictures of the reference modality; all but the layouts is our choice."""
 
-  layer: str = "fc7"  # whose features are inverted: pool5, fc6 or fc7
-  layout: str = "small"  # of the generator: "small", or "full" for pictures of 227 or 256 pixels
-  hidden: tuple[_Count, ...] = (256,)  # small: widths of dense layers before the first map
-  channels: tuple[_Count, ...] = (128, 64, 48, 24)  # small: of the first map and up-convolutions
-  size: int = 0  # pixels of the pictures; 0 is what the data set has (and the tower reads)
+  layer: _Layer = "fc7"  # whose features are inverted
+  layout: limits.Layout = "small"  # of the generator; "full" for pictures of 227 or 256 pixels
+  hidden: tuple[_Width, ...] = (256,)  # small: widths of dense layers before the first map
+  channels: tuple[_Width, ...] = (128, 64, 48, 24)  # small: of the first map and up-convolutions
+  size: _Pixels = 0  # pixels of the pictures; 0: the data set's, and the tower's
   steps: _Count = 600  # of the generator's training
-  batch: _Count = 32  # pictures of the reference modality a step, over all devices
+  batch: _Batch = 32  # pictures of the reference modality a step, over all devices
   learning_rate: float = 1e-3  # peak, of Adam
   image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
   perceptual_weight: float = 0.0  # of the relative squared error of re-encoded activations
-  perceptual_layer: str = "pool5"  # whose activations those are, in the run's own network
+  perceptual_layer: _Layer = "pool5"  # whose activations those are, in the run's own network
   gallery: int = 20_000  # training pictures that the nearest is looked for in, at most
   categories: int = 3  # shown on the sheet, evenly spaced in label order
   optimisation: Optimisation = dataclasses.field(default_factory=Optimisation)
