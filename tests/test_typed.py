@@ -73,7 +73,7 @@ def test_what_comes_after_two_dashes_is_no_flag(read):
   assert read("--config.seed=1", "--", "--config.seed=2").seed == 1
 
 
-@pytest.mark.parametrize("flag, words", [
+BAD_FLAGS = [
   ("--config.optimizer.steps=1e3", ["optimizer.steps", "'1e3'", "int"]),
   ("--config.optimizer.steps=", ["optimizer.steps", "''", "int"]),
   ("--config.optimizer.clip=a", ["optimizer.clip", "'a'", "float"]),
@@ -134,7 +134,10 @@ def test_what_comes_after_two_dashes_is_no_flag(read):
   ("--config=", ["--config"]),
   ("--config=gs://b/c.py", ["--config", "address"]),
   ("--config=configs", ["configs", "no such file", "world.py"]),
-  ("--config=nowhere/c.py", ["nowhere/c.py", "no such file", "get_config"])])
+  ("--config=nowhere/c.py", ["nowhere/c.py", "no such file", "get_config"])]
+
+
+@pytest.mark.parametrize("flag, words", BAD_FLAGS)
 def test_a_mistake_in_a_field_is_named_with_what_was_expected(read, flag, words):
   with pytest.raises(ValueError) as refused:
     read(flag)
@@ -143,7 +146,7 @@ def test_a_mistake_in_a_field_is_named_with_what_was_expected(read, flag, words)
     assert word in str(refused.value)
 
 
-@pytest.mark.parametrize("program, words", [
+BAD_CONFIGS = [
   ("", ["KeyError", "get_config"]), ("x = ", ["SyntaxError", "line 1"]),
   ("def get_config():\n  return 1 / 0", ["line 2", "ZeroDivisionError"]),
   ("import nothing_of_this_name", ["line 1", "nothing_of_this_name"]),
@@ -155,7 +158,10 @@ def test_a_mistake_in_a_field_is_named_with_what_was_expected(read, flag, words)
   ("from cmx import config\ndef get_config():\n  c = config.Config()\n  c.seed = '1'\n  return c",
    ["Config.seed", "'1'", "int"]),
   ("from cmx import config\ndef get_config():\n  c = config.Config()\n  c.data.root = 'gs://b'\n"
-   "  return c", ["data.root", "gs://b", "address"])])
+   "  return c", ["data.root", "gs://b", "address"])]
+
+
+@pytest.mark.parametrize("program, words", BAD_CONFIGS)
 def test_a_config_file_that_does_not_hold_is_named_with_its_line(read, tmp_path, program, words):
   path = tmp_path / "mine.py"
   path.write_text(program)

@@ -328,12 +328,15 @@ def test_lines_of_objects_are_read_however_they_are_written(root, rows, name, ch
   assert len(read(jsonl(root, rows, change, name)).splits["train"]["note"]) == 4
 
 
-@pytest.mark.parametrize("name, content, said", [
+BAD_FILES = [
   ("list.xlsx", b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml", "It is an Excel workbook"),
   ("list.json", b"[]", "is a file of type .json; expected root/<modality>"),
   ("list.parquet", b"PAR1" + bytes(20), "It is a Parquet table: save it as .csv or .jsonl"),
   ("list.txt", b"x", "is a file of type .txt"), ("list", b"x", "is a file of type none"),
-  ("list.csv.gz", b"\x1f\x8b\x08\0", "It is compressed by gzip: unpack it")])
+  ("list.csv.gz", b"\x1f\x8b\x08\0", "It is compressed by gzip: unpack it")]
+
+
+@pytest.mark.parametrize("name, content, said", BAD_FILES)
 def test_a_file_that_is_no_manifest_is_named(root, name, content, said):
   made.put(root / name, content)
   refused(made.settings(root / name), said)
