@@ -255,7 +255,8 @@ class Log:
   select: bool = False  # keep the look's step that is best on a held-out tenth of the training part
   patience: int = 0  # looks without a better one that end training, where select is; 0: none do
   checkpoint_seconds: _Endless = 60.0  # time between two checkpoints; the last step is always kept
-  keep: _Count = 2  # newest checkpoints kept
+  keep: _Count = 2  # newest checkpoints kept while a run is trained
+  keep_optimizer: bool = False  # of a finished run keep all: optimiser, checkpoints, every layer
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])
   peak_flops: _Endless = 0.0  # FLOP/s of a device at its best, for the utilisation; 0 looks it up
 

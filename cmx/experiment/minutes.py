@@ -102,10 +102,10 @@ def run(parts: Sequence[Part], config: config_lib.Config, settings: config_lib.O
           + (_STEP + settings.batch * read) * _slower(rate))
   evaluated = sum(2 * part.validation * each for part, each in zip(parts, operations))
   weights = sum(_weights(part, config.network, classes) for part in parts)
-  values = sum(part.validation for part in parts) * 3 * config.network.trunk
+  values = sum(part.validation for part in parts) * config.network.trunk
+  copies = 3 * config.log.keep if config.log.keep_optimizer else 1  # Adam has two numbers a weight
   return Estimate(_ROW * len(parts) * _slower(rate) + settings.steps * step
-                  + evaluated / (rate * _TRAINING),
-                  4 * (_KEPT * weights * 3 * config.log.keep + values))
+                  + evaluated / (rate * _TRAINING), 4 * (_KEPT * weights * copies + values))
 
 
 def _slower(rate: float) -> float:

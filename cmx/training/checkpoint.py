@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from absl import logging
@@ -79,9 +79,9 @@ def of_modality(run: Run, modality: modalities_lib.Modality) -> Run:
 class Checkpoints:
   """The checkpoints of a run: nested dicts of arrays, read back as numpy arrays.
 
-  With `keep`, the number of newest ones that stay, it may write, sweeps up what a killed save has
-  left and sets aside newest ones that are damaged; without, it only reads and can stand beside a
-  run that is being trained. Each has a manifest, written before the checkpoint has its name. Of
+  With `keep`, the number of newest ones that stay, it may write, sweeps up what a killed process
+  has left and sets aside newest ones that are damaged; without, it only reads and can stand beside
+  a run that is being trained. Each has a manifest, written before the checkpoint has its name. Of
   processes that train together, the first writes and each reads for itself: what they hold is the
   same.
   """
@@ -101,6 +101,8 @@ class Checkpoints:
     self._folder, self._saving = workdir.absolute() / FOLDER, 0
     if keep is not None:
       self._folder.mkdir(parents=True, exist_ok=True)
+      for left in self._folder.glob(f"*{writing.INCOMPLETE}"):
+        shutil.rmtree(left, ignore_errors=True)
       _set_aside_damaged(self._folder)
     self._manager = ocp.CheckpointManager(self._folder, options=options)
 
@@ -116,7 +118,13 @@ class Checkpoints:
     return self._manager.latest_step()
 
   def save(self, step: int, params: Any, optimizer: Any, card: Mapping[str, Any]) -> None:
-    """Writes a checkpoint in the background; `card` is JSON that says what this is.
+    """Writes a checkpoint in the background.
+
+    Args:
+      step: number of steps done.
+      params: nested dicts of arrays.
+      optimizer: the same; None leaves it out, of a run that is not to go on.
+      card: JSON that says what this is.
 
     Raises:
       disk.NotWritten: if there is no room for it, or this is so of the one before.
@@ -129,9 +137,11 @@ class Checkpoints:
       self._manager.wait_until_finished()
       disk.check_room(self._folder, needed + _BESIDE)
       self._saving = step
+      trees = {"params": params} if optimizer is None else {"params": params,
+                                                            "optimizer": optimizer}
       self._manager.save(step, args=ocp.args.Composite(
-        params=ocp.args.StandardSave(params), optimizer=ocp.args.StandardSave(optimizer),
-        card=ocp.args.JsonSave(dict(card))))
+        card=ocp.args.JsonSave(dict(card)),
+        **{name: ocp.args.StandardSave(tree) for name, tree in trees.items()}))
 
   def _seal(self) -> None:
     """Called when all of a checkpoint is written, and it is to be given its name."""
@@ -149,6 +159,20 @@ class Checkpoints:
       self._manager.wait_until_finished()
     if hosts.is_first():
       writing.sync(self._folder)
+
+  def keep_newest(self) -> None:
+    """Removes all checkpoints but the newest, once that is on disk; for a run that is finished.
+
+    Raises:
+      disk.NotWritten: if there was no room for the newest.
+    """
+    self.wait()
+    steps = sorted(self._manager.all_steps()) if hosts.is_first() else []
+    for step in steps[:-1]:
+      # Another name first, so that a kill leaves none that has its name and is not whole.
+      going = self._folder / f"{step}{writing.INCOMPLETE}"
+      (self._folder / str(step)).replace(going)
+      shutil.rmtree(going, ignore_errors=True)
 
   def restore(self, step: int, item: str) -> Any:
     """"params" or "optimizer" of a step as nested dicts of numpy arrays, on whatever devices.
@@ -182,20 +206,34 @@ class Checkpoints:
     return f"Run launch.train or launch.reproduce again: {then}"
 
 
-def _set_aside_damaged(folder: pathlib.Path) -> None:
-  """Renames newest checkpoints that are damaged, so that training goes on from a whole one."""
+def _newest_first(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, manifest.Damaged | None]]:
+  """Each checkpoint, the newest first, and what is wrong with it."""
   steps = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
   for step in sorted(steps, reverse=True):
     path = folder / str(step)
     try:
       manifest.check(manifest.of(path))
-      return
+      yield path, None
     except manifest.Damaged as error:
-      aside = path.with_name(f"{step}{manifest.ASIDE}")
-      shutil.rmtree(aside, ignore_errors=True)
-      path.replace(aside)
-      logging.warning("%s. It is set aside as %s, and training goes on from what is whole",
-                      error.what, aside)
+      yield path, error
+
+
+def _set_aside_damaged(folder: pathlib.Path) -> None:
+  """Renames newest checkpoints that are damaged, so that training goes on from a whole one."""
+  for path, error in _newest_first(folder):
+    if error is None:
+      return
+    aside = path.with_name(f"{path.name}{manifest.ASIDE}")
+    shutil.rmtree(aside, ignore_errors=True)
+    path.replace(aside)
+    logging.warning("%s. It is set aside as %s, and training goes on from what is whole",
+                    error.what, aside)
+
+
+def goes_on(workdir: str | os.PathLike) -> bool:
+  """Whether training goes on from a checkpoint of a run: from one that is whole."""
+  folder = pathlib.Path(workdir) / FOLDER
+  return folder.is_dir() and any(error is None for _, error in _newest_first(folder))
 
 
 def card(config: config_lib.Config, classes: tuple[str, ...],

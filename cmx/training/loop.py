@@ -99,13 +99,19 @@ def begin(step: int, trainable: Mapping[str, Any], frozen: Mapping[str, Any],
 
 
 def save(state: State, checkpoints: checkpoint.Checkpoints, card: Mapping[str, Any],
-         beside: Mapping[str, Any] = types.MappingProxyType({})) -> None:
-  """Writes the state as a checkpoint, in the background; `card` says what it is.
+         beside: Mapping[str, Any] = types.MappingProxyType({}), resumable: bool = True) -> None:
+  """Writes the state as a checkpoint, in the background.
 
-  `beside` is {name: tree of arrays} that is kept with the optimiser's state, which a run needs to
-  go on and a finished one does not.
+  Args:
+    state: any.
+    checkpoints: of the run.
+    card: says what it is.
+    beside: {name: tree of arrays} that is kept with the optimiser's state, which a run needs to go
+      on and a finished one does not.
+    resumable: with both; the optimiser's state takes twice the room of what is trained.
   """
-  optimizer = {**flax.serialization.to_state_dict(state.optimizer), **beside}
+  optimizer = ({**flax.serialization.to_state_dict(state.optimizer), **beside} if resumable
+               else None)
   checkpoints.save(int(state.step), state.params, optimizer, card)
 
 

@@ -79,7 +79,7 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
   method, settings = methods_lib.named(config.method), step.settings_of(config)
   _check_constants(method, config.method, constants)
   params, warm = _start(config, method, dataset, reference,
-                        resumed=bool(checkpoint.latest_step(workdir)))
+                        resumed=checkpoint.goes_on(workdir))
   modalities = _trained(method, dataset)
   return run(config, dataset, workdir, constants, Plan(
     config.method, method, modalities, modalities, params, warm, step.phases(method, settings)),
@@ -103,14 +103,17 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
   constants = devices.replicate((constants, jax.random.key(config.seed)))
   card = checkpoint.card(config, dataset.classes, plan.modalities, dataset.fingerprint)
 
+  def save(state):  # the last step's, which nothing goes on from, as small as it can be
+    loop.save(state, checkpoints, card,
+              resumable=config.log.keep_optimizer or int(state.step) < settings.steps)
+
   def batch_at(index):
     return devices.shard(batches.batch_at(samplers, config.seed, index, settings.batch,
                                           augment=config.augment, rows=rows))
 
   with (workdir_lib.locked(workdir),
         checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
-    job = loop.Job(plan.name, settings.steps, batch_at, workdir, config.log,
-                   save=lambda state: loop.save(state, checkpoints, card),
+    job = loop.Job(plan.name, settings.steps, batch_at, workdir, config.log, save=save,
                    examples=settings.batch * len(plan.trained), watch=health.watch(plan.name),
                    validate=None if validate is None or hosts.several() else
                    lambda state: validate(state.params))
@@ -118,7 +121,8 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
     if done:
       params = checkpoints.restore(done, "params")
     if chosen:
-      chosen.restore(checkpoints.restore(done, "optimizer").get(_SELECTED, {}) if done else {})
+      chosen.restore(checkpoints.restore(done, "optimizer").get(_SELECTED, {})
+                     if 0 < done < settings.steps else {})
       job = _selecting(job, chosen, checkpoints, card)
     for phase in plan.phases:
       if phase.last > done:
@@ -130,7 +134,10 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
                         constants)
     if not settings.steps:  # weights from outside, kept as they are
       job.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})))
-    checkpoints.wait()
+    if config.log.keep_optimizer:
+      checkpoints.wait()
+    else:
+      checkpoints.keep_newest()
   hosts.wait("saved")
   if chosen and chosen.step:
     params, card = chosen.params, _chosen(card, chosen)
@@ -153,7 +160,7 @@ def _selecting(job: loop.Job, chosen: selection.Selection, checkpoints: checkpoi
       loop.save(state, checkpoints, card, {_SELECTED: chosen.saved()})
     else:
       loop.save(state._replace(trainable=chosen.params, frozen={}), checkpoints,
-                _chosen(card, chosen))
+                _chosen(card, chosen), resumable=job.log.keep_optimizer)
 
   return job._replace(validate=validate, save=save, over=chosen.over)
 

@@ -116,6 +116,30 @@ def test_the_newest_are_kept(tmp_path):
   assert {folder.name for folder in (tmp_path / "checkpoints").iterdir()} == {"5", "9"}
 
 
+def test_of_a_finished_run_the_newest_is_kept_and_a_removal_that_was_killed_is_ended(tmp_path):
+  save(tmp_path, 3, 5)
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+    checkpoints.save(9, params(9), None, CARD)
+    checkpoints.keep_newest()
+  folder = tmp_path / "checkpoints"
+  assert {path.name for path in (folder / "9").iterdir() if path.is_dir()} == {"params", "card"}
+  assert [path.name for path in folder.iterdir()] == ["9"]
+  assert checkpoint.trained(tmp_path, 9).params["fc8"]["shared"]["bias"][1] == 9
+  (folder / "5.incomplete").mkdir()
+  assert checkpoint.latest_step(tmp_path) == 9
+  with checkpoint.Checkpoints(tmp_path, 2):
+    assert [path.name for path in folder.iterdir()] == ["9"]
+
+
+def test_training_goes_on_from_a_whole_checkpoint_alone(tmp_path):
+  assert not checkpoint.goes_on(tmp_path)
+  save(tmp_path, 3, 6)
+  flip(first_of(tmp_path / "checkpoints" / "6"))
+  assert checkpoint.goes_on(tmp_path)
+  flip(first_of(tmp_path / "checkpoints" / "3"))
+  assert not checkpoint.goes_on(tmp_path)
+
+
 def test_a_step_that_is_there_is_not_written_again(tmp_path):
   save(tmp_path, 5)
   save(tmp_path, 5, tree=lambda step: params(100.0))

@@ -98,7 +98,7 @@ def test_all_old_parameters_are_there_to_the_bit_after_training_and_resuming(dat
   old = whole.modalities[::2]  # natural, description
   run = tiny.untrained(old, method, whole.classes)
   changes = {"data.root": str(root), "extension.modality": "drawing", "optimizer.steps": 4,
-             "log.checkpoint_seconds": 0.0, "log.keep": 9}
+             "log.checkpoint_seconds": 0.0, "log.keep": 9, "log.keep_optimizer": True}
   config = fields.replace(run.config, changes)
   plan = extension.plan(config, run, whole.modalities[1], methods.named(terms).terms)
   rows = whole._replace(modalities=plan.modalities)

@@ -18,8 +18,8 @@ import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
 # Every step is saved, so that a kill may fall into a save; 16 steps a phase leave time for it.
-FIELDS = {**tiny.TWO, "log__checkpoint_seconds": 0.0, "optimizer__steps": 32,
-          "optimizer__tune_share": 0.5}
+FIELDS = {**tiny.TWO, "log__checkpoint_seconds": 0.0, "log__keep_optimizer": True,
+          "optimizer__steps": 32, "optimizer__tune_share": 0.5}
 
 
 def settings(folder):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -245,7 +246,8 @@ def test_a_golden_step(root, three):
 
 
 def test_a_row_tunes_the_reference_before_all_is_free(root, dataset, reference, tmp_path):
-  config = tiny.config(root, "c", log__checkpoint_seconds=0.0, log__keep=9)
+  config = tiny.config(root, "c", log__checkpoint_seconds=0.0, log__keep=9,
+                       log__keep_optimizer=True)
   run = train.train(config, dataset, tmp_path / "c", reference, tiny.constants())
   with checkpoint.Checkpoints(tmp_path / "c", 9) as checkpoints:
     tuned = checkpoints.restore(3, "params")
@@ -301,6 +303,34 @@ def test_training_ends_early_as_a_finished_run(root, dataset, tmp_path):
   run = train.train(config, dataset, tmp_path / "run", judge=judge)
   jax.tree.map(np.testing.assert_array_equal, run.params, judge.shown[0])
   assert checkpoint.load_run(tmp_path / "run").step == run.step == 4
+
+
+def kept(workdir):
+  """{step: what a checkpoint holds}."""
+  return {int(path.name): {part.name for part in path.iterdir() if part.is_dir()}
+          for path in (workdir / "checkpoints").iterdir()}
+
+
+def test_a_run_can_go_on_until_it_is_finished_and_keeps_its_parameters_alone_then(
+    root, dataset, reference, tmp_path, monkeypatch):
+  config = tiny.config(root, "a_tune", log__checkpoint_seconds=0.0)
+  monkeypatch.setattr(checkpoint.Checkpoints, "keep_newest", lambda self: self.wait())  # killed
+  first = train.train(config, dataset, tmp_path / "run", reference)
+  assert kept(tmp_path / "run") == {5: {"params", "optimizer", "card"}, 6: {"params", "card"}}
+  monkeypatch.undo()
+  shutil.rmtree(tmp_path / "run" / "checkpoints" / "6")
+  again = train.train(config, dataset, tmp_path / "run", reference)
+  jax.tree.map(np.testing.assert_array_equal, again.params, first.params)
+  assert kept(tmp_path / "run") == {6: {"params", "card"}}
+  loaded = checkpoint.load_run(tmp_path / "run")
+  jax.tree.map(np.testing.assert_array_equal, loaded.params, first.params)
+
+
+def test_the_optimiser_may_be_kept(root, dataset, reference, tmp_path):
+  config = tiny.config(root, "a_tune", log__checkpoint_seconds=0.0, log__keep_optimizer=True)
+  train.train(config, dataset, tmp_path / "run", reference)
+  every = {"params", "optimizer", "card"}
+  assert kept(tmp_path / "run") == {5: every, 6: every}
 
 
 def test_the_reference_network_sees_its_own_modality_alone(reference):
