@@ -32,19 +32,15 @@ OUT = typed.path("out", None, "Files <out>.{html,png,pdf,svg}; "
 
 
 def main(argv: Sequence[str]) -> None:
-  from cmx.data import opening
-  from cmx.evaluation import features
+  from cmx.evaluation import kept
   from cmx.report import map_alone
   from cmx.training import checkpoint
   del argv
   started, workdir = time.monotonic(), WORKDIR.value
   out = OUT.value or workdir / "maps" / f"{SPLIT.value}_{LAYER.value}"
   paths.check_folder("--out", out.parent)
-  folder, run = features.holding(workdir, SPLIT.value, LAYER.value), checkpoint.load_run(workdir)
-  if not folder.exists():
-    dataset = opening.open_data(run.config).encoded
-    features.extract(run, dataset, SPLIT.value, [LAYER.value], folder,
-                     batch=run.config.evaluation.batch)
+  run = checkpoint.load_run(workdir)
+  folder = kept.of_layer(run, workdir, SPLIT.value, LAYER.value)
   options = DEFAULT._replace(layer=LAYER.value, points=POINTS.value, perplexity=PERPLEXITY.value,
                              seed=SEED.value)
   said = map_alone.write(run, folder, SPLIT.value, MODALITIES.value, options, out)

@@ -16,6 +16,7 @@ from cmx import data
 from cmx.data import splits
 from cmx.evaluation import features
 from cmx.evaluation import fitted
+from cmx.evaluation import kept
 from cmx.evaluation import readouts
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
@@ -86,22 +87,33 @@ def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
 
 def _known(workdir: pathlib.Path) -> dict[str, Any] | None:
   """The result on disk; None where it is to be made, or features are damaged."""
-  if not finished(workdir) or features.damage(_features(workdir)):
+  if not finished(workdir) or features.damage(kept.folder_of(workdir)):
     return None
   return load(workdir)[0]
 
 
-def _features(workdir: pathlib.Path) -> pathlib.Path:
-  return workdir / "features" / data.VALIDATION
-
-
 def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) -> dict[str, Any]:
+  if finished(workdir):  # its features alone were damaged
+    features.extract(run, dataset, data.VALIDATION, kept.layers(run.config),
+                     kept.folder_of(workdir), batch=run.config.evaluation.batch)
+    return load(workdir)[0]
+  with kept.every_layer(run, dataset, workdir) as found:
+    result, queries = _measured(run, dataset, workdir, found)
+  # Last, so that whoever is killed before evaluates again, with the features that it needs.
+  sealed = manifest.beside(workdir / _RESULT)
+  manifest.lift(sealed)
+  writing.write_arrays(workdir / _QUERIES, queries)
+  writing.write_text(workdir / _RESULT, json.dumps(result, indent=1))
+  manifest.seal(sealed, "Run launch.evaluate again: it is computed anew",
+                [workdir / _RESULT, workdir / _QUERIES])
+  return result
+
+
+def _measured(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path,
+              found: features.Features) -> tuple[dict[str, Any], scores.Arrays]:
+  """The result of a run of these features, and its scores by query."""
   config = run.config
   settings = config.evaluation
-  found = features.extract(run, dataset, data.VALIDATION, features.wanted(config),
-                           _features(workdir), batch=settings.batch)
-  if finished(workdir):  # its features alone were damaged
-    return load(workdir)[0]
   pairs = dict.fromkeys([(settings.layer, settings.readout),
                          *((layer, settings.readout) for layer in settings.layers),
                          ("fc8", "posterior")])
@@ -119,14 +131,8 @@ def _evaluated(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path
   if alone is not None:
     result["unseen"] = results.run_result(config.method, run.name, config.seed, run.modalities,
                                           [alone], recognition)["tables"][0]
-  sealed = manifest.beside(workdir / _RESULT)
-  manifest.lift(sealed)
-  writing.write_arrays(workdir / _QUERIES, scores.arrays(
-    rows, found, results.codes(run.modalities), run.classes, hidden, alone))
-  writing.write_text(workdir / _RESULT, json.dumps(result, indent=1))
-  manifest.seal(sealed, "Run launch.evaluate again: it is computed anew",
-                [workdir / _RESULT, workdir / _QUERIES])
-  return result
+  return result, scores.arrays(rows, found, results.codes(run.modalities), run.classes, hidden,
+                               alone)
 
 
 def _alone(config: config_lib.Config, found: features.Features, hidden: np.ndarray,

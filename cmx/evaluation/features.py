@@ -7,6 +7,7 @@ memory maps, written and read, so that a split need not fit in memory.
 import hashlib
 import json
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,8 +49,7 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     batch: examples a forward pass, over all devices; made a multiple of their number.
     limit: takes this many examples of each modality at random; None takes all.
 
-  Examples stand in a fixed random order: rankings break ties by gallery order, which must not
-  follow the class as it does in most data sets.
+  Examples stand in the order of `order`.
 
   Raises:
     ValueError: if the data set's classes or modalities are not the run's, a layer is not known, or
@@ -67,8 +67,7 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
 
 
 def damage(folder: pathlib.Path) -> manifest.Damaged | None:
-  """What is wrong with the files of a folder of features; None where nothing is, or none are there.
-  """
+  """What is wrong with the files of a folder of features, if anything is there, and is wrong."""
   try:
     manifest.check(manifest.of(folder))
     return None
@@ -89,8 +88,7 @@ def _is_there(folder: pathlib.Path, card: Mapping[str, Any]) -> bool:
 
 def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequence[str],
            folder: pathlib.Path, batch: int, card: Mapping[str, Any]) -> None:
-  if not manifest.of(folder).exists() and folder.is_dir() and any(folder.iterdir()):
-    raise ValueError(f"{folder} holds files but no features; expected a new folder")
+  _check_free(folder)
   params = devices.replicate(run.params)
   batch = devices.rounded_up(batch)
   with writing.whole_folder(folder) as unfinished:
@@ -103,6 +101,35 @@ def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Seque
     (unfinished / _CARD).write_text(json.dumps(card))
     (unfinished / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
     manifest.seal(manifest.of(unfinished), _AGAIN)
+
+
+def copy(source: pathlib.Path, folder: pathlib.Path, layers: Sequence[str]) -> None:
+  """Copies features, of some of their layers; returns at once if the folder has them already.
+
+  Args:
+    source: folder that `extract` has written.
+    folder: where they go; whole or absent.
+    layers: names of activations.
+
+  Raises:
+    ValueError: if the folder holds something else.
+  """
+  card = json_files.read(source / _CARD, _remedy(source), "layers") | {"layers": list(layers)}
+  others = shutil.ignore_patterns(manifest.NAME, *(
+    f"{path.stem}.npy" for path in source.glob("*/*.npy") if path.stem not in (*layers, "label")))
+  with writing.held(folder):
+    if not _is_there(folder, card):
+      _check_free(folder)
+      with writing.whole_folder(folder) as unfinished:
+        shutil.copytree(source, unfinished, ignore=others, dirs_exist_ok=True)
+        (unfinished / _CARD).write_text(json.dumps(card))
+        manifest.seal(manifest.of(unfinished), _AGAIN)
+  _check_card(folder, card)
+
+
+def _check_free(folder: pathlib.Path) -> None:
+  if not manifest.of(folder).exists() and folder.is_dir() and any(folder.iterdir()):
+    raise ValueError(f"{folder} holds files but no features; expected a new folder")
 
 
 def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
@@ -263,15 +290,6 @@ def _mapped(file: pathlib.Path) -> np.ndarray:
 
 def _remedy(folder: pathlib.Path) -> str:
   return f"remove the folder {folder}, and run the same command again"
-
-
-def holding(workdir: pathlib.Path, split: str, layer: str) -> pathlib.Path:
-  """The folder of a run that holds a layer of a split; where it belongs, if there is none yet."""
-  root = workdir / "features"
-  for folder in [root / split, *sorted(root.glob(f"{split}_*"))]:
-    if (folder / _COMPLETE).exists() and all(layer in part for part in load(folder).values()):
-      return folder
-  return root / f"{split}_{layer}"
 
 
 def with_classes(features: Mapping[str, Mapping[str, np.ndarray]],

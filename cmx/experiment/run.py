@@ -12,10 +12,10 @@ from PIL import Image
 from cmx import config as config_lib
 from cmx import data
 from cmx.analysis import tiles
-from cmx.data import opening
 from cmx.evaluation import embedding
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
+from cmx.evaluation import kept
 from cmx.files import json_files
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -159,12 +159,7 @@ class TrainedRun:
     if self.folder is None:
       raise ValueError("this run lies in memory, with no examples to search; expected one that "
                        "cmx.load opens")
-    folder = features_lib.holding(self.folder, split, layer)
-    if not folder.exists():
-      dataset = opening.open_data(self.config).encoded
-      features_lib.extract(self.network, dataset, split, [layer], folder,
-                           batch=self.config.evaluation.batch)
-    return folder
+    return kept.of_layer(self.network, self.folder, split, layer)
 
   def __repr__(self) -> str:
     network, settings = self.network, self.config

@@ -4,10 +4,10 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cmx import data
 from cmx import methods
 from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
+from cmx.evaluation import kept
 from cmx.evaluation import verdict as verdict_lib
 from cmx.files import json_files
 from cmx.files import manifest
@@ -92,7 +92,7 @@ def open_report(workdir: pathlib.Path, options: options_lib.Options) -> Report:
   known: dict[str, examples_lib.Examples] = {}
   folders = workdir_lib.find_runs(workdir)
   runs = [opened for folder in folders
-          if (opened := _tried(folder, known, problems)) is not None]
+          if (opened := _tried(folder, options.layer, known, problems)) is not None]
   if not runs:
     raise FileNotFoundError(
       f"no trained run in {workdir}; expected a work directory of launch.train or launch.reproduce"
@@ -118,30 +118,40 @@ def _verdict(runs: Sequence[Opened], unfinished: int,
     return None
 
 
-def _tried(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
+def _tried(folder: pathlib.Path, layer: str, known: dict[str, examples_lib.Examples],
            problems: list[str]) -> Opened | None:
   try:
-    return _open(folder, known, problems)
+    return _open(folder, layer, known, problems)
   except (OSError, ValueError, KeyError) as error:
     problems.append(f"The run in {folder} cannot be opened: {error}")
     return None
 
 
-def _open(folder: pathlib.Path, known: dict[str, examples_lib.Examples],
+def _open(folder: pathlib.Path, layer: str, known: dict[str, examples_lib.Examples],
           problems: list[str]) -> Opened:
   run = checkpoint.load_run(folder, params=False)
   method = run.method
-  found = folder / "features" / data.VALIDATION
   features, examples = {}, None
   try:
-    features = features_lib.load(found)
-    examples = _examples(run, found, known)
+    features = _features(run, folder, layer, problems)
+    examples = _examples(run, kept.folder_of(folder), known)
   except FileNotFoundError:
     if not method.reference:
       problems.append(f"{method.name}, seed {run.config.seed}, has no features of the validation "
                       "split: run launch.evaluate, and build the report again for its pictures")
   return Opened(folder, run.name, run, _result(folder), _metrics(folder, problems), features,
                 examples)
+
+
+def _features(run: checkpoint.Run, folder: pathlib.Path, layer: str,
+              problems: list[str]) -> features_lib.Features:
+  """Features of the validation split, with the layer if it can be had."""
+  try:
+    return kept.with_layer(run, folder, layer)
+  except (OSError, ValueError, KeyError) as error:
+    features = features_lib.load(kept.folder_of(folder))
+    problems.append(f"{run.name}, seed {run.config.seed}: {layer} cannot be computed: {error}")
+    return features
 
 
 def _metrics(folder: pathlib.Path, problems: list[str]) -> list[dict[str, float]]:

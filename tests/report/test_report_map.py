@@ -201,7 +201,7 @@ def test_without_features_there_is_no_map(run):
 
 def test_a_map_alone_is_written_in_every_form(run):
   trained = checkpoint.load_run(run, params=False)
-  folder = features.holding(run, "validation", "fc7")
+  folder = kept.holding(run, "validation", "fc7")
   said = map_alone.write(trained, folder, "validation", ("NAT", "sketch"), OPTIONS, run / "m/x")
   assert said.startswith("The run has no modality sketch; the map is of the others\nOf the 10 ")
   assert {path.suffix for path in (run / "m").glob("x.*")} == {".html", ".png", ".pdf", ".svg"}
@@ -212,8 +212,8 @@ def test_a_map_alone_is_written_in_every_form(run):
 
 
 def test_features_are_looked_for_where_they_lie(run):
-  assert features.holding(run, "validation", "pool5") == run / "features/validation"
-  assert features.holding(run, "validation", "fc9") == run / "features/validation_fc9"
+  assert kept.holding(run, "validation", "pool5") == run / "features/validation"
+  assert kept.holding(run, "validation", "fc9") == run / "features/validation_fc9"
   (run / "features/validation").rename(run / "features/validation_some")
-  assert features.holding(run, "validation", "pool5") == run / "features/validation_some"
-  assert features.holding(run, "train", "pool5") == run / "features/train_pool5"
+  assert kept.holding(run, "validation", "pool5") == run / "features/validation_some"
+  assert kept.holding(run, "train", "pool5") == run / "features/train_pool5"

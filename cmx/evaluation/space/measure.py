@@ -10,6 +10,7 @@ from cmx.evaluation import embeddings
 from cmx.evaluation import evaluate
 from cmx.evaluation import features
 from cmx.evaluation import fitted
+from cmx.evaluation import kept
 from cmx.evaluation import readouts
 from cmx.evaluation import results
 from cmx.evaluation import retrieval
@@ -69,14 +70,14 @@ def of_words(words: Sequence[str], out: pathlib.Path) -> str:
 def _of_run(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path,
             result: Mapping[str, Any]) -> dict[str, Any]:
   settings = run.config.evaluation
-  found = features.load(workdir / "features" / data.VALIDATION)
   training, statistics = (make(run, dataset, workdir)
                           for make in (fitted.training, fitted.statistics))
   layers = list(dict.fromkeys((settings.layer, *settings.layers)))
-  tables, missing = describe.tables(found, layers, statistics)
   own = statistics.get(settings.layer, {})
-  main, known = (retrieval.vectors(part, settings.layer, settings.readout, own)
-                 for part in (found, training))
+  with kept.every_layer(run, dataset, workdir) as found:
+    tables, missing = describe.tables(found, layers, statistics)
+    main, known = (retrieval.vectors(part, settings.layer, settings.readout, own)
+                   for part in (found, training))
   return {"missing": missing,
           "result": {**results.run_result(result["method"], result["name"], result["seed"],
                                           run.modalities, tables, {}),
