@@ -7,6 +7,7 @@
 
 import functools
 import pathlib
+import shutil
 import zlib
 from typing import NamedTuple
 
@@ -20,12 +21,14 @@ from cmx import methods
 from cmx.alignment import given
 from cmx.evaluation import features
 from cmx.files import json_files
+from cmx.files import writing
 from cmx.mixture import classes
 from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.mixture import passes as passes_lib
 from cmx.mixture import store
 from cmx.runtime import devices
+from cmx.runtime import hosts
 from cmx.training import checkpoint
 
 
@@ -184,9 +187,28 @@ def _activations_of(config: config_lib.Config, run: checkpoint.Run, dataset: dat
   return function(config, run, dataset, reference, layer)
 
 
+def forget(config: config_lib.Config, reference: pathlib.Path) -> None:
+  """Removes stored activations, once mixtures are fitted on them; another fit computes them anew.
+
+  Args:
+    config: of the mixtures; with `config.log.keep_optimizer` nothing is removed.
+    reference: work directory of the reference network.
+  """
+  folders = [] if config.log.keep_optimizer or not hosts.is_first() else [
+    _folder(config, reference, layer) for layer in config.mixture.layers]
+  for folder in folders:
+    if folder.exists():
+      with writing.held(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder(config: config_lib.Config, reference: pathlib.Path, layer: str) -> pathlib.Path:
+  return reference / "features" / f"{data.TRAIN}_{layer}_{config.mixture.examples}"
+
+
 def _stored(config, run, dataset, reference, layer):
   limit, modality = config.mixture.examples, run.modalities[0].name
-  folder = reference / "features" / f"{data.TRAIN}_{layer}_{limit}"
+  folder = _folder(config, reference, layer)
 
   @functools.cache
   def found():

@@ -132,6 +132,8 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       _report(result, f"seed {each.seed}, {number}/{len(rows)}")
       if row != REFERENCE:
         found.append(result)
+    for row in rows:
+      mixtures_lib.forget(fields.for_method(each, row), folder / REFERENCE)
     if hosts.is_first():
       content = table_files.write(workdir, found, paper=paper)
       text = f"{screen.to_text(content)}\n{verdict.to_text(verdict.verdict(found))}"

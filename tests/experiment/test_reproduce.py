@@ -75,6 +75,31 @@ def test_the_files_lie_where_the_room_says(whole):
                                                             "fc7_k2_diagonal.npz"}
 
 
+def test_what_a_finished_experiment_needs_no_more_is_gone(whole):
+  for name in ("reference", *ROWS):
+    run = whole[0] / "seed_0" / name
+    step, = (run / "checkpoints").iterdir()
+    assert {path.name for path in step.iterdir() if path.is_dir()} == {"params", "card"}
+    assert [path.name for path in (run / "features").iterdir() if path.is_dir()] == ["validation"]
+    for part in features.load(run / "features" / "validation").values():
+      assert set(part) == {"fc7", "fc8", "label"}
+
+
+def test_with_all_kept_the_numbers_are_the_same(whole, root, tmp_path):
+  folder = tmp_path / "all"
+  config = settings(root, log__keep_optimizer=True)
+  assert reproduce.reproduce(config, folder, ROWS) == whole[1]
+  reference = folder / "seed_0" / "reference"
+  assert {path.name for path in (reference / "features").iterdir() if path.is_dir()} == {
+    "validation", "train_fc6_20000", "train_fc7_20000"}
+  for row in ROWS:
+    kept, every = (features.load(each / "seed_0" / row / "features" / "validation")["natural"]
+                   for each in (whole[0], folder))
+    assert set(every) == {"pool5", "fc6", "fc7", "fc8", "label"}
+    for layer, x in kept.items():
+      np.testing.assert_array_equal(x, every[layer])
+
+
 def test_every_layer_and_read_out_is_tabled_the_main_one_first(whole):
   table = json.loads((whole[0] / "table.json").read_text())
   kinds = [(part["layer"], part["readout"]) for part in table["tables"]]
