@@ -10,7 +10,7 @@ from cmx.analysis import figures
 from cmx.analysis.maps import figure as figure_lib
 from cmx.analysis.maps import names as names_lib
 from cmx.analysis.maps import tsne
-from cmx.evaluation import features
+from cmx.evaluation import kept
 from cmx.report import map_alone
 from cmx.report import map_page
 from cmx.report import maps
