@@ -10,12 +10,15 @@ from scipy import special
 
 from cmx import config as config_lib
 from cmx import data
+from cmx.data import splits
 from cmx.evaluation import features
 from cmx.evaluation import readouts
 from cmx.evaluation import retrieval
 from cmx.network import model
 from cmx.runtime import devices
 from cmx.training import checkpoint
+
+_SHARE = 0.1  # of each training cell that is held out to select by
 
 
 def watcher(config: config_lib.Config, dataset: data.Dataset) -> Callable[[model.Params],
@@ -45,6 +48,19 @@ def watcher(config: config_lib.Config, dataset: data.Dataset) -> Callable[[model
     return found
 
   return watch
+
+
+def held_out(config: config_lib.Config, dataset: data.Dataset
+             ) -> tuple[data.Dataset, Callable[[model.Params], float] | None]:
+  """What a run trains on, and its judge by the rest: all, and None, but where `config.log.select`.
+
+  Raises:
+    ValueError: as `judge`.
+  """
+  if not config.log.select:
+    return dataset, None
+  held = splits.hold_out(dataset, _SHARE)
+  return held, judge(config, held)
 
 
 def judge(config: config_lib.Config, held: data.Dataset) -> Callable[[model.Params], float]:

@@ -142,8 +142,10 @@ def extend(config: config_lib.Config, run: checkpoint.Run, workdir: pathlib.Path
     with hosts.first_alone("claim"):
       workdir_lib.claim(workdir, config)  # before statistics are written there
     constants = _constants(settings, run, source, dataset, workdir) if row else given.Constants()
-    found = train.run(config, dataset, workdir, constants, plan, validation.watcher(
-      config, dataset._replace(modalities=plan.trained)))
+    trained = dataset._replace(modalities=plan.trained)
+    visible, judge = validation.held_out(config, trained)
+    found = train.run(config, visible._replace(modalities=dataset.modalities), workdir, constants,
+                      plan, validation.watcher(config, trained), judge)
   return Extended(found, evaluate.evaluate(found, dataset, workdir), kept(run, found))
 
 

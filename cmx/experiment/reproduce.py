@@ -20,7 +20,6 @@ from cmx import fields
 from cmx import methods
 from cmx.alignment import given
 from cmx.data import opening
-from cmx.data import splits
 from cmx.evaluation import evaluate
 from cmx.evaluation import results
 from cmx.evaluation import screen
@@ -37,7 +36,6 @@ from cmx.training import train
 from cmx.training import workdir as workdir_lib
 
 REFERENCE = "reference"
-_SELECTED_BY = 0.1  # share of each training cell that log.select looks at, and no step trains on
 
 
 def reference_config(config: config_lib.Config) -> config_lib.Config:
@@ -90,11 +88,9 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
   run = checkpoint.trained(workdir, step.steps(config))
   if run is not None:
     return run
-  watch, judge = validation.watcher(config, dataset), None
-  if config.log.select:
-    dataset = splits.hold_out(dataset, _SELECTED_BY)
-    judge = validation.judge(config, dataset)
-  return train.train(config, dataset, workdir, reference, constants, watch, judge)
+  visible, judge = validation.held_out(config, dataset)
+  return train.train(config, visible, workdir, reference, constants,
+                     validation.watcher(config, dataset), judge)
 
 
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,
