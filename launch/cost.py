@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 from absl import flags
+from absl import logging
 
 from cmx import fields
 from cmx import methods
@@ -44,6 +45,8 @@ def main(argv: Sequence[str]) -> None:
   for name in rows:
     methods.named(name)
   modalities, classes, assumed = cost.modalities_of(config)
+  logging.info("%d rows: %s%s", len(rows), progress.about(len(rows) * cost.ROW_S),
+               ", and as long as the compiler takes" if COMPILE.value else "")
   found = []
   with progress.Progress("computing", len(rows), "rows") as line:
     for name in rows:

@@ -14,6 +14,7 @@ from cmx.data import encoders
 from cmx.data.sets.folders import facts as facts_lib
 from cmx.experiment import minutes
 from cmx.experiment import mixtures
+from cmx.runtime import progress
 from cmx.runtime import speed
 
 _SMALL_SIDE = 32  # pixels: pictures that the convolutions see as they are
@@ -86,7 +87,7 @@ def size(facts: facts_lib.Facts, found: Plan, rows: int, seeds: int) -> str:
   table = minutes.table(parts, config, facts.classes, rows, rate)
   seconds, held = first.seconds + seeds * table.seconds, first.bytes + seeds * table.bytes
   return (f"{rows} rows, {seeds} {'seed' if seeds == 1 else 'seeds'}; "
-          f"{minutes.in_words(seconds)}, {max(held / 1e6, 1):,.0f} MB")
+          f"{progress.about(seconds)}, {max(held / 1e6, 1):,.0f} MB")
 
 
 def _of_kind(facts: facts_lib.Facts, kind: str) -> list[facts_lib.Part]:

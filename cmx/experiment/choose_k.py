@@ -11,10 +11,13 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from absl import logging
+
 from cmx import config as config_lib
 from cmx import data
 from cmx.analysis import figures
 from cmx.evaluation import features
+from cmx.experiment import minutes
 from cmx.experiment import mixtures
 from cmx.files import grids
 from cmx.files import manifest
@@ -22,6 +25,8 @@ from cmx.mixture import em
 from cmx.mixture import gmm
 from cmx.mixture import passes
 from cmx.mixture import store
+from cmx.runtime import progress
+from cmx.runtime import speed
 from cmx.training import checkpoint
 
 NAME = "ladder"  # of the folder and of the files in it
@@ -66,6 +71,8 @@ def climb(config: config_lib.Config, run: checkpoint.Run, dataset: data.Dataset,
   if max(components) > available:
     raise ValueError(f"{max(components)} components; expected {available} at most, the number of "
                      "examples that mixtures are fitted on")
+  logging.info("%d mixtures: %s", len(settings.layers) * len(set(components)), progress.about(
+    minutes.mixtures(available, config, components, speed.flops_per_second())))
   held_out = features.extract(run, dataset, data.VALIDATION, list(settings.layers), folder,
                               batch=config.evaluation.batch)[modality]
   return [_rung(mixtures.fit_of_layer(config, run, dataset, reference, layer, count), layer, count,

@@ -25,6 +25,7 @@ from cmx.runtime import devices as devices_lib
 from cmx.training import loop
 from cmx.training import step as step_lib
 
+ROW_S = 5.0  # seconds to compute a row, large or small, on a CPU core
 # Widths of encoders whose files are not at hand: of skip-thoughts, GloVe's largest, the packages'.
 _USUAL_WIDTHS = {"vectors": 4_800, "words": 300, **encoders.WIDTHS}
 

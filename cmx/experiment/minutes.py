@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cmx import config as config_lib
+from cmx import data
 from cmx.data import encoders
 from cmx.data.sets.folders import facts as facts_lib
+from cmx.runtime import speed
 
 # Measured on two cores of a CPU; docs/data.md has what they said of three data sets.
 _TRAINING = 0.45  # of the rate of matrix products, which training reaches
 _FITTING = 0.05  # the same of passes over activations
-_IDLE = 1e11  # FLOP/s of matrix products on those cores: what follows is scaled by it
 _ROW = 6.0  # seconds of a row and modality beside its steps: compiling, reading, ranking
 _STEP = 5e-3  # seconds of a step beside its operations
 _EXAMPLE = 2e-5  # seconds to read and vary an example, and one more for each so many numbers
@@ -50,14 +51,6 @@ class Estimate(NamedTuple):
   bytes: float
 
 
-def in_words(seconds: float) -> str:
-  """An estimate as people say it: "about 4 min"; it is no better than that."""
-  if seconds < 45:
-    return "less than a minute"
-  minutes = seconds / 60
-  return (f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h")
-
-
 def of_facts(facts: facts_lib.Facts, config: config_lib.Config) -> list[Part]:
   """Parts of a user's data, the reference first, as the towers of a config read them."""
   parts = []
@@ -70,6 +63,13 @@ def of_facts(facts: facts_lib.Facts, config: config_lib.Config) -> list[Part]:
   return parts
 
 
+def of_dataset(dataset: data.Dataset) -> list[Part]:
+  """Parts of a data set that is opened and encoded."""
+  train, validation = dataset.splits[data.TRAIN], dataset.splits[data.VALIDATION]
+  return [Part(row.kind, row.shape, len(train[row.name]), len(validation[row.name]))
+          for row in dataset.modalities]
+
+
 def preparation(parts: Sequence[Part], config: config_lib.Config, rate: float) -> Estimate:
   """To decode files and to encode examples, at a rate of FLOP/s."""
   side = config.data.folders.image_size
@@ -77,7 +77,7 @@ def preparation(parts: Sequence[Part], config: config_lib.Config, rate: float) -
                                              else 0)) for part in parts)
   held = sum(part.examples * ((3 * side * side if part.kind == "pixels" else 0)
                               + (4 * part.shape[0] if part.encoder else 0)) for part in parts)
-  return Estimate(seconds * _slower(rate), held)
+  return Estimate(seconds * speed.slower(rate), held)
 
 
 def table(parts: Sequence[Part], config: config_lib.Config, classes: int, rows: int,
@@ -85,12 +85,23 @@ def table(parts: Sequence[Part], config: config_lib.Config, classes: int, rows: 
   """Of a reference network, its mixtures, and so many rows of one seed, at a rate of FLOP/s."""
   first = run(parts[:1], config, config.reference, classes, rate)
   others = run(parts, config, config.optimizer, classes, rate)
-  settings = config.mixture
-  count = min(parts[0].train, settings.examples)
-  fitted = (len(settings.layers) * _PASSES * count * config.network.trunk
-            * (settings.components + 1) * 8 / (rate * _FITTING))
+  fitted = mixtures(parts[0].train, config, [config.mixture.components], rate)
   return Estimate(first.seconds + rows * others.seconds + fitted,
                   first.bytes + rows * others.bytes)
+
+
+def rows(dataset: data.Dataset, config: config_lib.Config, count: int) -> float:
+  """Seconds, about and on this machine as it is now, of so many rows and what they start from."""
+  return table(of_dataset(dataset), config, len(dataset.classes), count,
+               speed.flops_per_second()).seconds
+
+
+def mixtures(examples: int, config: config_lib.Config, components: Sequence[int],
+             rate: float) -> float:
+  """Seconds to fit mixtures of each of these K to every layer, by so many training examples."""
+  settings = config.mixture
+  return (len(settings.layers) * _PASSES * min(examples, settings.examples) * config.network.trunk
+          * sum(count + 1 for count in components) * 8 / (rate * _FITTING))
 
 
 def run(parts: Sequence[Part], config: config_lib.Config, settings: config_lib.Optimizer,
@@ -99,18 +110,13 @@ def run(parts: Sequence[Part], config: config_lib.Config, settings: config_lib.O
   operations = [_operations(part, config.network, classes) for part in parts]
   read = sum(_EXAMPLE * (1 + math.prod(part.shape) / _NUMBERS) for part in parts)
   step = (6 * settings.batch * sum(operations) / (rate * _TRAINING)
-          + (_STEP + settings.batch * read) * _slower(rate))
+          + (_STEP + settings.batch * read) * speed.slower(rate))
   evaluated = sum(2 * part.validation * each for part, each in zip(parts, operations))
   weights = sum(_weights(part, config.network, classes) for part in parts)
   values = sum(part.validation for part in parts) * config.network.trunk
   copies = 3 * config.log.keep if config.log.keep_optimizer else 1  # Adam has two numbers a weight
-  return Estimate(_ROW * len(parts) * _slower(rate) + settings.steps * step
+  return Estimate(_ROW * len(parts) * speed.slower(rate) + settings.steps * step
                   + evaluated / (rate * _TRAINING), 4 * (_KEPT * weights * copies + values))
-
-
-def _slower(rate: float) -> float:
-  """How many times longer than on the cores that were measured; an accelerator is no shorter."""
-  return max(_IDLE / rate, 0.3)
 
 
 def _operations(part: Part, network: config_lib.Network, classes: int) -> float:

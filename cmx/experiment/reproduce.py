@@ -27,9 +27,11 @@ from cmx.evaluation import table_files
 from cmx.evaluation import validation
 from cmx.evaluation import verdict
 from cmx.experiment import codes
+from cmx.experiment import minutes
 from cmx.experiment import mixtures as mixtures_lib
 from cmx.experiment import preflight
 from cmx.runtime import hosts
+from cmx.runtime import progress
 from cmx.training import checkpoint
 from cmx.training import step
 from cmx.training import train
@@ -117,9 +119,13 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   for each, folder in zip(seeded, folders):
     for row in rows:
       _check_row(fields.for_method(each, row), reference_config(each), folder / row)
-  found, text = [], ""
+  found, text, left = [], "", _left(seeded, folders, rows)
   for each, folder in zip(seeded, folders):
     dataset = opening.open_data(each).encoded
+    if left:
+      logging.info("%d of %d runs to train: %s", left, len(rows) * seeds, progress.about(
+        minutes.rows(dataset, each, left)))
+      left = 0
     for row in rows:
       preflight.check_data(fields.for_method(each, row), dataset)
     for number, row in enumerate((REFERENCE, *rows)):
@@ -134,6 +140,13 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
       content = table_files.write(workdir, found, paper=paper)
       text = f"{screen.to_text(content)}\n{verdict.to_text(verdict.verdict(found))}"
   return text
+
+
+def _left(seeded: Sequence[config_lib.Config], folders: Sequence[pathlib.Path],
+          rows: Sequence[str]) -> int:
+  """Rows that are not trained to their end."""
+  return sum(checkpoint.latest_step(folder / row) != step.steps(fields.for_method(config, row))
+             for config, folder in zip(seeded, folders) for row in rows)
 
 
 def _check_row(config: config_lib.Config, reference: config_lib.Config,

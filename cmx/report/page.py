@@ -5,6 +5,8 @@ import importlib.resources
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from absl import logging
+
 from cmx.analysis import figures
 from cmx.files import writing
 from cmx.report import answers
@@ -23,10 +25,14 @@ from cmx.report import table
 from cmx.report import unchanged
 from cmx.report import verdict
 from cmx.runtime import progress
+from cmx.runtime import speed
 
 # In the order of the page; a module's `section` is called with the opened runs.
 SECTIONS = (verdict, table, space, recognition, classes, maps, answers, dissected, inversions,
             curves, card)
+
+# Seconds that a run takes, and a point of its map, measured as `speed.slower` says.
+_RUN_S, _POINT_S = 12.0, 12e-3
 
 
 def build(workdir: pathlib.Path,
@@ -44,6 +50,9 @@ def build(workdir: pathlib.Path,
   if unchanged.still(pathlib.Path(workdir), stamp):
     return pathlib.Path(workdir) / "report.html"
   report = opening.open_report(workdir, options)
+  rate = speed.flops_per_second()
+  logging.info("%d runs to show: %s", len(report.runs), progress.about(
+    len(report.runs) * (_RUN_S + options.points * _POINT_S) * speed.slower(rate)))
   path = write(report, f"cmx: {report.workdir.resolve().name}", sections)
   if all(opened.examples is not None and not opened.examples.problems for opened in report.runs):
     unchanged.keep(report.workdir, stamp)  # else what is missing may come, from outside the runs

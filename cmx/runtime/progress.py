@@ -76,6 +76,14 @@ def duration(seconds: float) -> str:
   return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
+def about(seconds: float) -> str:
+  """An estimate as people say it: "about 4 min"; it is no better than that."""
+  if seconds < 45:
+    return "less than a minute"
+  minutes = seconds / 60
+  return (f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h")
+
+
 def show_log() -> None:
   """Shows what cmx logs, as plain lines, and of libraries what is wrong alone.
 

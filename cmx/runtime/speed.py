@@ -7,6 +7,7 @@ import numpy as np
 
 _SIDE = 512  # of the matrices
 _SECONDS = 0.1  # of measuring
+_IDLE = 1e11  # FLOP/s on the two idle CPU cores that the seconds of estimates were measured on
 
 
 def flops_per_second() -> float:
@@ -21,3 +22,11 @@ def flops_per_second() -> float:
     product(x).block_until_ready()
     times.append(time.monotonic() - started)
   return 2 * _SIDE ** 3 / float(np.median(times))
+
+
+def slower(rate: float) -> float:
+  """How many times longer work takes at a rate of FLOP/s than on the cores that were measured.
+
+  What is estimated so is not all products of matrices: an accelerator is not much shorter.
+  """
+  return max(_IDLE / rate, 0.3)

@@ -114,9 +114,3 @@ def test_minutes_grow_with_what_is_to_be_done():
   more = [part._replace(train=10 * part.train) for part in parts]
   ready, bigger = (minutes.preparation(each, found.config, 1e11) for each in (parts, more))
   assert ready.seconds < bigger.seconds and ready.bytes < bigger.bytes
-
-
-@pytest.mark.parametrize("seconds, words", [
-  (20, "less than a minute"), (50, "about 1 min"), (240, "about 4 min"), (7_200, "about 2 h")])
-def test_estimates_are_said_no_finer_than_they_are(seconds, words):
-  assert minutes.in_words(seconds) == words

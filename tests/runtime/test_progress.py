@@ -96,3 +96,9 @@ def test_work_shorter_than_the_interval_says_nothing_in_a_log(clock):
   (7800, "2 h 10 min"), (90_000, "25 h 00 min")])
 def test_durations_as_people_say_them(seconds, words):
   assert progress.duration(seconds) == words
+
+
+@pytest.mark.parametrize("seconds, words", [
+  (20, "less than a minute"), (50, "about 1 min"), (240, "about 4 min"), (7_200, "about 2 h")])
+def test_estimates_are_said_no_finer_than_they_are(seconds, words):
+  assert progress.about(seconds) == words

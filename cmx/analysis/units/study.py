@@ -6,7 +6,9 @@
 """
 
 import json
+import math
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +30,13 @@ from cmx.files import json_files
 from cmx.files import manifest
 from cmx.files import writing
 from cmx.runtime import progress
+from cmx.runtime import speed
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
 
 FOLDER, RESULT, _LINES = "units", "units.json", "units.csv"
+# Seconds that a run takes, and an example that it looks at, measured as `speed.slower` says.
+_RUN_S, _EXAMPLE_S = 30.0, 8e-3
 
 
 def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[str, Any]]:
@@ -51,6 +56,7 @@ def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[
   """
   runs = _runs(workdir)
   results, failed = {}, []
+  _tell_minutes(runs, options)
   for i, (folder, run) in enumerate(runs):
     try:
       draw = options.show > 0 and run.config.method not in {method for method, _ in results}
@@ -68,6 +74,19 @@ def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[
   if not results:
     raise ValueError("no run could be looked at:\n  " + "\n  ".join(failed))
   return list(results.values())
+
+
+def _tell_minutes(runs: Sequence[tuple[pathlib.Path, checkpoint.Run]],
+                  options: options_lib.Options) -> None:
+  """Logs about how long those take that are not dissected yet."""
+  new = [run for folder, run in runs if not (folder / FOLDER / RESULT).exists()]
+  if new:
+    sources = opening.open_data(new[0].config).encoded.splits[options.split].values()
+    most = math.inf if options.limit is None else options.limit
+    examples = sum(min(len(source), most) for source in sources)
+    seconds = len(new) * (_RUN_S + examples * _EXAMPLE_S)
+    logging.info("Units of %d runs: %s", len(new), progress.about(
+      seconds * speed.slower(speed.flops_per_second())))
 
 
 def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:

@@ -20,10 +20,12 @@ from cmx import methods
 from cmx.data import opening
 from cmx.evaluation import evaluate
 from cmx.evaluation import results
+from cmx.experiment import minutes
 from cmx.experiment import reproduce
 from cmx.experiment.study import plan
 from cmx.files import json_files
 from cmx.files import writing
+from cmx.runtime import devices
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from cmx.training import step
@@ -65,10 +67,12 @@ def finish(cells: Sequence[plan.Cell], what: str, data: Opened) -> None:
   """
   tasks, waited = _tasks(cells), False
   pending = [task for task in tasks if not _done(task)]
-  logging.info("%s: %d of %d runs are there", what, len(tasks) - len(pending), len(tasks))
+  logging.info("%s: %d of %d runs are there; %s", what, len(tasks) - len(pending), len(tasks),
+               _first_guess(pending, data))
   while pending:
     task = _next(pending, data)
     if task is not None:
+      devices.forget()
       pending = [other for other in pending if not _done(other)]
       logging.info("%s: %d/%d runs, %s; %s", what, len(tasks) - len(pending), len(tasks),
                    _outcome(task), _left(tasks, pending))
@@ -159,6 +163,14 @@ def _outcome(task: _Task) -> str:
       task.folder / "result.json", "remove it, and run the same command again", "tables"))
     word = f"has mean mAP {100 * mean:.1f} %" if mean is not None else "is evaluated"
   return f"{name} {word}" + (f" after {progress.duration(took)}" if took is not None else "")
+
+
+def _first_guess(pending: Sequence[_Task], data: Opened) -> str:
+  """How long what is pending will take, by operations: nothing has been timed yet."""
+  if not pending:
+    return "all done"
+  config = pending[0].config
+  return progress.about(minutes.rows(data.of(config), config, len(pending)))
 
 
 def _left(tasks: Sequence[_Task], pending: Sequence[_Task]) -> str:
