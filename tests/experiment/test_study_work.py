@@ -15,6 +15,7 @@ import pytest
 from cmx import config as config_lib
 from cmx.data import opening
 from cmx.evaluation import evaluate
+from cmx.experiment import minutes
 from cmx.experiment import reproduce
 from cmx.experiment.study import plan
 from cmx.experiment.study import work
@@ -55,6 +56,7 @@ def trained(monkeypatch):
   monkeypatch.setattr(reproduce, "train_row", train_row)
   monkeypatch.setattr(evaluate, "evaluate", evaluated)
   monkeypatch.setattr(checkpoint, "latest_step", latest_step)
+  monkeypatch.setattr(minutes, "rows", lambda dataset, config, count: 60.0 * count)
   monkeypatch.setattr(work, "PATIENCE_S", 0.01)
   return calls
 
