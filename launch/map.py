@@ -10,6 +10,7 @@ from absl import flags
 from absl import logging
 
 from cmx import data
+from cmx.config import limits
 from cmx.files import paths
 from cmx.report import options as options_lib
 from cmx.runtime import progress
@@ -20,7 +21,7 @@ DEFAULT = options_lib.Options()
 WORKDIR = typed.path("workdir", None, "Folder of the run.", there=True, required=True)
 SPLIT = flags.DEFINE_enum("split", data.VALIDATION, [data.TRAIN, data.VALIDATION],
                           "Which examples.")
-LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer to draw.")
+LAYER = flags.DEFINE_enum("layer", DEFAULT.layer, limits.ACTIVATIONS, "Layer to draw.")
 MODALITIES = typed.words("modalities", [], "Names or codes; all where none is given.")
 POINTS = flags.DEFINE_integer("points", 2_000, "Points, all modalities together.", lower_bound=2)
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,

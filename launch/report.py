@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
+from cmx.config import limits
 from cmx.report import options as options_lib
 from cmx.runtime import progress
 from launch import common
@@ -18,7 +19,8 @@ from launch import typed
 DEFAULT = options_lib.Options()
 WORKDIR = typed.path("workdir", None, "Folder of the run or experiment.", written="folder",
                      there=True, required=True)
-LAYER = flags.DEFINE_string("layer", DEFAULT.layer, "Layer that maps and boards show.")
+LAYER = flags.DEFINE_enum("layer", DEFAULT.layer, limits.ACTIVATIONS,
+                          "Layer that maps and boards show.")
 POINTS = flags.DEFINE_integer("points", DEFAULT.points, "Points of a map.", lower_bound=2)
 PERPLEXITY = flags.DEFINE_float("perplexity", DEFAULT.perplexity,
                                 "Neighbours that t-SNE keeps together.")

@@ -15,6 +15,7 @@ Files of `sets` whose names begin with _ are what they share.
 import dataclasses
 import hashlib
 import importlib
+import pathlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypedDict
@@ -24,6 +25,7 @@ import numpy as np
 from cmx import config as config_lib
 from cmx import modalities as modalities_lib
 from cmx.data import sets
+from cmx.files import paths
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -125,7 +127,12 @@ def _prepare(data: config_lib.Data) -> None:
     module.share(data)
     hosts.wait("shares")
   with hosts.first_alone("preparing"):
-    module.prepare(data)
+    try:
+      module.prepare(data)
+    except OSError as error:
+      if error.filename:  # in the system's own words, which do not say what the place is for
+        paths.check_folder("config.data.root", pathlib.Path(data.root))
+      raise
 
 
 def outline(data: config_lib.Data) -> tuple[tuple[str, ...], tuple[modalities_lib.Modality, ...]]:

@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 
+import bad_folders
 from cmx import config as config_lib
 from cmx import data
 from cmx import modalities
@@ -51,6 +52,18 @@ def test_an_unknown_data_set_is_answered_with_the_known(function):
   known = ", ".join(data.names())
   with pytest.raises(ValueError, match=f"data set 'word'; expected one of {known}"):
     function(config_lib.Data(name="word"))
+
+
+def test_a_place_where_nothing_can_be_prepared_is_said_to_be_one(tmp_path):
+  (tmp_path / "file").write_text("")
+  settings = bad_folders.settings(bad_folders.folders(tmp_path / "mine"))
+  settings.root = f"{tmp_path / 'file' / 'x'}"
+  with pytest.raises(ValueError, match=f"config.data.root {settings.root}: nothing can be written "
+                                       f"into {tmp_path / 'file'}: .*; expected a folder"):
+    data.prepare(settings)
+  settings.root, settings.folders.path = f"{tmp_path / 'y'}", f"{tmp_path / 'none'}"
+  with pytest.raises(FileNotFoundError, match="none does not exist; expected root/<modality>/"):
+    data.prepare(settings)  # what is read is another matter
 
 
 def test_all_modalities_come_where_none_is_named(made):
