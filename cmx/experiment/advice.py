@@ -148,15 +148,20 @@ def _widths(facts: facts_lib.Facts, config: config_lib.Config) -> list[Choice]:
 
 
 def _components(facts: facts_lib.Facts, config: config_lib.Config) -> list[Choice]:
-  """The largest power of two that leaves every component its examples."""
+  """As many as the reference modality's examples allow."""
   reference = facts.parts[0]
   count = min(reference.train, config.mixture.examples)
-  components, least = 1, mixtures.EXAMPLES_A_COMPONENT
-  while 2 * components <= min(_LARGEST, count // least):
-    components *= 2
-  return [Choice("mixture.components", components, f"{count:,} training examples of "
-                 f"{reference.name}: as many components as have {least} each; launch.ladder tries "
-                 "others")]
+  return [Choice("mixture.components", components(count), f"{count:,} training examples of "
+                 f"{reference.name}: as many components as have {mixtures.EXAMPLES_A_COMPONENT} "
+                 "each; launch.ladder tries others")]
+
+
+def components(examples: int) -> int:
+  """The largest power of two that leaves every component of a mixture its examples."""
+  found = 1
+  while 2 * found <= min(_LARGEST, examples // mixtures.EXAMPLES_A_COMPONENT):
+    found *= 2
+  return found
 
 
 def to_get(facts: facts_lib.Facts, config: config_lib.Config) -> list[str]:

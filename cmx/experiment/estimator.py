@@ -21,6 +21,7 @@ from cmx.data.sets.folders import items
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing
 from cmx.evaluation import embedding
+from cmx.experiment import advice
 from cmx.experiment import reproduce
 from cmx.experiment import run as run_lib
 from cmx.files import reading
@@ -41,7 +42,8 @@ class Alignment(base.BaseEstimator):
     reference: modality that the others start from; "" takes natural images, else the images, else
       the modality, with most examples.
     layer: whose activations `transform` gives.
-    fields: what differs from `cmx.config.Config`, by dotted name: {"optimizer.steps": 200}.
+    fields: what differs from `cmx.config.Config`, by dotted name: {"optimizer.steps": 200}. Where
+      it does not say "mixture.components", they are as many as launch.check advises.
     random_state: seed of initialisation, batches and dropout; a whole number, a
       `numpy.random.RandomState`, or None for numpy's own.
 
@@ -77,6 +79,10 @@ class Alignment(base.BaseEstimator):
     config = self._config()
     given = _checked(X)
     dataset, self.classes_ = _dataset(given, config)
+    if "mixture.components" not in (self.fields or {}):
+      first = len(dataset.splits[data.TRAIN][dataset.modalities[0].name])
+      config = fields_lib.replace(config, {"mixture.components": advice.components(
+        min(first, config.mixture.examples))})
     with tempfile.TemporaryDirectory(prefix="cmx_fit_") as folder:
       workdir = pathlib.Path(folder)
       network = reproduce.train_row(config, dataset, workdir / "row", workdir / "reference")

@@ -175,6 +175,17 @@ def test_settings_that_do_not_fit_are_refused(untrained, options, message):
   assert not untrained
 
 
+@pytest.mark.parametrize("copies, components", [(1, 1), (2, 2), (4, 4), (40, 32)])
+def test_components_are_as_many_as_examples_allow_where_none_are_asked_for(untrained, copies,
+                                                                           components):
+  given = {name: (np.concatenate([x] * copies), np.concatenate([y] * copies))
+           for name, (x, y) in arrays().items()}  # 24 examples of the reference a copy
+  estimator.Alignment().fit(given)
+  assert untrained["config"].mixture.components == components
+  estimator.Alignment(fields={"mixture.components": 3}).fit(given)
+  assert untrained["config"].mixture.components == 3
+
+
 def test_more_components_than_examples_are_refused_before_training():
   with pytest.raises(ValueError, match="mixture.components 32; expected 24 at most"):
     estimator.Alignment(fields={**FIELDS, "mixture.components": 32}).fit(arrays())
