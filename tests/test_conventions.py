@@ -31,8 +31,9 @@ PURE_FILES = {
   "cmx/evaluation/readouts.py", "cmx/evaluation/results.py", "cmx/evaluation/retrieval.py",
   "cmx/evaluation/scores.py", "cmx/evaluation/significance.py", "cmx/evaluation/verdict.py",
   "cmx/evaluation/weakest.py",
-  "cmx/analysis/inversion/fidelity.py", "cmx/analysis/inversion/generator.py",
-  "cmx/analysis/inversion/optimise.py", "cmx/analysis/maps/tsne.py",
+  *(f"cmx/analysis/inversion/{name}.py" for name in (
+    "discriminator", "fidelity", "generator", "optimise", "placing", "sharpness")),
+  "cmx/analysis/maps/tsne.py",
   "cmx/analysis/units/consistency.py", "cmx/analysis/units/tally.py"}
 PURE = {"ast", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json",
         "math", "operator", "re", "shlex", "statistics", "textwrap", "types", "typing", "warnings",

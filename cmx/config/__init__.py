@@ -204,12 +204,12 @@ class Evaluation:
 
 @dataclasses.dataclass
 class Optimisation:
-  """Inversion by gradient descent on the image; 0 steps for none."""
+  """Inversion by gradient descent on the image or what draws it; 0 steps for none."""
 
   steps: int = 150  # of descent
   learning_rate: float = 0.05  # of Adam, on what the parameterisation changes
-  parameterisation: limits.Parameterisation = "fourier"  # what is changed
-  jitter: _Pixels = 2  # pixels that images are moved by at most, each step anew
+  parameterisation: limits.Parameterisation = "generator"  # what is changed: its input; or pictures
+  jitter: _Pixels = 2  # without a generator: pixels that images are moved by at most, each step
   blur: float = 0.5  # pixels, deviation of the blur before the network looks; 0 for none
   smoothness: float = 0.3  # weight of the total variation beside the objective
   units: int = 6  # units of the layer that an image is found for; the liveliest ones
@@ -227,11 +227,17 @@ class Inversion:
   steps: _Count = 600  # of the generator's training
   batch: _Batch = 32  # pictures of the reference modality a step, over all devices
   learning_rate: float = 1e-3  # peak, of Adam
+  average: _Part = 0.99  # of the weights' moving average that a step keeps; it makes the pictures
   image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
-  perceptual_weight: float = 0.0  # of the relative squared error of re-encoded activations
-  perceptual_layer: _Layer = "pool5"  # whose activations those are, in the run's own network
+  perceptual_weight: float = 1.0  # of the relative squared error of re-encoded activations, a layer
+  perceptual_layer: limits.Compared = "fc6"  # from pool5 up to which layer, in the run's own network
+  layer_weight: float = 4.0  # of the same error in the layer that is inverted
+  adversarial_weight: float = 0.05  # of the discriminator's say on pictures
+  adversarial_start: _Share = 0.3  # of the steps are done before the discriminator begins
+  adversarial_penalty: float = 0.1  # on the discriminator's slope about pictures
+  discriminator: tuple[_Width, ...] = (32, 64, 96)  # channels of its convolutions, each halves
   gallery: int = 20_000  # training pictures that the nearest is looked for in, at most
-  categories: int = 3  # shown on the sheet, evenly spaced in label order
+  categories: int = 6  # shown on the sheet, evenly spaced in label order
   optimisation: Optimisation = dataclasses.field(default_factory=Optimisation)
 
 

@@ -87,7 +87,7 @@ class SmallTower(nn.Module):
   @nn.compact
   def maps(self, x: jax.Array) -> jax.Array:
     """pool5 before it is flattened [B, H/16, W/16, channels[3]]."""
-    x = self._conv(_fold(scale_pixels(x)), 0, 4, stride=2)
+    x = self._conv(fold(scale_pixels(x)), 0, 4, stride=2)
     x = convolution.max_pool(self._conv(x, 1, 3), 2, 2)
     x = self._conv(x, 2, 3)
     return convolution.max_pool(self._conv(x, 3, 3), 2, 2)
@@ -102,7 +102,7 @@ def _flat(x: jax.Array) -> jax.Array:
   return x.reshape(x.shape[0], -1)
 
 
-def _fold(x: jax.Array) -> jax.Array:
+def fold(x: jax.Array) -> jax.Array:
   """Space to depth: [B, H, W, D] -> [B, H/2, W/2, 4 D]; odd last rows and columns are left out."""
   b, h, w, d = x.shape
   x = x[:, :h // 2 * 2, :w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, d)

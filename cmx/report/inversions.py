@@ -1,6 +1,6 @@
 """Inversions on the page: what every modality's examples would be, and what survives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cmx.analysis import figures
@@ -12,8 +12,8 @@ from cmx.report import section as section_lib
 
 _TILE = 64  # pixels on the page
 _CAREFUL = (
-  "A generator draws the mean of all pictures that share the features: a blur may be a faithful "
-  "answer. Whether the category survives stands in the table, beside what a lookup keeps.",)
+  "A generator draws one of many pictures that share the features, and may draw a blur where they "
+  "do not say. Whether the category survives stands in the table, beside what a lookup keeps.",)
 
 
 def section(report: opening.Report) -> section_lib.Section:
@@ -44,12 +44,11 @@ def section(report: opening.Report) -> section_lib.Section:
 
 def _part(opened: opening.Opened, result: result_lib.Inverted, files: str) -> str:
   content = result.content
-  ways = [way for way in sheet.WAYS if way in result.pictures]
   body = section_lib.paragraph(result_lib.title(content))
-  body += section_lib.framed(_pictures(opened, result, ways), sheet.caption(content, ways), files)
+  body += section_lib.framed(_pictures(opened, result), sheet.caption(content), files)
   shown = result_lib.columns(content)
   head = ["", "N", *(f"{measure}: {column}" for measure, column in shown)]
-  rows = [[row["code"], f"{row['examples']:,}",
+  rows = [[result_lib.code(row), f"{row['examples']:,}",
            *(result_lib.words(row, *column) for column in shown)]
           for row in content["rows"]]
   body += section_lib.table(head, rows)
@@ -57,26 +56,28 @@ def _part(opened: opening.Opened, result: result_lib.Inverted, files: str) -> st
                         for measure, text in content["definitions"].items())
 
 
-def _pictures(opened: opening.Opened, result: result_lib.Inverted, ways: list[str]) -> str:
-  """A row for each modality, a column for each category, in it the example and its pictures."""
+def _pictures(opened: opening.Opened, result: result_lib.Inverted) -> str:
+  """A row for each category, a column for each modality, in it the example and its pictures."""
   tiles = list(enumerate(result.content["tiles"]))
-  categories = list(dict.fromkeys(tile["category"] for _, tile in tiles))
-  heads = "".join(f'<th scope="col">{section_lib.escape(category.replace("_", " "))}</th>'
-                  for category in categories)
+  categories = dict.fromkeys(tile["category"] for _, tile in tiles)
+  ways = sheet.ways(result.content)
+  heads = "".join(f'<th scope="col">{section_lib.escape(name.replace("_", " "))}</th>'
+                  for name in ways)
   lines = []
-  for row in result.content["rows"]:
+  for category in categories:
     cells = []
-    for category in categories:
-      found = [_group(opened, result, number, tile, ways) for number, tile in tiles
-               if (tile["modality"], tile["category"]) == (row["modality"], category)]
+    for name, its in ways.items():
+      found = [_group(opened, result, number, tile, its) for number, tile in tiles
+               if (tile["modality"], tile["category"]) == (name, category)]
       cells.append(f"<td>{''.join(found)}</td>")
-    lines.append(f'<tr><th scope="row">{section_lib.escape(row["code"])}</th>{"".join(cells)}</tr>')
+    lines.append(f'<tr><th scope="row">{section_lib.escape(category.replace("_", " "))}</th>'
+                 f'{"".join(cells)}</tr>')
   return (f'<table class="pictures"><thead><tr><th></th>{heads}</tr></thead>'
           f"<tbody>{''.join(lines)}</tbody></table>")
 
 
 def _group(opened: opening.Opened, result: result_lib.Inverted, number: int,
-           tile: Mapping[str, Any], ways: list[str]) -> str:
+           tile: Mapping[str, Any], ways: Sequence[str]) -> str:
   example = opened.examples(tile["modality"], tile["row"])
   parts = [_picture(example, "example", tile["answer"], tile["category"])]
   for way in ways:

@@ -6,6 +6,7 @@ from absl import logging
 
 LARGEST = 0.9  # share of a modality's examples above which one component has swallowed it
 SHARES = (0.001, 0.9)  # of the gradient: below, a term does nothing; above, nothing else does
+RIGHT = 0.99  # share of pairs above which a discriminator has nothing left to learn
 LINES = 5  # of metrics in a row before a warning: the first steps are not typical
 
 
@@ -38,6 +39,12 @@ def troubles(values: Mapping[str, float]) -> dict[str, str]:
       layer, modality = place.split("/", 1)
       said[key] = (f"one component of the mixture of {layer} takes {100 * value:.0f} % of "
                    f"{modality}: to it, the mixture is a single Gaussian")
+    if kind == "share" and value < SHARES[0]:
+      said[key] = (f"the loss of {place} is {100 * value:.2g} % of the gradient and does next to "
+                   "nothing: expected a larger weight, or 0")
+    if key == "discriminator/right" and value > RIGHT:
+      said[key] = (f"the discriminator is right about {100 * value:.0f} % of the pictures, and "
+                   "teaches little: expected a larger adversarial_penalty")
     if key == "gradient_share" and value < SHARES[0]:
       said[key] = (f"the alignment terms are {100 * value:.2g} % of the gradient and do next to "
                    "nothing: expected a larger alignment.weight")

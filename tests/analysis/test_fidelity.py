@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cmx.analysis.inversion import fidelity
+from cmx.analysis.inversion import sharpness
 
 RNG = np.random.default_rng(0)
 
@@ -53,8 +54,18 @@ def test_measures_of_a_planted_case():
   assert found["cosine"]["inverted"] == pytest.approx(0.5)
   assert found["cosine"]["nearest"] == pytest.approx((1 + 3 * half) / 4)
   assert found["nearer"] == {"inverted": 0.5}  # the first and the third
-  assert found["kept"] == {"before": 0.5, "inverted": 0.25, "nearest": 0.75}
-  assert found["same"] == {"inverted": 0.5, "nearest": 0.5}
+  # of the inversions' answers 0, 0, 2, 1 each is held against the next: 1, 0, 0, 2
+  assert found["kept"] == {"before": 0.5, "inverted": 0.25, "nearest": 0.75, "other": 0.25}
+  assert found["same"] == {"inverted": 0.5, "nearest": 0.5, "other": 0.0}
+
+
+def test_looks_are_measured_against_real_pictures():
+  one = read(np.ones((2, 2)), [0, 1])
+  looks = {"inverted": sharpness.Look(0.1, np.array([1.0, 10.0])),
+           "real": sharpness.Look(0.3, np.array([10.0, 10.0]))}
+  found = fidelity.measure(one, np.arange(2), one, one, None, looks, looks["real"].spectrum)
+  assert found["gradient"] == {"inverted": 0.1, "real": 0.3}
+  assert found["spectrum"] == {"inverted": pytest.approx(0.5)}
 
 
 def test_the_other_cosine_compares_with_another_example():
@@ -67,7 +78,8 @@ def test_the_other_cosine_compares_with_another_example():
 
 def test_every_measure_is_defined_for_its_layer_and_reference():
   one = read(np.ones((2, 2)), [0, 1])
-  found = fidelity.measure(one, np.arange(2), one, one, {"mean": np.ones(2)})
+  looks = {"inverted": sharpness.Look(0.1, np.ones(2))}
+  found = fidelity.measure(one, np.arange(2), one, one, {"mean": np.ones(2)}, looks, np.ones(2))
   defined = fidelity.definitions("fc7", "natural")
   assert list(found) == list(defined)
   assert not [text for text in defined.values() if "{" in text] and "fc7" in defined["cosine"]

@@ -97,6 +97,21 @@ def test_an_up_convolution_is_the_library_s_transposed_one():
   np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_the_gradient_of_an_up_convolution_is_the_library_s():
+  rng = np.random.default_rng(2)
+  x, kernel = jnp.float32(rng.normal(size=(2, 3, 4, 3))), jnp.float32(rng.normal(size=(4, 4, 3, 5)))
+  weight = jnp.float32(rng.normal(size=(2, 6, 8, 5)))
+
+  def library(x, kernel):
+    return jax.lax.conv_transpose(x, kernel[::-1, ::-1], (2, 2), [(2, 2), (2, 2)],
+                                  dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+  found, expected = (jax.grad(lambda x, kernel: jnp.sum(weight * f(x, kernel) ** 2), (0, 1))(
+    x, kernel) for f in (generator.up, library))
+  for ours, theirs in zip(found, expected):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
 def test_fresh_layers_keep_the_variance():
   layout = generator.Layout((64,), (), (64, 64, 64, 64), (64, 64))
   module = generator.Generator(layout, 64)

@@ -11,6 +11,7 @@ from cmx import data
 from cmx import fields
 from cmx.analysis import figures
 from cmx.analysis.inversion import feature_pictures
+from cmx.analysis.inversion import generator
 from cmx.analysis.inversion import invert
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.analysis.inversion import readings
@@ -23,6 +24,7 @@ from cmx.training import loop
 
 SETTINGS = config_lib.Inversion(
   layer="fc7", hidden=(16,), channels=(8, 4, 4), steps=4, batch=8, gallery=20, categories=2,
+  adversarial_start=0.5, discriminator=(4, 4),
   optimisation=config_lib.Optimisation(steps=2, units=2))
 
 
@@ -61,12 +63,16 @@ def test_everything_lies_below_the_run(inverted):
   assert not (where / "validation").exists()  # the evaluation's features are there
 
 
-def test_every_modality_has_its_measures_and_the_reference_its_error(inverted):
+def test_every_modality_is_measured_as_it_is_and_moved_and_the_reference_has_an_error(inverted):
   rows = inverted[1].content["rows"]
-  assert [row["modality"] for row in rows] == ["natural", "drawing", "description"]
-  assert [row["examples"] for row in rows] == [24, 24, 24]
-  assert ["error" in row["measures"] for row in rows] == [True, False, False]
-  assert all({"cosine", "nearer", "kept", "same"} <= row["measures"].keys() for row in rows)
+  assert [(row["modality"], row["moved"]) for row in rows] == [
+    ("natural", False), ("drawing", False), ("drawing", True), ("description", False),
+    ("description", True)]
+  assert [row["examples"] for row in rows] == [24] * 5
+  assert ["error" in row["measures"] for row in rows] == [True] + [False] * 4
+  assert all({"cosine", "nearer", "kept", "same", "gradient", "spectrum"} <= row["measures"].keys()
+             for row in rows)
+  assert ["real" in row["measures"]["gradient"] for row in rows] == [True] + [False] * 4
 
 
 def test_there_is_a_tile_for_each_modality_and_category_each_way(inverted):
@@ -75,9 +81,10 @@ def test_there_is_a_tile_for_each_modality_and_category_each_way(inverted):
   assert [(tile["modality"], tile["category"]) for tile in tiles] == [
     (modality, category) for modality in ("natural", "drawing", "description")
     for category in (tiles[0]["category"], tiles[1]["category"])]
-  for way in ("inverted", "nearest", "optimised"):
+  for way in ("inverted", "moved", "nearest", "optimised"):
     assert result.pictures[way].shape == (6, 32, 32, 3) and result.pictures[way].dtype == np.uint8
-    assert all(-1 <= tile[way]["cosine"] <= 1.001 for tile in tiles)
+    assert all(-1 <= tile[way]["cosine"] <= 1.001 for tile in tiles if way in tile)
+  assert ["moved" in tile for tile in tiles] == [False] * 2 + [True] * 4
 
 
 def test_units_are_looked_for_through_every_tower_of_pixels(inverted):
@@ -132,11 +139,11 @@ def test_stopped_and_resumed_it_gives_the_same_generator_to_the_bit(run, plan, i
   try:
     with pytest.raises(KeyboardInterrupt):
       training.train(plan, tmp_path / "fc7")
-    resumed = training.train(plan, tmp_path / "fc7")
+    training.train(plan, tmp_path / "fc7")
   finally:
     run.config.log.checkpoint_seconds = before
-  assert kept[0] == 1 and kept[-1] == 4
-  assert leaves(resumed) == leaves(whole)
+  assert kept[0] == 1 and kept[-1] == 4  # the discriminator begins after 2
+  assert leaves(checkpoint.load_run(tmp_path / "fc7").params) == leaves(whole)
 
 
 def test_the_batch_of_a_step_is_its_own_and_has_what_the_tower_reads(plan):
@@ -203,14 +210,14 @@ def test_a_unit_of_maps_is_a_channel_and_its_mean_is_sought(plan):
   ({"layout": "large"}, "inversion.layout 'large'; expected one of small, full"),
   ({"size": 64}, "inversion.size 64; the run's tower reads pictures of 32 pixels: expected 0, or"),
   ({"channels": (8,)}, "images of 32 pixels do not fit a generator of 1 up-convolutions; expe"),
-  ({"perceptual_weight": 1.0, "perceptual_layer": "pool9"}, "the run has no layer 'pool9'")])
+  ({"perceptual_layer": "pool9"}, "inversion.perceptual_layer 'pool9'; expected one of pool5")])
 def test_settings_that_do_not_fit_the_run_are_refused(run, changes, message):
   with pytest.raises(ValueError, match=message):
     plan_lib.plan(run, settings(**changes))
 
 
 def test_an_unknown_parameterisation_is_refused(plan):
-  with pytest.raises(ValueError, match="parameterisation 'wavelets'; expected one of fourier, pi"):
+  with pytest.raises(ValueError, match="parameterisation 'wavelets'; expected one of generator"):
     feature_pictures.parts(settings(optimisation__parameterisation="wavelets").optimisation,
                            (1, 8, 8, 3))
 
@@ -227,9 +234,20 @@ def test_a_data_set_that_is_gone_is_named(run, tmp_path):
     plan_lib.plan(gone, SETTINGS)
 
 
-def test_the_perceptual_loss_is_part_of_the_sum(run, tmp_path):
-  plan = plan_lib.plan(run, settings(perceptual_weight=2.0, steps=1))
-  training.train(plan, tmp_path / "fc7")
-  line = json.loads((tmp_path / "fc7" / "metrics.jsonl").read_text().splitlines()[0])
-  parts = [value for name, value in line.items() if name.startswith("loss/")]
-  assert len(parts) == 2 and line["loss"] == pytest.approx(parts[0] + 2 * parts[1], rel=1e-3)
+def test_optimisation_starts_from_what_the_generator_draws(plan, inverted):
+  params = training.train(plan, inverted[2])
+  x = features_lib.load(inverted[0] / "features" / data.VALIDATION)["natural"]["fc7"][:3]
+  found = feature_pictures.of_generator(plan, params, x)
+  drawn = generator.pixels(generator.apply(params, x, plan.layout, plan.features))
+  start = found.init(jax.random.key(0))
+  np.testing.assert_array_equal(generator.pixels(found.images(start)), drawn)
+  changed = generator.apply(params, x + params["statistics"]["scale"], plan.layout, plan.features)
+  np.testing.assert_array_equal(generator.pixels(found.images(start + 1)),
+                                generator.pixels(changed))
+
+
+def test_a_generator_of_another_run_s_weights_is_refused(run, inverted):
+  _, _, where = inverted
+  other = run._replace(params=jax.tree.map(lambda x: x + 1, run.params))
+  with pytest.raises(ValueError, match="generator for other weights of the run.*Remove this fold"):
+    training.train(plan_lib.plan(other, SETTINGS), where)

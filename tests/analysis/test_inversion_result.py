@@ -10,14 +10,15 @@ from cmx.analysis.inversion import fidelity
 from cmx.analysis.inversion import result as result_lib
 from cmx.analysis.inversion import sheet
 from cmx.evaluation import examples
+from cmx.files import grids
 
 
-def row(modality, code, error):
+def row(modality, code, error, moved=False):
   measures = {"cosine": {"inverted": 0.5, "nearest": 0.75, "other": 0.25},
               "nearer": {"inverted": 0.125},
               "kept": {"before": 0.5, "inverted": 0.25, "nearest": 0.375},
               "same": {"inverted": 0.5, "nearest": 1.0}}
-  return {"modality": modality, "code": code, "examples": 1200,
+  return {"modality": modality, "code": code, "moved": moved, "examples": 1200, "spectrum": {},
           "measures": ({"error": {"inverted": 0.1, "nearest": 0.2, "mean": 0.3}} if error else {})
           | measures}
 
@@ -25,7 +26,7 @@ def row(modality, code, error):
 def tile(modality, category, answer):
   way = {"cosine": 0.5, "answer": answer}
   return {"modality": modality, "category": category, "row": 1, "answer": category,
-          "inverted": way, "nearest": way}
+          "inverted": way, "nearest": way} | ({"moved": way} if modality != "natural" else {})
 
 
 def made(units=True):
@@ -36,11 +37,13 @@ def made(units=True):
              "reference": "natural", "size": 8,
              "generator": {"layout": "small", "steps": 600, "parameters": 1234, "gallery": 900},
              "definitions": fidelity.definitions("fc7", "natural"),
-             "rows": [row("natural", "NAT", True), row("spatial_text", "SPT", False)],
+             "spectrum": [1.0], "rows": [
+               row("natural", "NAT", True), row("spatial_text", "SPT", False),
+               row("spatial_text", "SPT", False, moved=True)],
              "tiles": tiles,
              "units": {"numbers": [4, 7], "modalities": ["natural"], "examples": [0, 2]}}
   pictures = {way: rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8)
-              for way in ("inverted", "nearest")}
+              for way in ("inverted", "moved", "nearest")}
   pictures["units"] = rng.integers(0, 255, (1, 2, 8, 8, 3), dtype=np.uint8)
   return result_lib.Inverted(content if units else content | {"units": None}, pictures)
 
@@ -67,22 +70,32 @@ def test_where_nothing_was_inverted_it_says_what_to_run(tmp_path):
   assert result_lib.folders(tmp_path) == []
 
 
+def test_a_result_of_an_older_form_is_refused(tmp_path):
+  content = {name: value for name, value in made().content.items() if name != "spectrum"}
+  result_lib.write(tmp_path, result_lib.Inverted(content, {}))
+  with pytest.raises(ValueError, match="spectrum.*run launch.invert again"):
+    result_lib.read(tmp_path)
+
+
 def test_the_table_has_percent_for_shares_and_a_dash_for_what_is_not_defined():
   text = result_lib.to_text(made().content)
   lines = [line.split() for line in text.splitlines()]
-  assert ["NAT", "1,200", "0.100", "0.200", "0.300", "0.500", "0.750", "0.250", "12.5", "50.0",
-          "25.0", "37.5", "50.0", "100.0"] in lines
+  words = [word for line in lines if line[:2] == ["NAT", "1,200"] for word in line[2:]]
+  assert words == ["0.100", "0.200", "0.300", "0.500", "0.750", "0.250", "12.5", "50.0",
+                   "25.0", "37.5", "50.0", "100.0"]
   assert ["SPT", "1,200", "-", "-", "-"] == next(line for line in lines if line[:1] == ["SPT"])[:5]
+  assert any(line[:3] == ["SPT", "moved", "1,200"] for line in lines)
   assert "1,234 parameters, 600 steps" in text and "best of 900 training pictures" in " ".join(
     text.split())
-  assert max(map(len, text.splitlines())) <= result_lib.WIDTH
+  assert max(map(len, text.splitlines())) <= grids.WIDTH
 
 
 def test_the_csv_has_a_line_for_each_number():
   rows = list(csv.DictReader(result_lib.to_csv(made().content).splitlines()))
-  assert len(rows) == 12 + 9
+  assert len(rows) == 12 + 9 + 9
   assert rows[0] == {"method": "c", "seed": "3", "layer": "fc7", "modality": "natural",
-                     "examples": "1200", "measure": "error", "column": "inverted", "value": "0.1"}
+                     "moved": "False", "examples": "1200", "measure": "error",
+                     "column": "inverted", "value": "0.1"}
 
 
 def words(figure):
@@ -92,9 +105,20 @@ def words(figure):
 def test_the_sheet_names_modalities_categories_ways_and_answers():
   with figures.style():
     found = words(sheet.modalities(made(), example))
-  assert {"natural", "spatial\ntext", "beach", "ski slope", "example", "inverted",
-          "nearest picture", "0.50 ski slope"} <= set(found)
+  assert {"natural", "spatial text", "beach", "ski\nslope", "example", "inverted",
+          "moved, inverted", "nearest picture", "0.50 ski slope"} <= set(found)
   assert any("Seed 3, validation split." in text for text in found) or "Seed 3" in " ".join(found)
+
+
+def test_a_category_is_a_row_and_a_modality_a_column():
+  with figures.style():
+    figure = sheet.modalities(made(), example)
+  where = {text.get_text(): text.get_position() for axis in figure.axes for text in axis.texts}
+  assert where["natural"][0] < where["spatial text"][0]
+  assert where["beach"][1] < where["ski\nslope"][1]
+  assert sum(len(axis.images) for axis in figure.axes) == 2 * 3 + 2 * 4  # natural is not moved
+  assert sheet.ways(made().content) == {"natural": ["inverted", "nearest"],
+                                        "spatial_text": ["inverted", "moved", "nearest"]}
 
 
 def test_a_wrong_answer_stands_out():

@@ -115,7 +115,9 @@ def write_inversion(folder):
              "reference": "natural", "size": 8, "generator": {
                "layout": "small", "steps": 600, "parameters": 1234, "gallery": 900},
              "definitions": fidelity.definitions("fc7", "natural"), "tiles": tiles, "units": None,
-             "rows": [{"modality": name, "code": code, "examples": 12, "measures": measures}
+             "spectrum": [1.0],
+             "rows": [{"modality": name, "code": code, "moved": False, "examples": 12,
+                       "spectrum": {}, "measures": measures}
                       for name, code in (("natural", "NAT"), ("description", "DSC"))]}
   folder.mkdir(parents=True)
   pictures = {way: np.zeros((4, 8, 8, 3), np.uint8) for way in ("inverted", "nearest")}

@@ -12,6 +12,8 @@ FINE = {"loss": 2.0, "gradient_share": 0.3, "largest/fc6/sound": 0.5, "entropy/f
 @pytest.mark.parametrize("values, words", [
   ({"gradient_share": 0.00099}, "the alignment terms are 0.099 % of the gradient and do next"),
   ({"gradient_share": 0.91}, "the alignment terms are 91 % of the gradient and drown"),
+  ({"share/image": 0.0009}, "the loss of image is 0.09 % of the gradient and does next to nothing"),
+  ({"discriminator/right": 0.995}, "the discriminator is right about"),
   ({"largest/fc6/sound": 0.91}, "one component of the mixture of fc6 takes 91 % of sound")])
 def test_trouble_is_told_in_words(values, words):
   (found,) = health.troubles(FINE | values).values()

@@ -4,11 +4,13 @@ Three pictures are compared for each example: the generator's, the training imag
 modality whose features are nearest (a lookup), and where there is an original, the mean image.
 """
 
+import types
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from cmx.analysis.inversion import sharpness
 from cmx.evaluation import readouts
 
 _BLOCK = 256  # queries compared at once
@@ -31,10 +33,16 @@ _DEFINITIONS = {
   "kept": (
     "Share of examples (%) recognised as their true category: before, by the classifier from "
     "the example itself; from the inverted and from the nearest picture, re-encoded as "
-    "{reference}."),
+    "{reference}; other: from the inversion of another example, which is chance."),
   "same": (
     "Share of examples (%) whose picture gets the very answer, right or wrong, that the "
-    "classifier gives the example.")}
+    "classifier gives the example; other: as above."),
+  "gradient": (
+    "Sharpness: mean magnitude of the difference between neighbouring pixels, of grey from -1 to "
+    "1. real: validation pictures of {reference}; the nearest pictures are real ones too."),
+  "spectrum": (
+    "How far the power by wave number is from that of real pictures, in decades, a mean over wave "
+    "numbers (0.3: a factor of two).")}
 
 
 class Read(NamedTuple):
@@ -87,7 +95,9 @@ def squared_error(pictures: np.ndarray, originals: np.ndarray) -> np.ndarray:
 
 
 def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
-            errors: Mapping[str, np.ndarray] | None = None) -> dict[str, dict[str, float]]:
+            errors: Mapping[str, np.ndarray] | None = None,
+            looks: Mapping[str, sharpness.Look] = types.MappingProxyType({}),
+            real: np.ndarray | None = None) -> dict[str, dict[str, float]]:
   """The measures of one modality, fractions; see `_DEFINITIONS`.
 
   Args:
@@ -96,6 +106,8 @@ def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
     inverted: the generator's pictures, re-encoded.
     lookup: the nearest training images.
     errors: {"inverted" | "nearest" | "mean": squared errors [N]}, where there are originals.
+    looks: {"inverted" | "nearest" | "real": how such pictures look}, where they were measured.
+    real: spectrum of real pictures [F], with `looks`.
 
   Returns:
     {measure: {column: number}}, without "error" where there are no originals.
@@ -104,13 +116,17 @@ def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
   ours, theirs = cosine(given.features, inverted.features), cosine(given.features, lookup.features)
   other = cosine(given.features, np.roll(inverted.features, 1, axis=0))  # their order is random
   answers = {"inverted": inverted.logits.argmax(axis=1), "nearest": lookup.logits.argmax(axis=1)}
+  answers["other"] = np.roll(answers["inverted"], 1)
   values = {
     "error": errors or {},
     "cosine": {"inverted": ours, "nearest": theirs, "other": other},
     "nearer": {"inverted": ours > theirs},
     "kept": {"before": answer == right,
              **{way: classes == right for way, classes in answers.items()}},
-    "same": {way: classes == answer for way, classes in answers.items()}}
+    "same": {way: classes == answer for way, classes in answers.items()},
+    "gradient": {way: found.gradient for way, found in looks.items()},
+    "spectrum": {way: sharpness.apart(found.spectrum, real) for way, found in looks.items()
+                 if way != "real"}}
   return {name: {column: float(np.mean(value)) for column, value in columns.items()}
           for name, columns in values.items() if columns}
 

@@ -71,9 +71,7 @@ class UpConv(nn.Module):
   """A 4x4 up-convolution of stride 2 without bias: [B, H, W, D] -> [B, 2 H, 2 W, channels].
 
   Each pixel paints a 4x4 patch onto the larger map, two pixels from its neighbour's, so that
-  patches overlap by half: out[2 i - 1 + r, 2 j - 1 + c] += x[i, j] @ kernel[r, c]. All patches are
-  one matrix product, added up in four shifts: on CPUs about ten times as fast as XLA's transposed
-  convolution, forward and backward.
+  patches overlap by half: out[2 i - 1 + r, 2 j - 1 + c] += x[i, j] @ kernel[r, c].
   """
 
   channels: int
@@ -81,15 +79,43 @@ class UpConv(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    b, h, w, depth = x.shape
-    kernel = self.param("kernel", self.kernel_init, (4, 4, depth, self.channels))
-    patches = x @ kernel.transpose(2, 0, 1, 3).reshape(depth, -1)
-    patches = patches.reshape(b, h, w, 2, 2, 2, 2, self.channels)  # half, row, half, column
-    blocks = sum(jnp.pad(patches[:, :, :, down, :, right],
-                         ((0, 0), (down, 1 - down), (right, 1 - right), (0, 0), (0, 0), (0, 0)))
-                 for down in (0, 1) for right in (0, 1))  # [B, H + 1, W + 1, row, column, channels]
-    out = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(b, 2 * h + 2, 2 * w + 2, self.channels)
-    return out[:, 1:-1, 1:-1]
+    return up(x, self.param("kernel", self.kernel_init, (4, 4, x.shape[-1], self.channels)))
+
+
+@jax.custom_vjp
+def up(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """The up-convolution of `UpConv`: x [B, H, W, D], kernel [4, 4, D, E] -> [B, 2 H, 2 W, E].
+
+  All patches are one matrix product, added up in four shifts: on CPUs about ten times as fast as
+  XLA's transposed convolution. Its gradient cuts the patches out again for two more products:
+  what XLA derives takes five to nine times as long there.
+  """
+  b, h, w, depth = x.shape
+  patches = (x @ _flat(kernel)).reshape(b, h, w, 2, 2, 2, 2, -1)  # half, row, half, column
+  blocks = sum(jnp.pad(patches[:, :, :, down, :, right],
+                       ((0, 0), (down, 1 - down), (right, 1 - right), (0, 0), (0, 0), (0, 0)))
+               for down in (0, 1) for right in (0, 1))  # [B, H + 1, W + 1, row, column, E]
+  out = blocks.transpose(0, 1, 3, 2, 4, 5).reshape(b, 2 * h + 2, 2 * w + 2, -1)
+  return out[:, 1:-1, 1:-1]
+
+
+def _flat(kernel: jax.Array) -> jax.Array:
+  return kernel.transpose(2, 0, 1, 3).reshape(kernel.shape[2], -1)
+
+
+def _up_backward(given: tuple[jax.Array, jax.Array], gradient: jax.Array
+                 ) -> tuple[jax.Array, jax.Array]:
+  (x, kernel), (b, h, w, depth) = given, given[0].shape
+  padded = jnp.pad(gradient, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  blocks = padded.reshape(b, h + 1, 2, w + 1, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+  patches = jnp.stack([
+    jnp.stack([blocks[:, down:down + h, right:right + w] for right in (0, 1)], axis=-3)
+    for down in (0, 1)], axis=3).reshape(b * h * w, -1)  # half, row, half, column, E
+  of_kernel = (x.reshape(-1, depth).T @ patches).reshape(depth, 4, 4, -1)
+  return (patches @ _flat(kernel).T).reshape(x.shape), of_kernel.transpose(1, 2, 0, 3)
+
+
+up.defvjp(lambda x, kernel: (up(x, kernel), (x, kernel)), _up_backward)
 
 
 class Generator(nn.Module):
@@ -165,6 +191,11 @@ def init(key: jax.Array, layout: Layout, features: tuple[int, ...], size: int) -
   return Generator(layout, size).init(key, jnp.zeros((1, *features)))["params"]
 
 
+def standardised(statistics: Mapping[str, Any], x: jax.Array) -> jax.Array:
+  """Features [B, D] less their mean, over their scale: what networks here are given."""
+  return (x - statistics["mean"]) / statistics["scale"]
+
+
 def apply(params: Mapping[str, Any], x: jax.Array, layout: Layout,
           features: tuple[int, ...]) -> jax.Array:
   """The images that features would be.
@@ -180,7 +211,7 @@ def apply(params: Mapping[str, Any], x: jax.Array, layout: Layout,
     Images [B, H, W, 3]; pixels about [-1, 1], not clipped.
   """
   statistics = params["statistics"]
-  x = ((x - statistics["mean"]) / statistics["scale"]).reshape(-1, *features)
+  x = standardised(statistics, x).reshape(-1, *features)
   module = Generator(layout, statistics["image"].shape[0])
   return statistics["image"] + module.apply({"params": params["generator"]}, x)
 

@@ -42,12 +42,14 @@ def invert(run: checkpoint.Run, workdir: pathlib.Path,
     params = training.train(plan, folder)
     gallery = training.gallery(plan, folder)
     place, features = validation(plan, pathlib.Path(workdir), folder)
-    by_modality = list(readings.readings(plan, params, features, gallery))
+    where = readings.places(plan, pathlib.Path(workdir), folder)
+    by_modality = list(readings.readings(plan, params, features, gallery, where))
     tiles, pictures = _tiles(plan, params, by_modality)
     units, more = _units(plan, by_modality)
-    about = _about(plan, params, gallery)
+    about, real = _about(plan, params, gallery), by_modality[0].looks["real"].spectrum
     result = result_lib.Inverted(
-      {**about, "rows": [_row(part) for part in by_modality], "tiles": tiles, "units": units},
+      {**about, "spectrum": real.tolist(), "rows": [_row(part, real) for part in by_modality],
+       "tiles": tiles, "units": units},
       {**pictures, **more})
     result_lib.write(folder, result)
     examples = examples_lib.open_examples(run.config, run.classes, place)
@@ -94,42 +96,53 @@ def _about(plan: plan_lib.Plan, params: Mapping[str, Any],
     "definitions": fidelity.definitions(settings.layer, plan.reference.name)}
 
 
-def _row(part: readings.Reading) -> dict[str, Any]:
-  measures = fidelity.measure(part.given, part.labels, part.inverted, part.lookup, part.errors)
-  return {"modality": part.modality.name, "code": part.modality.code, "examples": len(part.labels),
-          "measures": measures}
+def _row(part: readings.Reading, real: np.ndarray) -> dict[str, Any]:
+  measures = fidelity.measure(part.given, part.labels, part.inverted, part.lookup, part.errors,
+                              part.looks, real)
+  return {"modality": part.modality.name, "code": part.modality.code, "moved": part.moved,
+          "examples": len(part.labels), "measures": measures,
+          "spectrum": {way: found.spectrum.tolist() for way, found in part.looks.items()}}
 
 
 def _tiles(plan: plan_lib.Plan, params: Mapping[str, Any], by_modality: Sequence[readings.Reading]
            ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-  """A tile for one example of each modality and shown category, and their pictures [T, ...]."""
-  shown, names = _shown(plan, by_modality), plan.run.classes
-  given = fidelity.Read(np.stack([part.given.features[row] for part, row in shown]),
-                        np.stack([part.given.logits[row] for part, row in shown]))
-  nearest = [part.nearest[row] for part, row in shown]
-  pictures = {"inverted": _in_batches(plan, readings.painter(plan, params), given.features),
-              "nearest": readings.pictures(plan, data.TRAIN, nearest)}
+  """A tile for one example of each modality and shown category, and their pictures [T, ...].
+
+  Pictures are looked for, and optimised, by features that were moved to where the reference's lie.
+  """
+  names = plan.run.classes
+  plain = {part.modality.name: part for part in by_modality if not part.moved}
+  moved = plain | {part.modality.name: part for part in by_modality if part.moved}
+  shown = _shown(plan, plain)
+  given, placed = (np.stack([parts[name].given.features[row] for name, row in shown])
+                   for parts in (plain, moved))
+  paint = readings.painter(plan, params)
+  pictures = {way: _in_batches(plan, paint, x) for way, x in (("inverted", given),
+                                                              ("moved", placed))}
   if plan.settings.optimisation.steps and not plan.encoded:
-    pictures["optimised"] = feature_pictures.matching(plan, given.features)
+    pictures["optimised"] = feature_pictures.matching(plan, params, placed)
+  pictures["nearest"] = readings.pictures(
+    plan, data.TRAIN, [moved[name].nearest[row] for name, row in shown])
   read = readings.reader(plan)
   back = {way: _in_batches(plan, read, made) for way, made in pictures.items()}
-  cosines = {way: fidelity.cosine(given.features, read.features) for way, read in back.items()}
+  cosines = {way: fidelity.cosine(given if way == "inverted" else placed, found.features)
+             for way, found in back.items()}
 
-  def tile(number, part, row):
-    return {"modality": part.modality.name, "category": names[part.labels[row]], "row": row,
-            "answer": names[given.logits[number].argmax()],
+  def tile(number, name, row):
+    ways = [way for way in pictures if way != "moved" or name != plan.reference.name]
+    return {"modality": name, "category": names[plain[name].labels[row]], "row": row,
+            "answer": names[plain[name].given.logits[row].argmax()],
             **{way: {"cosine": float(cosines[way][number]),
-                     "answer": names[back[way].logits[number].argmax()]} for way in pictures}}
+                     "answer": names[back[way].logits[number].argmax()]} for way in ways}}
 
-  return [tile(number, part, row) for number, (part, row) in enumerate(shown)], pictures
+  return [tile(number, name, row) for number, (name, row) in enumerate(shown)], pictures
 
 
-def _shown(plan: plan_lib.Plan,
-           by_modality: Sequence[readings.Reading]) -> list[tuple[readings.Reading, int]]:
+def _shown(plan: plan_lib.Plan, plain: Mapping[str, readings.Reading]) -> list[tuple[str, int]]:
   """The first row of each shown category, of each modality: its examples' order is random."""
   classes = len(plan.run.classes)
   labels = np.linspace(0, classes - 1, min(plan.settings.categories, classes)).round().astype(int)
-  return [(part, row) for part in by_modality
+  return [(name, row) for name, part in plain.items()
           for row in fidelity.first_of(part.labels, labels.tolist()) if row is not None]
 
 
@@ -147,7 +160,7 @@ def _units(plan: plan_lib.Plan, by_modality: Sequence[readings.Reading]
   seen = [m for m in plan.run.modalities if len(m.shape) == 3]
   if not (settings.steps and settings.units and seen) or plan.encoded:
     return None, {}
-  x = next(part for part in by_modality if part.modality.name == plan.reference.name).given.features
+  x = by_modality[0].given.features  # the reference's
   units = feature_pictures.liveliest(plan, x, settings.units)
   pictures = np.stack([feature_pictures.exciting(plan, units, modality) for modality in seen])
   strongest = (np.asarray(x) @ units.directions.T).argmax(axis=0)

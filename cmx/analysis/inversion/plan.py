@@ -1,5 +1,6 @@
 """What a generator is for: a layer of a run, the pictures it is to make, the sources of both."""
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from cmx.network import towers
 from cmx.training import checkpoint
 
 
+LAYERS = ("pool5", "fc6", "fc7", "fc8")  # that a picture may be compared in, in order
+
+
 class Plan(NamedTuple):
   """All that training and applying a generator need to know.
 
@@ -22,7 +26,7 @@ class Plan(NamedTuple):
     run: whose features are inverted.
     reader: the run's network for the reference modality alone: it gives the features that the
       generator is trained on, and reads the pictures that come out.
-    settings: of the inversion.
+    settings: of the inversion; no weight on activations where a frozen encoder gives them.
     dataset: encoded, as the run's towers read it.
     pictures: the same data set as people see it.
     layout: of the generator.
@@ -75,15 +79,13 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
       f"the reference modality {reference.name!r} has no pictures: it is "
       f"{'not in the data set' if row is None else row.kind}; expected one of kind pixels")
   shapes = features_lib.widths(reader)
-  layers = [settings.layer] + [settings.perceptual_layer] * (settings.perceptual_weight > 0)
-  for layer in layers:
-    if layer not in shapes:
-      raise ValueError(f"the run has no layer {layer!r}; expected one of {', '.join(shapes)}")
+  if settings.layer not in shapes:
+    raise ValueError(f"the run has no layer {settings.layer!r}; expected one of "
+                     f"{', '.join(shapes)}")
+  compared(settings)
   encoded = len(reference.shape) == 1
-  if encoded and settings.perceptual_weight > 0:
-    raise ValueError(
-      f"inversion.perceptual_weight {settings.perceptual_weight} with encoders.pixels="
-      f"{config.encoders.pixels!r}; expected 0: the frozen encoder cannot be differentiated here")
+  if encoded:  # the frozen encoder cannot be differentiated here
+    settings = dataclasses.replace(settings, perceptual_weight=0.0, layer_weight=0.0)
   size = settings.size or row.shape[0]
   if not encoded and size != row.shape[0]:
     raise ValueError(f"inversion.size {size}; the run's tower reads pictures of {row.shape[0]} "
@@ -92,6 +94,21 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
   features = _with_places(reader, settings.layer, shapes[settings.layer])
   generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
   return Plan(run, reader, settings, dataset, pictures, layout, features, size)
+
+
+def compared(settings: config_lib.Inversion) -> dict[str, float]:
+  """The layers whose activations are compared, with the weight of each.
+
+  Raises:
+    ValueError: if `perceptual_layer` is none of them.
+  """
+  if settings.perceptual_layer not in LAYERS:
+    raise ValueError(f"inversion.perceptual_layer {settings.perceptual_layer!r}; expected one of "
+                     f"{', '.join(LAYERS)}")
+  weights = dict.fromkeys(LAYERS[:LAYERS.index(settings.perceptual_layer) + 1],
+                          settings.perceptual_weight)
+  weights[settings.layer] = weights.get(settings.layer, 0.0) + settings.layer_weight
+  return {layer: weight for layer, weight in weights.items() if weight}
 
 
 def _with_places(reader: checkpoint.Run, layer: str, width: int) -> tuple[int, ...]:

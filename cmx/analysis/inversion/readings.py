@@ -1,5 +1,6 @@
 """Reading what a generator makes of every modality's features, beside what a lookup would give."""
 
+import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -9,9 +10,12 @@ from cmx import data
 from cmx import modalities as modalities_lib
 from cmx.analysis.inversion import fidelity
 from cmx.analysis.inversion import generator
+from cmx.analysis.inversion import placing
 from cmx.analysis.inversion import plan as plan_lib
+from cmx.analysis.inversion import sharpness
 from cmx.data import encoders
 from cmx.evaluation import features as features_lib
+from cmx.evaluation import fitted
 from cmx.runtime import devices
 from cmx.runtime import progress
 
@@ -21,21 +25,26 @@ class Reading(NamedTuple):
 
   Attributes:
     modality: whose examples.
+    moved: whether their features were brought to where the reference's lie, see `placing`.
     labels: true categories [N].
-    given: what the run makes of the examples.
+    given: features that were inverted, and what the run answers to the examples.
     inverted: what it reads in the generator's pictures.
     lookup: what it makes of the nearest training pictures.
     nearest: their rows in the gallery [N].
     errors: see `fidelity.measure`; None but for the reference modality.
+    looks: how pictures look, {"inverted" | "nearest": look}, and "real", the originals', for the
+      reference modality.
   """
 
   modality: modalities_lib.Modality
+  moved: bool
   labels: np.ndarray
   given: fidelity.Read
   inverted: fidelity.Read
   lookup: fidelity.Read
   nearest: np.ndarray
   errors: Mapping[str, np.ndarray] | None
+  looks: Mapping[str, sharpness.Look]
 
 
 def batch_of(plan: plan_lib.Plan) -> int:
@@ -71,10 +80,24 @@ def reader(plan: plan_lib.Plan) -> Callable[[np.ndarray], fidelity.Read]:
   return call
 
 
+def places(plan: plan_lib.Plan, workdir: pathlib.Path,
+           folder: pathlib.Path) -> dict[str, placing.Place]:
+  """Where each modality's training features lie; from the statistics of read-outs, if they are of
+  that layer, or extracted into the inversion's folder."""
+  layer, config = plan.settings.layer, plan.run.config
+  if layer in (*config.evaluation.layers, config.evaluation.layer):
+    found = fitted.training(plan.run, plan.dataset, workdir)
+  else:
+    found = features_lib.extract(plan.run, plan.dataset, data.TRAIN, [layer], folder / "training",
+                                 batch=config.evaluation.batch, limit=fitted.EXAMPLES)
+  return {name: placing.place(part[layer]) for name, part in found.items()}
+
+
 def readings(plan: plan_lib.Plan, params: Mapping[str, Any],
              features: Mapping[str, Mapping[str, np.ndarray]],
-             gallery: Mapping[str, np.ndarray]) -> Iterator[Reading]:
-  """Inverts every modality's features and reads the pictures, a modality at a time.
+             gallery: Mapping[str, np.ndarray],
+             where: Mapping[str, placing.Place]) -> Iterator[Reading]:
+  """Inverts every modality's features and reads the pictures: as they are, and moved.
 
   Args:
     plan: what the generator is for.
@@ -82,30 +105,54 @@ def readings(plan: plan_lib.Plan, params: Mapping[str, Any],
     features: of the validation split, {modality: {layer: [N, D], "fc8": [N, C], "label": [N]}}, in
       the order of `features.extract`.
     gallery: training examples of the reference modality, see `training.gallery`.
+    where: of `places`.
   """
   paint, read, layer = painter(plan, params), reader(plan), plan.settings.layer
   average = np.asarray(generator.pixels(params["statistics"]["image"]))
+  reference = plan.reference.name
   for modality in plan.run.modalities:
     part = features[modality.name]
-    x, count = part[layer], len(part[layer])
-    nearest = fidelity.nearest(x, gallery[layer])
-    back = fidelity.Read(np.empty_like(x, np.float32), np.empty_like(part["fc8"], np.float32))
-    errors: dict[str, list] = {"inverted": [], "nearest": [], "mean": []}
-    with progress.Progress(f"inversion of {modality.name}", count, "examples") as line:
-      for start in range(0, count, batch_of(plan)):
-        rows = slice(start, min(start + batch_of(plan), count))
-        inverted = paint(x[rows])
-        back.features[rows], back.logits[rows] = read(inverted)
-        if modality.name == plan.reference.name:
-          originals = pictures(plan, data.VALIDATION, range(rows.start, rows.stop))
-          lookups = pictures(plan, data.TRAIN, nearest[rows])
-          for way, shown in (("inverted", inverted), ("nearest", lookups), ("mean", average[None])):
-            errors[way].append(fidelity.squared_error(shown, originals))
-        line.update(rows.stop)
-    yield Reading(
-      modality, np.asarray(part["label"]), fidelity.Read(x, part["fc8"]), back,
-      fidelity.Read(gallery[layer][nearest], gallery["fc8"][nearest]), nearest,
-      {way: np.concatenate(values) for way, values in errors.items()} if errors["mean"] else None)
+    for moved in (False, True)[:1 + (modality.name != reference)]:
+      x = part[layer]
+      if moved:
+        x = placing.moved(x, where[modality.name], where[reference])
+      nearest = fidelity.nearest(x, gallery[layer])
+      what = f"inversion of {modality.name}{', moved' * moved}"
+      seen = _seen(plan, x, nearest, average if modality.name == reference else None, paint, read,
+                   what)
+      lookup = fidelity.Read(gallery[layer][nearest], gallery["fc8"][nearest])
+      yield Reading(modality, moved, np.asarray(part["label"]), fidelity.Read(x, part["fc8"]),
+                    seen.read, lookup, nearest, seen.errors, seen.looks)
+
+
+class _Seen(NamedTuple):
+  read: fidelity.Read
+  errors: Mapping[str, np.ndarray] | None
+  looks: Mapping[str, sharpness.Look]
+
+
+def _seen(plan: plan_lib.Plan, x: np.ndarray, nearest: np.ndarray, average: np.ndarray | None,
+          paint, read, what: str) -> _Seen:
+  """What the network, and a ruler, find in the pictures made of features x [N, D]; beside their
+  originals where the mean picture is given."""
+  parts, looks = [], {}
+  errors: dict[str, list] = {}
+  with progress.Progress(what, len(x), "examples") as line:
+    for start in range(0, len(x), batch_of(plan)):
+      rows = slice(start, min(start + batch_of(plan), len(x)))
+      shown = {"inverted": paint(x[rows]), "nearest": pictures(plan, data.TRAIN, nearest[rows])}
+      parts.append(read(shown["inverted"]))
+      if average is not None:
+        originals = pictures(plan, data.VALIDATION, range(rows.start, rows.stop))
+        for way, made in (*shown.items(), ("mean", average[None])):
+          errors.setdefault(way, []).append(fidelity.squared_error(made, originals))
+        shown["real"] = originals
+      for way, made in shown.items():
+        looks.setdefault(way, []).append((len(made), sharpness.look(made)))
+      line.update(rows.stop)
+  return _Seen(fidelity.Read(*(np.concatenate(values) for values in zip(*parts))),
+               {way: np.concatenate(values) for way, values in errors.items()} or None,
+               {way: sharpness.mean(values) for way, values in looks.items()})
 
 
 def pictures(plan: plan_lib.Plan, split: str, rows) -> np.ndarray:

@@ -19,7 +19,6 @@ from cmx.files import writing
 
 _RESULT, _PICTURES = "result.json", "pictures.npz"
 _AGAIN = "Run launch.invert again: it is made anew"
-WIDTH = 110  # characters of a line of explanation
 _FRACTIONS = ("nearer", "kept", "same")  # percent in text
 
 
@@ -29,12 +28,14 @@ class Inverted(NamedTuple):
   Attributes:
     content: {"method", "name", "seed", "layer", "reference", "size",
       "generator": {"layout", "steps", "parameters", "gallery"}, "definitions": {measure: text},
-      "rows": [{"modality", "code", "examples", "measures": {measure: {column: number}}}],
+      "spectrum": power of real pictures by wave number,
+      "rows": [{"modality", "code", "moved", "examples", "measures": {measure: {column: number}},
+                "spectrum": {way: power by wave number}}],
       "tiles": [{"modality", "category", "row", "answer",
-                 "inverted" | "nearest" | "optimised": {"cosine", "answer"}}],
+                 "inverted" | "moved" | "optimised" | "nearest": {"cosine", "answer"}}],
       "units": {"numbers": [U], "modalities": [P], "examples": [U]}, or None}; `row` and `examples`
       are rows of the validation features.
-    pictures: {"inverted" | "nearest" | "optimised": uint8 [T, H, W, 3] for T tiles,
+    pictures: {"inverted" | "moved" | "optimised" | "nearest": uint8 [T, H, W, 3] for T tiles,
       "units": uint8 [P, U, H, W, 3]}; what was not made is absent.
   """
 
@@ -72,7 +73,7 @@ def read(folder: pathlib.Path) -> Inverted:
   if not (folder / _RESULT).exists():
     raise FileNotFoundError(f"{folder} holds no inversion; run launch.invert on the run first")
   remedy = f"remove {folder / _RESULT}, and run launch.invert again"
-  content = json_files.read(folder / _RESULT, remedy)
+  content = json_files.read(folder / _RESULT, remedy, "spectrum", "rows", "tiles")
   try:
     with np.load(folder / _PICTURES) as stored:
       return Inverted(content, dict(stored))
@@ -84,7 +85,7 @@ def columns(content: Mapping[str, Any]) -> list[tuple[str, str]]:
   """(measure, column) of every number that any row has, in the order of the definitions."""
   present = {(measure, column) for row in content["rows"]
              for measure, part in row["measures"].items() for column in part}
-  order = ("before", "inverted", "nearest", "mean", "other")
+  order = ("before", "inverted", "nearest", "mean", "other", "real")
   return [(measure, column) for measure in content["definitions"] for column in order
           if (measure, column) in present]
 
@@ -104,28 +105,33 @@ def title(content: Mapping[str, Any]) -> str:
   return (f"Inversion of {layer} of {content['name']}, seed {content['seed']}, to pictures of "
           f"{reference} ({size} x {size} pixels), validation split. Generator: "
           f"{made['parameters']:,} parameters, {made['steps']:,} steps on {layer} of the run's own "
-          f"network for {reference}; nearest: the best of {made['gallery']:,} training pictures.")
+          f"network for {reference}; nearest: the best of {made['gallery']:,} training pictures; "
+          f"moved: features first given the mean and deviation of {reference} ones, unit by unit, "
+          "from training examples.")
 
 
 def to_text(content: Mapping[str, Any]) -> str:
   """The table with the definition of each number below it."""
   shown = columns(content)
-  upper = ["", ""] + [measure if i == 0 or shown[i - 1][0] != measure else ""
-                      for i, (measure, _) in enumerate(shown)]
-  lines = [upper, ["", "N", *(column for _, column in shown)]]
-  lines += [[row["code"], f"{row['examples']:,}", *(words(row, *column) for column in shown)]
-            for row in content["rows"]]
-  parts = [textwrap.fill(title(content), WIDTH), *grids.columns(lines, gap=" ")]
-  parts += [textwrap.fill(f"{measure}: {text}", WIDTH, subsequent_indent="  ")
+  lines = [[code(row), f"{row['examples']:,}", *(words(row, *column) for column in shown)]
+           for row in content["rows"]]
+  grid = grids.Grid(title(content), [("", ""), ("", "N"), *shown], lines, left=2)
+  parts = [grids.to_screen(grid)]
+  parts += [textwrap.fill(f"{measure}: {text}", grids.WIDTH, subsequent_indent="  ")
             for measure, text in content["definitions"].items()]
   return "\n".join(parts) + "\n"
+
+
+def code(row: Mapping[str, Any]) -> str:
+  """The code of a row's modality, and whether its features were moved."""
+  return f"{row['code']}{' moved' * row['moved']}"
 
 
 def to_csv(content: Mapping[str, Any]) -> str:
   """A line for each number; fractions are not percent here."""
   run = {name: content[name] for name in ("method", "seed", "layer")}
   return grids.records_to_csv([
-    {**run, "modality": row["modality"], "examples": row["examples"], "measure": measure,
-     "column": column, "value": value}
+    {**run, "modality": row["modality"], "moved": row["moved"], "examples": row["examples"],
+     "measure": measure, "column": column, "value": value}
     for row in content["rows"] for measure, part in row["measures"].items()
     for column, value in part.items()])

@@ -1,7 +1,7 @@
 """Sheets of pictures: what each modality's examples would be, and what units look for."""
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from cmx.evaluation import examples as examples_lib
 
 _Examples = Callable[[str, int], examples_lib.Example]  # (modality, row of the validation features)
 
-_TILE, _GAP, _GROUP = 0.95, 0.06, 0.2  # inches: side of a picture, between pictures, between groups
-_LINE, _SIDE = 0.16, 0.95  # inches: a line of small type, room for the names of rows
-_SMALL = 6.5  # points
-_PIXELS = 192  # of a tile as drawn
-_LETTERS = 17  # of small type that stand below a picture
+_TILE, _GAP, _GROUP = 0.8, 0.05, 0.2  # inches: side of a picture, between pictures, between groups
+_LINE, _SIDE = 0.15, 0.95  # inches: a line of small type, room for the names of rows
+_SMALL = 6.0  # points
+_PIXELS = 160  # of a tile as drawn
+_LETTERS = 15  # of small type that stand below a picture
 _WRONG = figures.COLOURS[3]
-WAYS = {"inverted": "inverted", "nearest": "nearest picture", "optimised": "optimised"}
+WAYS = {"inverted": "inverted", "moved": "moved, inverted", "optimised": "optimised",
+        "nearest": "nearest picture"}
 
 
 class _Page:
@@ -43,7 +44,7 @@ class _Page:
 
 
 def modalities(result: result_lib.Inverted, examples: _Examples) -> Any:
-  """A row for each modality: examples beside inversions, nearest pictures and optimised ones.
+  """A row for each category, in it every modality's example beside what its features give.
 
   Args:
     result: of an inversion.
@@ -52,32 +53,37 @@ def modalities(result: result_lib.Inverted, examples: _Examples) -> Any:
   Returns:
     A matplotlib figure that explains itself.
   """
-  content = result.content
-  ways = [way for way in WAYS if way in result.pictures]
+  content, shown = result.content, ways(result.content)
   categories = list(dict.fromkeys(tile["category"] for tile in content["tiles"]))
-  rows = [row["modality"] for row in content["rows"]]
-  group = (1 + len(ways)) * (_TILE + _GAP) + _GROUP
-  width, step = _SIDE + len(categories) * group, _TILE + _LINE + _GAP
-  lines = textwrap.wrap(caption(content, ways), int(width * 15.5))
-  top = 4.5 * _LINE
-  page = _Page(width, top + len(rows) * step + (len(lines) + 1) * _LINE)
+  lefts, right = {}, _SIDE
+  for name, its in shown.items():
+    lefts[name] = right
+    right += (1 + len(its)) * (_TILE + _GAP) + _GROUP
+  step, top = _TILE + _LINE + 2 * _GAP, 4.5 * _LINE
+  lines = textwrap.wrap(caption(content), int(right * 16))
+  page = _Page(right, top + len(categories) * step + (len(lines) + 1) * _LINE)
   page.text(_GAP, _GAP, f"{content['layer']} of {content['name']}: the {content['reference']} "
             "picture that an example would be", size=10, weight="bold")
-  for j, category in enumerate(categories):
-    x = _SIDE + j * group
-    page.text(x, 2 * _LINE, category.replace("_", " "), size=9, weight="bold")
-    for k, word in enumerate(["example", *(WAYS[way] for way in ways)]):
-      page.text(x + k * (_TILE + _GAP), 3.4 * _LINE, word, colour=figures.MUTED)
-  for i, modality in enumerate(rows):
-    page.text(_GAP, top + i * step + _TILE / 2, modality.replace("_", "\n"), size=9, va="center")
+  for name, its in shown.items():
+    page.text(lefts[name], 2 * _LINE, name.replace("_", " "), size=9, weight="bold")
+    for k, word in enumerate(["example", *(WAYS[way] for way in its)]):
+      page.text(lefts[name] + k * (_TILE + _GAP), 3.4 * _LINE, word, colour=figures.MUTED)
+  for i, category in enumerate(categories):
+    page.text(_GAP, top + i * step + _TILE / 2, category.replace("_", "\n"), size=9, va="center")
   for number, tile in enumerate(content["tiles"]):
-    x = _SIDE + categories.index(tile["category"]) * group
-    y = top + rows.index(tile["modality"]) * step
-    _tile(page, x, y, tile, examples(tile["modality"], tile["row"]),
-          {way: result.pictures[way][number] for way in ways})
+    name = tile["modality"]
+    _tile(page, lefts[name], top + categories.index(tile["category"]) * step, tile,
+          examples(name, tile["row"]), {way: result.pictures[way][number] for way in shown[name]})
   for i, line in enumerate(lines):
-    page.text(_GAP, top + len(rows) * step + (i + 0.5) * _LINE, line)
+    page.text(_GAP, top + len(categories) * step + (i + 0.5) * _LINE, line)
   return page.figure
+
+
+def ways(content: Mapping[str, Any]) -> dict[str, list[str]]:
+  """The ways that pictures were made for each modality, in their order on sheets."""
+  found = {tile["modality"]: [way for way in WAYS if way in tile] for tile in content["tiles"]}
+  return {row["modality"]: found[row["modality"]] for row in content["rows"]
+          if row["modality"] in found}
 
 
 def _tile(page: _Page, x: float, y: float, tile: Mapping[str, Any], example: examples_lib.Example,
@@ -97,20 +103,24 @@ def _answer(page: _Page, x: float, y: float, answer: str, category: str, before:
   page.text(x, y + _TILE + 0.02, words, colour=figures.INK if answer == category else _WRONG)
 
 
-def caption(content: Mapping[str, Any], ways: Sequence[str]) -> str:
+def caption(content: Mapping[str, Any]) -> str:
   """What the sheet of modalities shows, in sentences that need no other text."""
   reference, layer = content["reference"], content["layer"]
+  every = {way for its in ways(content).values() for way in its}
   parts = [
     "Each example is the first of its category in a random order, none is chosen for its looks. "
     f"inverted: the picture that a generator makes of the example's {layer}; it was trained on "
-    f"{reference} alone. "
-    f"nearest picture: the {reference} training picture whose {layer} is nearest, a lookup."]
-  if "optimised" in ways:
-    parts.append(f"optimised: noise changed step by step until its {layer} is like the example's.")
+    f"{reference} examples alone."]
+  if "moved" in every:
+    parts.append(f"moved: its features were first given the mean and deviation of {reference} "
+                 "ones, from training examples; so they were for what stands to the right.")
+  if "optimised" in every:
+    parts.append(f"optimised: changed step by step until its {layer}, read again, is that.")
   parts.append(
+    f"nearest picture: the {reference} training picture whose {layer} is nearest, a lookup. "
     "Below: what the classifier takes it for, in orange where that is not the category; before it "
-    f"the cosine of the picture's {layer}, re-encoded, with the example's. Seed {content['seed']}, "
-    "validation split.")
+    f"the cosine of the picture's {layer}, read again, with the features it was made of. Seed "
+    f"{content['seed']}, validation split.")
   return " ".join(parts)
 
 

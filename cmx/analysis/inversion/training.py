@@ -1,35 +1,35 @@
 """Training a generator: a run's own features of the reference modality in, the pictures out.
 
-The network that gives the features is fixed; the loss is the squared error in image space and,
-where the config asks, in the activations of the re-encoded picture.
+What it is trained by is in `objective`. What makes pictures is the moving average of its weights.
 """
 
 import dataclasses
+import math
 import pathlib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from cmx import config as config_lib
 from cmx import data
+from cmx.analysis.inversion import discriminator
 from cmx.analysis.inversion import generator
+from cmx.analysis.inversion import objective
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.data import batches
 from cmx.evaluation import features as features_lib
-from cmx.network import model
-from cmx.network import towers
 from cmx.runtime import devices
 from cmx.training import checkpoint
+from cmx.training import health
 from cmx.training import loop
 from cmx.training import workdir as workdir_lib
 
 _AVERAGED = 2_000  # training pictures whose mean is the mean picture, at most
-_CLIP = 1.0  # global norm of the gradient
+_WEIGHTS = "inverts"  # key of the digest of the run's weights in a checkpoint's card
 
 
 def folder_of(workdir: pathlib.Path, layer: str) -> pathlib.Path:
@@ -79,46 +79,6 @@ def batch_at(plan: plan_lib.Plan, step: int) -> dict[str, np.ndarray]:
   return {"image": images, "input": images}
 
 
-def optimizer(settings: config_lib.Inversion) -> optax.GradientTransformation:
-  """Adam with clipping, a short linear warm-up and cosine decay to zero."""
-  warmup = min(50, settings.steps // 2)
-  schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warmup, settings.steps)
-  return optax.chain(optax.clip_by_global_norm(_CLIP), optax.adam(schedule))
-
-
-def _make_step(plan: plan_lib.Plan, transform: optax.GradientTransformation) -> Callable:
-  """The pmapped step: (state, batch, params of the reader) -> (state, metrics)."""
-  settings, modality = plan.settings, plan.reference
-  method, network = plan.run.method, plan.run.config.network
-
-  def read(params, x):
-    return model.apply(params, x, modality, method, network)
-
-  def loss(trainable, frozen, params, batch):
-    given = read(params, batch["input"])
-    images = generator.apply({**frozen, **trainable}, given[settings.layer], plan.layout,
-                             plan.features)
-    error = jnp.mean((images - towers.scale_pixels(batch["image"])) ** 2)
-    metrics, total = {"loss/image": error}, settings.image_weight * error
-    if settings.perceptual_weight:
-      target, layer = given[settings.perceptual_layer], settings.perceptual_layer
-      distance = jnp.sum((read(params, images)[layer] - target) ** 2)
-      relative = distance / jnp.maximum(jnp.sum(target ** 2), 1e-6)  # all of a batch can be dead
-      metrics["loss/perceptual"] = relative
-      total = total + settings.perceptual_weight * relative
-    return total, {"loss": total, **metrics}
-
-  def step(state, batch, params):
-    gradient, metrics = jax.grad(loss, has_aux=True)(state.trainable, state.frozen, params, batch)
-    gradient, metrics = devices.mean((gradient, metrics))
-    updates, new = transform.update(gradient, state.optimizer, state.trainable)
-    metrics["gradient_norm"] = optax.tree.norm(gradient)
-    trainable = optax.apply_updates(state.trainable, updates)
-    return loop.State(state.step + 1, trainable, state.frozen, new), metrics
-
-  return devices.pmap(step, batch_argnum=1, arguments=3, donate=(0,))
-
-
 def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
   """The trained parameters of the plan's generator: read, gone on with, or trained from nothing.
 
@@ -130,8 +90,9 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
     See `generator.apply`.
 
   Raises:
-    ValueError: if the batch does not fit the devices, or the folder is of other settings.
-    FloatingPointError: if the loss is not finite (see `loop.run`).
+    ValueError: if the batch does not fit the devices, or the folder is of other settings or of
+      another run's weights.
+    FloatingPointError: if a loss is not finite (see `loop.run`).
     signals.Stopped: when told to stop, with the state saved.
   """
   settings, run = plan.settings, plan.run
@@ -142,23 +103,67 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
                             optimisation=defaults.optimisation)
   config = dataclasses.replace(run.config, rows={}, inversion=own)
   folder = workdir_lib.claim(folder, config)
+  weights = features_lib.digest(run.params)
+  _check_weights(folder, weights)
   if known := checkpoint.trained(folder, settings.steps):
-    return known.params
-  key = jax.random.fold_in(jax.random.key(run.config.seed), zlib.crc32(settings.layer.encode()))
-  params = jax.jit(lambda key: generator.init(key, plan.layout, plan.features, plan.size))(key)
-  transform = optimizer(settings)
-  network = devices.replicate(plan.reader.params)
-  card = checkpoint.card(config, run.classes, plan.reader.modalities, plan.dataset.fingerprint)
+    return _drawn(known.params)
+  transform = objective.optimizer(settings)
   constants = statistics(plan, gallery(plan, folder))
+  card = {**checkpoint.card(config, run.classes, plan.reader.modalities, plan.dataset.fingerprint),
+          _WEIGHTS: weights}
   with (workdir_lib.locked(folder),
         checkpoint.Checkpoints(folder, run.config.log.keep) as checkpoints):
-    state = loop.resume(loop.begin(0, {"generator": params}, {"statistics": constants}, transform),
-                        checkpoints)
-    step = _make_step(plan, transform)
+    state = loop.resume(_begin(plan, constants, transform), checkpoints)
     job = loop.Job(
       f"generator of {settings.layer}", settings.steps,
       lambda index: devices.shard(batch_at(plan, index)), folder, run.config.log,
-      save=lambda state: loop.save(state, checkpoints, card), examples=settings.batch)
-    state = loop.run(job, lambda state, batch: step(state, batch, network), state)
+      save=lambda state: loop.save(state, checkpoints, card), examples=settings.batch,
+      watch=health.watch(f"generator of {settings.layer}"))
+    state = _run(plan, transform, job, state)
     checkpoints.wait()
-  return jax.device_get(state.params)
+  return _drawn(jax.device_get(state.params))
+
+
+def _begin(plan: plan_lib.Plan, constants: Mapping[str, np.ndarray],
+           transform: optax.GradientTransformation) -> loop.State:
+  settings, seed = plan.settings, plan.run.config.seed
+  keys = jax.random.split(
+    jax.random.fold_in(jax.random.key(seed), zlib.crc32(settings.layer.encode())))
+
+  def fresh(keys):
+    return {"generator": generator.init(keys[0], plan.layout, plan.features, plan.size),
+            "discriminator": discriminator.init(keys[1], settings.discriminator, plan.size,
+                                                math.prod(plan.features))}
+
+  params = jax.jit(fresh)(keys)
+  if not settings.adversarial_weight:
+    del params["discriminator"]
+  return loop.begin(0, params, {"statistics": constants, "average": params["generator"]}, transform)
+
+
+def _run(plan: plan_lib.Plan, transform: optax.GradientTransformation, job: loop.Job,
+         state: loop.State) -> loop.State:
+  """All steps of the job: first without a discriminator, then with it."""
+  network, change = devices.replicate(plan.reader.params), objective.adversarial_from(plan.settings)
+  for adversarial, last in ((False, change), (True, job.steps)):
+    if state.step < last:
+      step = objective.make_step(plan, transform, adversarial)
+      state = loop.run(job, lambda state, batch: step(state, batch, network), state, last)
+  return state
+
+
+def _drawn(params: Mapping[str, Any]) -> dict[str, Any]:
+  """What draws pictures, of all that is kept: the averaged weights."""
+  return {"generator": params["average"], "statistics": params["statistics"]}
+
+
+def _check_weights(folder: pathlib.Path, weights: str) -> None:
+  """Checks that the generator in a folder, if there is one, was made for these weights of a run."""
+  step = checkpoint.latest_step(folder)
+  if step is None:
+    return
+  with checkpoint.Checkpoints(folder) as checkpoints:
+    found = checkpoints.card(step).get(_WEIGHTS, "unknown")
+  if found != weights:
+    raise ValueError(f"{folder} holds a generator for other weights of the run (asked for | found "
+                     f"there): {weights} | {found}. Remove this folder: it is trained anew")
