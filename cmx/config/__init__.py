@@ -221,15 +221,15 @@ class Inversion:
 
   layer: _Layer = "fc7"  # whose features are inverted
   layout: limits.Layout = "small"  # of the generator; "full" for pictures of 227 or 256 pixels
-  hidden: tuple[_Width, ...] = (256,)  # small: widths of dense layers before the first map
-  channels: tuple[_Width, ...] = (128, 64, 48, 24)  # small: of the first map and up-convolutions
+  hidden: tuple[_Width, ...] = (512,)  # small: widths of dense layers before the first map
+  channels: tuple[_Width, ...] = (160, 96, 64, 32)  # small: of the first map and up-convolutions
   size: _Pixels = 0  # pixels of the pictures; 0: the data set's, and the tower's
-  steps: _Count = 600  # of the generator's training
+  steps: _Count = 1200  # of the generator's training
   batch: _Batch = 32  # pictures of the reference modality a step, over all devices
   learning_rate: float = 1e-3  # peak, of Adam
   average: _Part = 0.99  # of the weights' moving average that a step keeps; it makes the pictures
   image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
-  perceptual_weight: float = 1.0  # of the relative squared error of re-encoded activations, a layer
+  perceptual_weight: float = 1.0  # of the relative squared error of activations, read again
   perceptual_layer: limits.Compared = "fc6"  # from pool5 up to which layer, in the run's own network
   layer_weight: float = 4.0  # of the same error in the layer that is inverted
   adversarial_weight: float = 0.05  # of the discriminator's say on pictures
