@@ -230,7 +230,7 @@ class Inversion:
   average: _Part = 0.99  # of the weights' moving average that a step keeps; it makes the pictures
   image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
   perceptual_weight: float = 1.0  # of the relative squared error of activations, read again
-  perceptual_layer: limits.Compared = "fc6"  # from pool5 up to which layer, in the run's own network
+  perceptual_layer: limits.Compared = "fc6"  # from pool5 up to which layer, in the run's network
   layer_weight: float = 4.0  # of the same error in the layer that is inverted
   adversarial_weight: float = 0.05  # of the discriminator's say on pictures
   adversarial_start: _Share = 0.3  # of the steps are done before the discriminator begins
