@@ -251,7 +251,8 @@ def _caption(table: Mapping[str, Any], first: Mapping[str, Any], paper: bool) ->
     definition(first, table),
     "same: query and target of one modality, self left out. "
     "lift = (mAP - chance) / (100 - chance), mean over pairs.",
-    f"{' to '.join(map(str, (seeds[:1] + seeds[1:][-1:])))} seed(s) a row; "
+    f"{' to '.join(map(str, (seeds[:1] + seeds[1:][-1:])))} "
+    f"{'seed' if seeds == [1] else 'seeds'} a row; "
     "± is the sample standard deviation over seeds."]
   if undefined:
     sentences.append(f"{undefined} cell(s) have no relevant item (-) and are left out of means.")

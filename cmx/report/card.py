@@ -36,8 +36,9 @@ def _below(opened: opening.Opened, report: opening.Report) -> str:
 
 def _runs(report: opening.Report) -> str:
   seeds = sorted({opened.run.config.seed for opened in report.runs})
-  return (f"{len(report.shown)} method(s), seed(s) {', '.join(map(str, seeds))}, "
-          f"in {report.workdir}")
+  methods, several = len(report.shown), len(seeds) > 1
+  return (f"{methods} {'methods' if methods > 1 else 'method'}, "
+          f"{'seeds' if several else 'seed'} {', '.join(map(str, seeds))}, in {report.workdir}")
 
 
 def _data(opened: opening.Opened) -> str:

@@ -34,7 +34,7 @@ def section(report: opening.Report) -> section_lib.Section:
       parts.append((f"{opened.name}, {result.content['layer']}",
                     _part(opened, result, f"{name}.png, {name}.pdf")))
   if not parts:
-    run = report.shown[0].workdir
+    run = next(opened.workdir for opened in report.shown if opened.name == report.best)
     return section_lib.Section("Inversion", section_lib.paragraph(
       f"Nothing is inverted yet: python -m launch.invert --workdir={run}, and build the report "
       "again.", "note"), problems=problems)

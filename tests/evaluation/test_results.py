@@ -89,7 +89,7 @@ def test_caption_says_metric_layer_read_out_gallery_and_chance():
   run = run_of(0.1, classes=categories.NAMES)
   caption = results.aggregate([run], paper=True)["tables"][0]["caption"]
   for part in ("Mean average precision (mAP, %)", "layer fc7", "read-out cosine", "full ranking",
-               "target's validation split", "CLP N = 2,050, R = 10", "1 seed(s) a row",
+               "target's validation split", "CLP N = 2,050, R = 10", "1 seed a row",
                "Chance is the expected mAP of a random ranking", "authors' slides"):
     assert part in caption
 

@@ -126,7 +126,7 @@ def write_inversion(folder):
 
 def test_without_an_inversion_the_section_says_how_to_get_one(experiment):
   found = body(inversions.section, experiment)
-  assert f"python -m launch.invert --workdir={experiment}/seed_0/bl_ind" in found.body
+  assert f"python -m launch.invert --workdir={experiment}/seed_0/c" in found.body  # the best row
 
 
 def test_examples_stand_beside_their_pictures_and_the_table_below(experiment, drawn):
