@@ -45,8 +45,8 @@ def test_small_pictures_are_not_blown_up_for_convolutions():
 
 
 @pytest.mark.parametrize("count, components", [
-  (19, 1), (39, 1), (40, 2), (182, 8), (639, 16), (640, 32), (100_000, 32)])
-def test_every_component_gets_twenty_examples(count, components):
+  (19, 1), (199, 1), (200, 2), (450, 4), (3_199, 16), (3_200, 32), (100_000, 32)])
+def test_every_component_gets_a_hundred_examples(count, components):
   assert advised(PHOTO._replace(train=count)).config.mixture.components == components
 
 
@@ -69,14 +69,14 @@ def test_what_the_user_has_set_stays_and_the_rest_follows_from_it():
   assert found.config.network.trunk == 256  # of convolutions
   assert set(found.own) == {"encoders.pixels", "mixture.components"}
   lines = advice.reasons(facts(PHOTO, NOTE), found)
-  assert "mixture.components=3, as you said; advised was 8" in "\n".join(lines)
+  assert "mixture.components=3, as you said; advised was 1" in "\n".join(lines)
 
 
 def test_the_plan_is_one_line_and_every_reason_names_its_numbers():
   found = advised(PHOTO, NOTE)
   assert advice.in_words(facts(PHOTO, NOTE), found) == (
     "photo (reference), note; 10 classes, 811 training and 150 validation examples; pictures by "
-    "efficientnet_lite0; texts by minilm; K = 8")
+    "efficientnet_lite0; texts by minilm; K = 1")
   assert advice.in_words(facts(PHOTO), advised(PHOTO)).startswith("photo (reference); 10 classes")
   lines = advice.reasons(facts(PHOTO, NOTE), found)
   assert lines[0] == "reference photo: its name says natural images"

@@ -175,7 +175,7 @@ def test_settings_that_do_not_fit_are_refused(untrained, options, message):
   assert not untrained
 
 
-@pytest.mark.parametrize("copies, components", [(1, 1), (2, 2), (4, 4), (40, 32)])
+@pytest.mark.parametrize("copies, components", [(1, 1), (9, 2), (20, 4), (140, 32)])
 def test_components_are_as_many_as_examples_allow_where_none_are_asked_for(untrained, copies,
                                                                            components):
   given = {name: (np.concatenate([x] * copies), np.concatenate([y] * copies))
