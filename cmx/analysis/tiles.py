@@ -1,5 +1,6 @@
 """An example as a person sees it: the picture or text behind a row of features, not its vector."""
 
+import bisect
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -112,7 +113,8 @@ def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
   lines: list[str] = []
   for word in text.split():
     while font.getlength(word) > width and len(word) > 1:
-      room = next(i for i in range(len(word), 0, -1) if i == 1 or font.getlength(word[:i]) <= width)
+      room = max(1, bisect.bisect_right(
+        range(1, len(word)), width, key=lambda i: font.getlength(word[:i])))
       lines.append(word[:room])
       word = word[room:]
     if lines and font.getlength(f"{lines[-1]} {word}") <= width:
