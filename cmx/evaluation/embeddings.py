@@ -226,6 +226,8 @@ def _part(name: str, x: np.ndarray, fields: Mapping[str, np.ndarray], classes: n
           path: pathlib.Path, where: str) -> Part:
   if x.ndim != 2 or not x.size or x.dtype.kind not in "fiub":
     raise reading.Unusable(f"x of {x.dtype} and shape {list(x.shape)}; expected numbers [N, D]")
+  if len(x) == 1:
+    raise reading.Unusable("1 row in x; expected 2 or more, which can be compared")
   for key in ("y", "key", "text", "picture"):
     if key in fields and fields[key].shape != x.shape[:1]:
       raise reading.Unusable(f"{len(x)} rows in x but {key} of shape {list(fields[key].shape)}; "

@@ -125,6 +125,7 @@ def with_nan():
   ({"y": Y[:5]}, r"6 rows in x but y of shape \[5\]; expected \[6\]"),
   ({"key": Y[:2]}, r"6 rows in x but key of shape \[2\]"),
   ({"x": X[0]}, r"shape \[4\]; expected numbers \[N, D\]"),
+  ({"x": X[:1], "y": Y[:1]}, "1 row in x; expected 2 or more"),
   ({"x": X[:0], "y": Y[:0]}, r"shape \[0, 4\]; expected numbers \[N, D\]"),
   ({"x": X.astype(str)}, r"x of <U\d+ .*; expected numbers"),
   ({"y": None}, "no 'y' among x; expected x"),
