@@ -142,7 +142,8 @@ def to_text(report: Report) -> str:
   lines.append(f"{report.files:,} files of {report.manifests:,} manifests, "
                f"{report.size / 1e6:,.1f} MB, read in {report.seconds:.1f} s{rate}: "
                + (f"{sum(len(part.files) for part in report.damaged)} damaged" if report.damaged
-                  else "all are as they were written"))
+                  else "all are as they were written" if report.manifests
+                  else "nothing is there that could be checked"))
   if report.unchecked:
     lines.append("without a manifest, of an older version: "
                  + ", ".join(f"{count} {kind}" for kind, count in report.unchecked.items()))

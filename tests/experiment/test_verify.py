@@ -82,3 +82,8 @@ def test_the_command_ends_with_exit_code_1_where_anything_is_damaged(folder):
 def test_a_folder_that_is_not_there_is_answered(tmp_path):
   with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere; expected a work"):
     verify.verify(tmp_path / "nowhere")
+
+
+def test_where_nothing_can_be_checked_nothing_is_said_to_be_whole(tmp_path):
+  assert verify.to_text(verify.verify(tmp_path)).splitlines()[0].endswith(
+    "0.0 s: nothing is there that could be checked")
