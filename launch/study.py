@@ -34,7 +34,8 @@ SWEEP = flags.DEFINE_multi_string("sweep", [], "field=value,value,...; may be gi
                                   "one field then varies at a time.")
 TUNE = flags.DEFINE_multi_string("tune", [], "field=value,value,...; may be given several times, "
                                  "each value is then tried with each of the others.")
-HOLDOUT = flags.DEFINE_float("holdout", 0.2, "Share of each training cell that --tune judges by.")
+HOLDOUT = flags.DEFINE_float("holdout", 0.2, "Share of each training cell that --tune judges by.",
+                             lower_bound=0.0, upper_bound=0.9)
 MEASURES = typed.words("measures", [], "Columns with a table and a panel of their own, e.g. "
                        "mean,recognition; mean and unseen classes where none is named.")
 LOOK = flags.DEFINE_bool("look", False, "Only make the table of the runs that are there.")

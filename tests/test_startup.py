@@ -91,6 +91,7 @@ def test_flags_are_answered_before_anything_heavy_is_imported():
                                    ["cost", "--rows="], ["report", "--workdir=not_there"],
                                    ["report", "--layer=fc9"], ["map", "--layer=FC7"],
                                    ["reproduce", "--seeds=1000000000"],
+                                   ["study", "--holdout=2"],
                                    ["extract", "--workdir=not_there"]], ids=" ".join)
 def test_rows_and_folders_are_checked_with_the_flags(words):
   done = python(WITHOUT_JAX, *words)
