@@ -71,3 +71,30 @@ test =
 """
   assert lowest.lowest(text) == ["array_record==0.8.1", "jax==0.10.2", "resvg-py==0.5.0"]
   assert len(lowest.lowest(lowest.SETUP.read_text())) >= 20
+
+
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def version(text):
+  return tuple(map(int, re.findall(r"\d+", text)))
+
+
+def test_what_is_locked_is_within_the_bounds_and_nothing_that_is_required_is_missing():
+  locked = {}
+  for name, number in re.findall(r"^([\w.-]+)==([\w.]+)", LOCK, re.MULTILINE):
+    locked.setdefault(re.sub(r"[._-]+", "-", name).lower(), []).append(version(number))
+  extras = "".join(EXTRAS[extra] for extra in ("test", "explore", "everyday", "hf", "parquet"))
+  listed = SETUP["options"]["install_requires"] + extras
+  bounds = re.findall(r"^([\w.-]+) (?:>= ([\d.]+), < ([\d.]+)|== ([\d.]+))$", listed, re.MULTILINE)
+  assert len(bounds) >= 25
+  for name, lowest, end, exact in bounds:
+    found = locked[re.sub(r"[._-]+", "-", name).lower()]
+    assert all(version(lowest) <= number < version(end) if end else number == version(exact)
+               for number in found), f"{name}: run .ci/lock"
+
+
+def test_every_locked_file_has_a_digest_and_no_host_is_named():
+  entries = re.split(r"\n(?=\S)", LOCK.partition("-e .\n")[2].strip())
+  assert len(entries) > 80 and all("--hash=sha256:" in entry for entry in entries)
+  assert "://" not in LOCK and "index-url" not in LOCK
