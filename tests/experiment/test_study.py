@@ -1,6 +1,7 @@
 """Whole studies, small: their numbers against direct computation, killed, shared, tampered with."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -237,6 +238,34 @@ def test_a_folder_that_was_tampered_with_is_refused(whole, root, tmp_path, no_tr
   changes, words = tamper(folder)
   with pytest.raises(ValueError, match=words):
     study_lib.run(study(root, folder, **changes))
+
+
+def labels_moved(arrays):
+  return {**arrays, "label/NAT": np.roll(arrays["label/NAT"], 1)}
+
+
+def one_better(arrays):
+  return {name: np.ones_like(value) if name.startswith("fc7 cosine/") else value
+          for name, value in arrays.items()}
+
+
+@pytest.mark.parametrize("damage", [labels_moved, one_better, None])
+def test_queries_that_are_damaged_are_asked_again_and_nothing_is_trained(
+    whole, root, tmp_path, no_training, damage):
+  folder = copied(whole, tmp_path)
+  path = folder / "seed_1" / "c" / "average_precision.npz"
+  state, before = path.stat(), kept(folder, "c", 1)
+  if damage:
+    np.savez(path, **damage(before))
+  else:
+    path.write_bytes(path.read_bytes()[:200])
+  os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as a disk does it
+  content = study_lib.run(study(root, folder))
+  assert content["measures"] == whole[1]["measures"] and not content["failed"]
+  found = kept(folder, "c", 1)
+  assert set(found) == set(before)
+  for name, value in before.items():
+    np.testing.assert_array_equal(found[name], value)
 
 
 @pytest.mark.parametrize("changes, words", [
