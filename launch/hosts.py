@@ -1,10 +1,14 @@
 """Flags by which the processes of a pod find each other, and what each shows."""
 
+import contextlib
 import os
 import sys
 
 from absl import flags
 from absl import logging
+
+from cmx.runtime import progress
+from launch import config_flag
 
 COORDINATOR = flags.DEFINE_string(
   "coordinator", "", "host:port of the first of several processes that work together, which all "
@@ -33,8 +37,16 @@ def start_jax() -> None:
 def join() -> int:
   """Joins the other processes, if there are any; the first alone speaks. Returns their number."""
   from cmx.runtime import hosts
-  count = hosts.join(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+  count = hosts.join(COORDINATOR.value, PROCESSES.value, PROCESS.value,
+                     config_flag.CONFIG.value.log.dead_seconds)
   if count > 1 and not hosts.is_first():
     logging.set_verbosity(logging.WARNING)
+    progress.silence()
     sys.stdout = open(os.devnull, "w")
   return count
+
+
+def ending_together() -> contextlib.AbstractContextManager:
+  """Ends a process where another one is gone; see `cmx.runtime.hosts`."""
+  from cmx.runtime import hosts
+  return hosts.ending_together()

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+import types
 from collections import deque
 from typing import TextIO
 
@@ -13,6 +14,8 @@ from cmx.runtime import signals
 _TERMINAL_SECONDS = 0.2  # between two updates of a terminal's line
 _LOG_SECONDS = 15.0  # between two lines where the output is not a terminal
 _WINDOW_SECONDS = 30.0  # the rate is that of these last seconds
+
+_state = types.SimpleNamespace(silent=False)
 
 
 class Progress:
@@ -29,7 +32,7 @@ class Progress:
     return self
 
   def __exit__(self, *exception):
-    if self._terminal:
+    if self._terminal and not _state.silent:
       self._stream.write("\r\x1b[K")
       self._stream.flush()
 
@@ -40,6 +43,8 @@ class Progress:
       signals.Stopped: if the process was told to stop, see `signals.check`.
     """
     signals.check()
+    if _state.silent:
+      return
     now = time.monotonic()
     if not self._window:
       self._window.append((now, done))
@@ -82,6 +87,11 @@ def about(seconds: float) -> str:
     return "less than a minute"
   minutes = seconds / 60
   return (f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h")
+
+
+def silence() -> None:
+  """Shows no line of progress from now on: of several processes the first alone does."""
+  _state.silent = True
 
 
 def show_log() -> None:

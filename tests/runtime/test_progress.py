@@ -102,3 +102,16 @@ def test_durations_as_people_say_them(seconds, words):
   (20, "less than a minute"), (50, "about 1 min"), (240, "about 4 min"), (7_200, "about 2 h")])
 def test_estimates_are_said_no_finer_than_they_are(seconds, words):
   assert progress.about(seconds) == words
+
+
+def test_where_another_process_speaks_no_line_is_shown(clock, monkeypatch):
+  monkeypatch.setattr(progress._state, "silent", False)
+  for terminal in (True, False):
+    progress.silence()
+    stream = Stream(terminal)
+    with progress.Progress("row", 10, "steps", stream=stream) as line:
+      line.update(1)
+      clock.now += 100
+      line.update(5)
+    assert stream.getvalue() == ""
+    progress._state.silent = False
