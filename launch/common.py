@@ -4,6 +4,7 @@ To import JAX takes seconds, so an entry point imports what needs it in `main`: 
 are parsed and checked, and there is something on the screen.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -50,7 +51,8 @@ def _guarded(main: Callable[[Sequence[str]], None],
     try:
       hosts.start_jax()
       _set_up(hosts.join() if together else 1)
-      main(argv)
+      with hosts.ending_together() if together else contextlib.nullcontext():
+        main(argv)
     except OSError as error:
       if logging.level_debug():
         raise
@@ -67,7 +69,8 @@ def _set_up(processes: int) -> None:
   from cmx.runtime import devices
   config = CONFIG.value
   rows = [config, *(fields.for_method(config, row) for row in config.rows)]
-  devices.use_cores([settings.batch // max(settings.accumulate, 1) // processes
-                     for row in rows for settings in (row.reference, row.optimizer)])
+  devices.use_cores([*(settings.batch // max(settings.accumulate, 1) // processes
+                       for row in rows for settings in (row.reference, row.optimizer)),
+                     *[config.shards // processes] * config.deterministic])
   devices.check_environment()
   compiled.keep()

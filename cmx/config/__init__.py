@@ -156,6 +156,7 @@ class Optimizer:
   clip: _Positive = 1.0  # global norm of the gradient
   tune_share: _Share = 0.5  # share of the steps with the trunk frozen, in methods that release it
   accumulate: _Count = 1  # parts in which a device works off its batch, to need part of the memory
+  skip: int = 0  # steps with numbers that are not finite which are left out, at most; 0: stop
   recompute: bool = False  # activations again in the backward pass, to keep one modality's at once
 
 
@@ -263,6 +264,8 @@ class Log:
   checkpoint_seconds: _Endless = 60.0  # time between two checkpoints; the last step is always kept
   keep: _Count = 2  # newest checkpoints kept while a run is trained
   keep_optimizer: bool = False  # of a finished run keep all: optimiser, checkpoints, every layer
+  dead_seconds: _Count = 10  # without a sign of life of one of several processes: all end
+  stuck_seconds: _Endless = 60.0  # the same without a step of theirs; 0 for any number
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])
   peak_flops: _Endless = 0.0  # FLOP/s of a device at its best, for the utilisation; 0 looks it up
 
@@ -273,6 +276,8 @@ class Config:
 
   method: str = "c"  # key of a row in cmx.methods.METHODS
   seed: _Seed = 0  # of initialisation, batches, dropout and unseen classes
+  deterministic: bool = False  # the same bits on any number of devices that divides `shards`
+  shards: _Count = 8  # parts of a batch, whose gradients are then added in their order
   data: Data = dataclasses.field(default_factory=Data)
   augment: Augment = dataclasses.field(default_factory=Augment)
   encoders: Encoders = dataclasses.field(default_factory=Encoders)

@@ -67,7 +67,7 @@ def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
   """
   batch = {}
   for sampler in samplers:
-    entropy = [seed, step, zlib.crc32(sampler.modality.name.encode())]
+    entropy = _entropy(sampler, seed, step)
     rng = np.random.default_rng(entropy)
     drawn = list(enumerate(_draw(rng, sampler.cells, size)))[rows]
     examples = [_read([*entropy, place], sampler, index, augment) for place, index in drawn]
@@ -75,6 +75,18 @@ def batch_at(samplers: list[Sampler], seed: int, step: int, size: int, *,
       "input": _augmented(rng, sampler, [e["input"] for e in examples], augment, size, rows),
       "label": np.array([e["label"] for e in examples], np.int32)}
   return batch
+
+
+def keys_at(samplers: list[Sampler], seed: int, step: int, size: int) -> dict[str, list[str]]:
+  """Keys {modality: [B]} of the examples of `batch_at`, in its order."""
+  return {sampler.modality.name: [
+    sampler.source[index]["key"] for index in _draw(
+      np.random.default_rng(_entropy(sampler, seed, step)), sampler.cells, size)]
+    for sampler in samplers}
+
+
+def _entropy(sampler: Sampler, seed: int, step: int) -> list[int]:
+  return [seed, step, zlib.crc32(sampler.modality.name.encode())]
 
 
 def _draw(rng: np.random.Generator, cells: list[np.ndarray], size: int) -> list[int]:

@@ -24,9 +24,11 @@ from cmx.files import manifest
 from cmx.files import writing
 from cmx.network import model
 from cmx.runtime import devices
+from cmx.runtime import parts
 from cmx.runtime import prefetch
 from cmx.runtime import progress
 from cmx.training import checkpoint
+from cmx.training import not_finite
 
 _COMPLETE = "modalities.json"  # written last: the folder is whole, and this is its table order
 CLASSES = "classes.json"  # names in label order; as the card, not in every folder
@@ -231,6 +233,7 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
 
   Raises:
     ValueError: if a layer is not known.
+    FloatingPointError: if an activation is not finite; the message names the example.
   """
   read_layers = read_layers or reader(run, modality, layers, batch)
   parts = range(0, len(chosen), batch)
@@ -243,7 +246,9 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
         progress.Progress(what, len(chosen), "examples") as line):
     for start, examples in zip(parts, ahead):
       x = np.stack([example["input"] for example in examples])
-      yield start, examples, read_layers(params, x)
+      found = read_layers(params, x)
+      not_finite.check([example["key"] for example in examples], found, what)
+      yield start, examples, found
       line.update(start + len(examples))
 
 
@@ -263,6 +268,8 @@ def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Seque
       raise ValueError(f"layer {missing[0]!r}; expected one of {', '.join(outputs)}")
     return {layer: outputs[layer] for layer in layers}
 
+  if run.config.deterministic:
+    return parts.by_rows(forward, batch, run.config.shards)
   return devices.by_rows(forward, batch)
 
 

@@ -23,6 +23,7 @@ from cmx.mixture import gmm
 from cmx.network import model
 from cmx.runtime import devices as devices_lib
 from cmx.training import loop
+from cmx.training import loss as loss_lib
 from cmx.training import step as step_lib
 
 ROW_S = 5.0  # seconds to compute a row, large or small, on a CPU core
@@ -216,8 +217,9 @@ def _activations(config: config_lib.Config, method: methods_lib.Method,
     batch: of a device.
     devices: that divide a batch.
   """
-  loss = step_lib.loss_of_device(config, method, modalities)
-  parts = step_lib.settings_of(config).accumulate
+  settings = step_lib.settings_of(config)
+  loss = loss_lib.of_device(config, method, modalities, settings.recompute)
+  parts = settings.accumulate
   batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((x.shape[0] // parts, *x.shape[1:]), x.dtype),
                        batch)
   size = jax.tree.leaves(batch)[0].shape[0]

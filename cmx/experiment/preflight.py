@@ -50,9 +50,29 @@ def check(config: config_lib.Config) -> None:
   if config.log.patience and not config.log.select:
     raise ValueError(f"config.log.patience {config.log.patience} without log.select, which it "
                      "counts the looks of; expected --config.log.select=true, too")
+  if config.deterministic:
+    _check_deterministic(config, method)
   towers.check_channels(config.network)
   mixtures.check(config)
   _check_terms(config, method)
+
+
+def _check_deterministic(config: config_lib.Config, method: methods.Method) -> None:
+  """Refuses what could not have the same bits on any number of devices."""
+  devices.check_parts(config.shards)
+  for name in ("reference", "optimizer"):
+    settings = getattr(config, name)
+    if settings.batch % (config.shards * settings.accumulate):
+      raise ValueError(f"config.{name}.batch {settings.batch} with config.deterministic; expected a "
+                       f"multiple of config.shards {config.shards} times accumulate "
+                       f"{settings.accumulate}")
+  if config.evaluation.batch % config.shards:
+    raise ValueError(f"config.evaluation.batch {config.evaluation.batch} with config.deterministic;"
+                     f" expected a multiple of config.shards {config.shards}")
+  if method.normalised:
+    raise ValueError(f"config.deterministic with method {config.method!r}, which normalises by "
+                     "moments of a whole batch within its layers; expected another method: these "
+                     "sums depend on the number of devices")
 
 
 def _check_terms(config: config_lib.Config, method: methods.Method) -> None:

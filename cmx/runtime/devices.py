@@ -42,10 +42,14 @@ def pmap(function: Callable, batch_argnum: int, arguments: int, *, gathered: boo
     donate: arguments whose buffers the results may take over; place them with `replicate`.
   """
   in_axes = tuple(0 if i == batch_argnum else None for i in range(arguments))
-  devices = jax.local_devices() if gathered else sorted(  # as `hosts.part` cuts batches
-    jax.devices(), key=lambda device: (device.process_index, device.id))
+  devices = jax.local_devices() if gathered else _in_batch_order()
   return jax.pmap(function, AXIS, in_axes=in_axes, out_axes=0 if gathered else None,
                   donate_argnums=donate, devices=devices)
+
+
+def _in_batch_order() -> list[jax.Device]:
+  """All devices, as `hosts.part` cuts batches."""
+  return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
 
 
 def by_rows(function: Callable, batch: int) -> Callable:
@@ -179,6 +183,14 @@ def check_batch(size: int, parts: int = 1, devices: int | None = None) -> None:
   if size % (devices * parts):
     several = f" times {parts} parts" if parts > 1 else ""
     raise ValueError(f"batch size {size} is not divisible by {devices} devices{several}")
+
+
+def check_parts(parts: int, devices: int | None = None) -> None:
+  """Raises ValueError unless so many parts of a batch split evenly over the devices at hand."""
+  devices = devices or jax.device_count()
+  if parts % devices:
+    raise ValueError(f"config.shards {parts} is not divisible by {devices} devices, which "
+                     "config.deterministic needs; a run keeps its shards wherever it goes on")
 
 
 def check_environment() -> None:

@@ -8,9 +8,12 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
+
+from cmx.runtime import watchdog
 
 # What tells a process of how many it is one, by launcher; jax.distributed then finds out the rest.
 _TOLD = {"SLURM_STEP_NUM_TASKS": int, "OMPI_COMM_WORLD_SIZE": int, "JAX_NUM_PROCESSES": int,
@@ -19,7 +22,8 @@ _TOLD = {"SLURM_STEP_NUM_TASKS": int, "OMPI_COMM_WORLD_SIZE": int, "JAX_NUM_PROC
 _ASKED = itertools.count()  # goes on from run to run, where steps begin anew
 
 
-def join(coordinator: str = "", count: int | None = None, index: int | None = None) -> int:
+def join(coordinator: str = "", count: int | None = None, index: int | None = None,
+         dead_s: int = 10) -> int:
   """Joins the other processes, before any device is used; alone, nothing happens.
 
   Args:
@@ -27,6 +31,7 @@ def join(coordinator: str = "", count: int | None = None, index: int | None = No
       TPU pod has started this process.
     count: number of processes.
     index: of this process, from 0.
+    dead_s: seconds without a sign of life of one, after which the others end.
 
   Returns:
     The number of processes.
@@ -44,7 +49,8 @@ def join(coordinator: str = "", count: int | None = None, index: int | None = No
   together = count or _told()
   if together > 1:
     jax.config.update("jax_enable_preemption_service", True)
-    jax.distributed.initialize(coordinator or None, count, index)
+    jax.distributed.initialize(coordinator or None, count, index,
+                               heartbeat_timeout_seconds=dead_s)
   return together
 
 
@@ -80,6 +86,15 @@ def wait(what: str) -> None:
     multihost_utils.sync_global_devices(what)
 
 
+def gathered(found: list[Any]) -> list[Any]:
+  """The lists of all processes in one, on each; trees of arrays [...], as many in each list."""
+  if not several():
+    return found
+  every = multihost_utils.process_allgather(found)
+  return [jax.tree.map(lambda x, process=process: x[process], tree)
+          for process in range(jax.process_count()) for tree in every]
+
+
 @contextlib.contextmanager
 def first_alone(what: str) -> Iterator[None]:
   """The first process runs the body before the others, which then find on disk what it has done.
@@ -96,6 +111,21 @@ def first_alone(what: str) -> Iterator[None]:
   finally:
     if is_first():
       wait(what)
+
+
+@contextlib.contextmanager
+def ending_together() -> Iterator[None]:
+  """Ends a process within the block, with a sentence, where another one that it works with is gone.
+
+  It does so at once, without the farewell of processes that end well, which would wait for all.
+  """
+  try:
+    yield
+  except jax.errors.JaxRuntimeError as error:
+    if not several():
+      raise
+    watchdog.leave(f"another of {jax.process_count()} processes is gone, or cannot be reached "
+                   f"({str(error).splitlines()[0][:200]})")
 
 
 def agreed_to_stop() -> bool:

@@ -28,10 +28,12 @@ from cmx.runtime import hosts
 from cmx.runtime import prefetch
 from cmx.runtime import progress
 from cmx.runtime import signals
+from cmx.runtime import watchdog
 from cmx.training import checkpoint
 from cmx.training import metrics as metrics_lib
 
 Metrics = Mapping[str, jax.Array]  # scalars by name
+_TELLING = ("loss", "gradient_norm")  # not finite where any number is that training goes on with
 
 
 class State(NamedTuple):
@@ -61,6 +63,25 @@ def joined(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]
                      for name, tree in theirs.items()}}
 
 
+class NotFinite(FloatingPointError):
+  """A step whose loss or gradient is not finite; the message names the step and its numbers.
+
+  Attributes:
+    step: number of the step, counted from 1.
+    values: {name: number} of its metrics.
+  """
+
+  def __init__(self, step: int, values: Mapping[str, float], more: str = ""):
+    self.step, self.values = step, dict(values)
+    what = "gradient" if math.isfinite(values["loss"]) else "loss"
+    shown = {"loss": values["loss"], **{name: value for name, value in values.items()
+                                        if not math.isfinite(value)}}
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in shown.items())
+    super().__init__(f"{what} is not finite at step {step:,}: {numbers}. {more}Lower the learning "
+                     "rate or the weight of the term that grew; the last checkpoint is from before "
+                     "it")
+
+
 class Job(NamedTuple):
   """What a run is to do, whatever its phases; metrics.jsonl goes into its work directory.
 
@@ -75,6 +96,8 @@ class Job(NamedTuple):
     watch: called with the step and the metrics of each line that is written.
     validate: state -> numbers that go into the line of that step; called every
       `log.validation_steps` and after the last step.
+    skip: called with a `NotFinite` and the state after its step, where that has left all but the
+      number of the step as it was; raises it where there were too many. None stops at the first.
     over: step -> whether training is to end early, with this step; asked after each look of
       `validate` in the job's last phase. `save` is then given the state as of the last step.
   """
@@ -88,6 +111,7 @@ class Job(NamedTuple):
   examples: int = 0
   watch: Callable[[int, Mapping[str, float]], None] = lambda step, values: None
   validate: Callable[[Any], Mapping[str, float]] | None = None
+  skip: Callable[[NotFinite, Any], None] | None = None
   over: Callable[[int], bool] = lambda step: False
 
 
@@ -149,8 +173,8 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
       in the log; called once, where the device's peak is known.
 
   Raises:
-    FloatingPointError: if the loss is not finite; the message names the step, and no checkpoint is
-      from after it.
+    NotFinite: if the loss, or the norm of the gradient among the metrics, is not finite, and
+      `job.skip` does not leave the step out; no checkpoint is from after it.
     signals.Stopped: after SIGTERM or SIGINT, with the state saved; the message says how to go on.
   """
   last, log = job.steps if last is None else last, job.log
@@ -158,14 +182,21 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
   with (_writer(job.workdir, first, log) as writer,
         prefetch.Prefetch(job.batch_at, first, last) as stream,
         progress.Progress(job.name, job.steps, "steps", done=first) as line,
+        watchdog.watching(log.stuck_seconds if hosts.several() else 0, job.name) as moved,
         signals.deferred() as told):
     meter = _Meter(stream, job.examples, devices.peak_flops(log.peak_flops))
 
     def report(index: int, metrics: Metrics, looked: Mapping[str, float]) -> None:
-      _check(index, metrics)
-      line.update(index, f"loss {float(metrics['loss']):.3f}")
+      moved()  # not before: the first step compiles
       if index == first + 1:
         meter.begin(index)
+      if not all(math.isfinite(float(metrics[name])) for name in _TELLING if name in metrics):
+        fault = NotFinite(index, {name: float(value) for name, value in metrics.items()})
+        if job.skip is None:
+          raise fault
+        job.skip(fault, state)
+        return
+      line.update(index, f"loss {float(metrics['loss']):.3f}")
       if writer and (index % log.metrics_steps == 0 or index == last or looked):
         values = {key: float(value) for key, value in metrics.items()} | dict(looked)
         writer.write(index, values | meter.rates(index))
@@ -187,10 +218,14 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
         job.save(state)
         break
       stop = _all_told() if hosts.several() else told()
-      if stop or index == last or time.monotonic() - saved > log.checkpoint_seconds:
+      due = stop or index == last or time.monotonic() - saved > log.checkpoint_seconds
+      if due or job.skip is not None:  # which looks at the state that the step has left
         report(*pending)  # checks the loss first
+        pending = None
+      if due:
+        moved(rest=True)
         job.save(state)
-        pending, saved = None, time.monotonic()
+        saved = time.monotonic()
       if stop and index < job.steps:
         raise signals.stopped(
           f"{job.name}: step {index:,} of {job.steps:,} is saved in {job.workdir}")
@@ -245,11 +280,3 @@ def _all_told() -> bool:
   if signals.asked():  # by ctrl-C: the others hear of SIGTERM alone
     os.kill(os.getpid(), signal.SIGTERM)
   return hosts.agreed_to_stop()
-
-
-def _check(step: int, metrics: Metrics) -> None:
-  if not math.isfinite(float(metrics["loss"])):
-    terms = ", ".join(f"{name} {float(value):.4g}" for name, value in metrics.items())
-    raise FloatingPointError(f"loss is not finite at step {step}: {terms}. Lower the learning rate "
-                             "or the weight of the term that grew; the last checkpoint is from "
-                             "before it")

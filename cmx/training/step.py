@@ -11,11 +11,12 @@ import optax
 from cmx import config as config_lib
 from cmx import methods as methods_lib
 from cmx.alignment import adversary
-from cmx.alignment import classification
 from cmx.alignment import normalisation
 from cmx.network import model
 from cmx.runtime import devices
+from cmx.training import gradient as gradient_lib
 from cmx.training import loop
+from cmx.training import ordered
 from cmx.training import terms
 
 
@@ -117,6 +118,9 @@ def make_step(config: config_lib.Config, method: methods_lib.Method, modalities:
   The state is whole on every device and is donated; the batch has a leading device axis (see
   `devices.shard`); the rest is as for `step_of_device`.
   """
+  if config.deterministic:
+    return ordered.make_step(config, settings_of(config), method, modalities,
+                             _update(config, transform))
   step = step_of_device(config, method, modalities, transform)
   return devices.pmap(step, batch_argnum=1, arguments=4, donate=(0,))
 
@@ -128,7 +132,7 @@ def flops(config: config_lib.Config, method: methods_lib.Method, modalities: mod
   What is computed again to save memory is not counted.
   """
   plain = dataclasses.replace(settings_of(config), accumulate=1, recompute=False)
-  config = dataclasses.replace(config, reference=plain, optimizer=plain)
+  config = dataclasses.replace(config, reference=plain, optimizer=plain, deterministic=False)
   return devices.flops(step_of_device(config, method, modalities, transform), 1, *arguments)
 
 
@@ -141,85 +145,32 @@ def step_of_device(config: config_lib.Config, method: methods_lib.Method,
   Metrics are scalars: the loss and its terms, loss and accuracy of each modality, and the terms'
   health (see `terms.scalars`).
   """
-  settings, reference = settings_of(config), modalities[0].name
-  loss = loss_of_device(config, method, modalities)
+  gradient_of = gradient_lib.of_device(config, settings_of(config), method, modalities)
+  update = _update(config, transform)
 
   def step(state, batch, constants, key):
-    size = len(batch[reference]["label"])
     # The step's key is folded from the run's: a resumed run draws what it would have drawn.
     key = jax.random.fold_in(key, state.step)
-    taps = terms.taps(config, method, modalities, size // settings.accumulate)
-
-    def of_part(part):
-      (gradient, tapped), observed = jax.grad(loss, argnums=(0, 1), has_aux=True)(
-        state.trainable, taps, state.frozen, constants, *part, key)
-      return gradient, observed._replace(squares=terms.squares(tapped))
-
-    gradient, observed = devices.mean(_accumulated(
-      of_part, (batch, devices.example_keys(key, size)), settings.accumulate))
-    updates, new = transform.update(gradient, state.optimizer, state.trainable)
-    metrics = {**terms.scalars(observed), "gradient_norm": optax.tree.norm(gradient)}
-    frozen = loop.joined(state.frozen, normalisation.remembered(
-      state.frozen, observed.moments, config.alignment.memory))
-    trainable = optax.apply_updates(state.trainable, updates)
-    return loop.State(state.step + 1, trainable, frozen, new), metrics
+    return update(state, *gradient_of(state.trainable, state.frozen, batch, constants, key))
 
   return step
 
 
-def loss_of_device(config: config_lib.Config, method: methods_lib.Method,
-                   modalities: model.Modalities) -> Callable:
-  """What is differentiated, by parameters and by `terms.taps`, inside `pmap` only:
+def _update(config: config_lib.Config, transform: optax.GradientTransformation) -> Callable:
+  """(state, gradient, terms.Observed), of the whole batch -> (state, metrics)."""
+  def update(state, gradient, observed):
+    updates, new = transform.update(gradient, state.optimizer, state.trainable)
+    metrics = {**terms.scalars(observed), "gradient_norm": optax.tree.norm(gradient)}
+    frozen = loop.joined(state.frozen, normalisation.remembered(
+      state.frozen, observed.moments, config.alignment.memory))
+    after = loop.State(state.step + 1, optax.apply_updates(state.trainable, updates), frozen, new)
+    if settings_of(config).skip:
+      after = _where_finite(metrics, after, state._replace(step=after.step))
+    return after, metrics
 
-  (trainable, taps, frozen, constants, batch, keys [B], key []) -> (loss [], terms.Observed)
-  """
-  moments = devices.moments if method.normalised else None
-
-  def outputs(params, x, keys, taps, modality):
-    return model.apply(params, x, modality, method, config.network, dropout_keys=keys, taps=taps,
-                       moments=moments)
-
-  if settings_of(config).recompute:
-    outputs = jax.checkpoint(outputs, static_argnums=4)
-
-  def loss(trainable, taps, frozen, constants, batch, keys, key):
-    params = loop.joined(frozen, trainable)
-    activations, metrics = {}, {}
-    labels = {name: part["label"] for name, part in batch.items()}
-    for i, modality in enumerate(modalities):
-      name = modality.name
-      activations[name] = outputs(params, batch[name]["input"], _fold(keys, i), taps.get(name, {}),
-                                  modality)
-      logits = activations[name]["fc8"]
-      metrics[f"loss/{name}"] = classification.cross_entropy(logits, labels[name])
-      metrics[f"accuracy/{name}"] = (logits.argmax(-1) == labels[name]).mean()
-    total = sum(metrics[f"loss/{m.name}"] for m in modalities) / len(modalities)
-    metrics["loss/cross_entropy"] = total
-    adversaries = params.get(terms.ADVERSARY, {}).get(model.SHARED, {})
-    more, observed = terms.added(config, method, activations, labels, constants, adversaries, key)
-    total = total + more
-    seen = {layer: {name: part[layer] for name, part in activations.items()}
-            for layer in model.MOMENTS.values() if method.normalised}
-    return total, observed._replace(metrics={"loss": total, **metrics, **observed.metrics},
-                                    moments=jax.lax.stop_gradient(seen))
-
-  return loss
+  return update
 
 
-def _fold(keys: jax.Array, number: int) -> jax.Array:
-  return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-
-
-def _accumulated(function: Callable, examples: Any, parts: int) -> Any:
-  """Mean of `function` over equal parts of the examples, one part after the other."""
-  if parts == 1:
-    return function(examples)
-  # A loop of the compiler's, so that one part's activations are held at a time.
-  split = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), examples)
-  one = jax.eval_shape(function, jax.tree.map(lambda x: x[0], split))
-  nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), one)
-
-  def add(total, part):
-    return jax.tree.map(jnp.add, total, function(part)), None
-
-  return jax.tree.map(lambda x: x / parts, jax.lax.scan(add, nothing, split)[0])
+def _where_finite(metrics: Mapping[str, jax.Array], after: Any, otherwise: Any) -> Any:
+  finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
+  return jax.tree.map(lambda a, b: jnp.where(finite, a, b), after, otherwise)

@@ -54,7 +54,7 @@ def couples(method: methods_lib.Method) -> bool:
 def added(config: config_lib.Config, method: methods_lib.Method,
           activations: Mapping[str, Mapping[str, jax.Array]], labels: Mapping[str, jax.Array],
           constants: given_lib.Constants, adversaries: Mapping[str, Any],
-          key: jax.Array) -> tuple[jax.Array, Observed]:
+          key: jax.Array, whole: bool = False) -> tuple[jax.Array, Observed]:
   """The row's terms, each with its weight, summed over their layers; inside `pmap` only.
 
   A term that couples examples is given those of all devices. Every device then computes the whole
@@ -68,6 +68,7 @@ def added(config: config_lib.Config, method: methods_lib.Method,
     constants: what the row was given.
     adversaries: parameters of the classifier of modalities of each layer, {layer: tree}.
     key: random key of the step [], the same on all devices.
+    whole: whether these are the examples of all devices already.
 
   Returns:
     The sum [], which is "loss/alignment", and where there are several terms each as "loss/<term>";
@@ -78,7 +79,7 @@ def added(config: config_lib.Config, method: methods_lib.Method,
     value, function = jnp.zeros(()), function_of(term)
     for number, layer in enumerate(layers_of(term, config)):
       x, y = {name: part[layer] for name, part in activations.items()}, dict(labels)
-      if term.couples:
+      if term.couples and not whole:
         x, y = devices.gather((x, y))
       given = given_lib.Given(constants.statistics.get(layer), constants.prototypes,
                               adversaries.get(layer), jax.random.fold_in(key, number))

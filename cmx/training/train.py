@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from absl import logging
 import jax
+import numpy as np
 
 from cmx import config as config_lib
 from cmx import data
@@ -21,6 +22,7 @@ from cmx.runtime import hosts
 from cmx.training import checkpoint
 from cmx.training import health
 from cmx.training import loop
+from cmx.training import not_finite
 from cmx.training import selection
 from cmx.training import step
 from cmx.training import workdir as workdir_lib
@@ -73,7 +75,8 @@ def train(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Pat
     ValueError: if processes that train together are to judge, for a work directory of another
       config or that another process trains in, or where the method lacks what it needs; before
       anything is trained.
-    FloatingPointError: if the loss is not finite (see `loop.run`).
+    loop.NotFinite: if the loss or its gradient is not (see `loop.run`); it names modalities, terms
+      and examples.
     signals.Stopped: when told to stop, with the state saved.
   """
   method, settings = methods_lib.named(config.method), step.settings_of(config)
@@ -99,7 +102,8 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
   with hosts.first_alone("claim"):
     workdir = workdir_lib.claim(workdir, config)  # only now: what is refused leaves no trace
   samplers = batches.samplers(dataset._replace(modalities=plan.trained))
-  rows, params = hosts.part(settings.batch), plan.params
+  rows, params, look = hosts.part(settings.batch), plan.params, _explains(
+    config, plan, constants, samplers, workdir)
   constants = devices.replicate((constants, jax.random.key(config.seed)))
   card = checkpoint.card(config, dataset.classes, plan.modalities, dataset.fingerprint)
 
@@ -115,6 +119,7 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
         checkpoint.Checkpoints(workdir, config.log.keep) as checkpoints):
     job = loop.Job(plan.name, settings.steps, batch_at, workdir, config.log, save=save,
                    examples=settings.batch * len(plan.trained), watch=health.watch(plan.name),
+                   skip=_skipping(look, workdir, settings.skip) if settings.skip else None,
                    validate=None if validate is None or hosts.several() else
                    lambda state: validate(state.params))
     done = checkpoints.latest() or 0
@@ -127,11 +132,15 @@ def run(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.Path,
     for phase in plan.phases:
       if phase.last > done:
         transform = step.optimizer(settings, phase.last - phase.first, plan.warm)
-        state = step.begin_phase(phase.first, params, phase, transform)
-        if done > phase.first:
-          state = loop.resume(state, checkpoints)
-        params = _phase(job, (config, plan.method, plan.trained, transform), state, phase.last,
-                        constants)
+
+        def begun(phase=phase, params=params, transform=transform):
+          state = step.begin_phase(phase.first, params, phase, transform)
+          checkpoints.wait()
+          return loop.resume(state, checkpoints) if (
+            checkpoints.latest() or 0) > phase.first else state
+
+        params = _phase(job, (config, plan.method, plan.trained, transform), begun, phase.last,
+                        constants, look)
     if not settings.steps:  # weights from outside, kept as they are
       job.save(loop.begin(0, params, {}, step.optimizer(settings, 0, {})))
     if config.log.keep_optimizer:
@@ -205,9 +214,58 @@ def _start(config: config_lib.Config, method: methods_lib.Method, dataset: data.
   return model.warm_start(params, reference.params, reference.modalities[0], modalities, method)
 
 
-def _phase(job: loop.Job, row: tuple, state: loop.State, last: int, constants: Any) -> model.Params:
-  """Parameters after a phase of a row, which is the arguments of `step.make_step`."""
+def _phase(job: loop.Job, row: tuple, begun: Callable[[], loop.State], last: int, constants: Any,
+           look: Callable[[loop.NotFinite, loop.State], loop.NotFinite]) -> model.Params:
+  """Parameters after a phase of a row.
+
+  Args:
+    job: of the run.
+    row: arguments of `step.make_step`.
+    begun: gives the state by the newest checkpoint.
+    last: number of steps done after the phase.
+    constants: arguments of the step beside state and batch.
+    look: of `_explains`.
+  """
   update = step.make_step(*row)
-  return loop.run(
-    job, lambda state, batch: update(state, batch, *constants), state, last,
-    flops=lambda state, batch: step.flops(*row, state, batch, *constants)).params
+
+  def one(state, batch):
+    return update(state, batch, *constants)
+
+  try:
+    return loop.run(job, one, begun(), last, flops=lambda state, batch: step.flops(
+      *row, state, batch, *constants)).params
+  except loop.NotFinite as fault:
+    if job.skip is not None:  # which has looked at it
+      raise
+    state = begun()  # the state before the step was taken over by those after it
+    for index in range(int(state.step), fault.step - 1):
+      state, _ = one(state, job.batch_at(index))
+    raise look(fault, state) from None
+
+
+def _explains(config: config_lib.Config, plan: Plan, constants: given.Constants,
+              samplers: Sequence[batches.Sampler], workdir: pathlib.Path
+              ) -> Callable[[loop.NotFinite, loop.State], loop.NotFinite]:
+  """Makes of a fault and the state before its step the error that names what made it."""
+  def look(fault, state):
+    at = (samplers, config.seed, fault.step - 1, step.settings_of(config).batch)
+    keys = batches.keys_at(*at)
+    batch = {name: {**part, "key": np.array(keys[name])}
+             for name, part in batches.batch_at(*at, augment=config.augment).items()}
+    scene = not_finite.Scene(config, plan.method, plan.trained, constants, batch, fault.step,
+                             fault.values)
+    return not_finite.explained(scene, state, workdir)
+
+  return look
+
+
+def _skipping(look: Callable[[loop.NotFinite, loop.State], loop.NotFinite], workdir: pathlib.Path,
+              most: int) -> Callable[[loop.NotFinite, loop.State], None]:
+  """Leaves out as many steps of a run as are allowed to be; see `loop.Job`."""
+  def skip(fault, state):
+    error = look(fault, state)
+    if (count := not_finite.count(workdir)) > most:
+      raise error
+    logging.warning("step left out, %d of %d at most: %s", count, most, error)
+
+  return skip

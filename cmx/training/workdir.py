@@ -12,8 +12,10 @@ from cmx.runtime import hosts
 
 _RECORD = "config.json"
 
-# Where things lie and how often they are written: a run is the same run without them.
-_INCIDENTAL = ("log.", "mixture.stored", "data.root", "data.everyday.packages")
+# Where things lie, how often they are written and what is done about faults: a run is the same run
+# without them.
+_INCIDENTAL = ("log.", "mixture.stored", "data.root", "data.everyday.packages", "optimizer.skip",
+               "reference.skip")
 
 
 def claim(workdir: str | os.PathLike, config: config_lib.Config) -> pathlib.Path:
