@@ -9,6 +9,7 @@ from benchmarks.faults import __main__ as command
 from benchmarks.faults import counts
 from benchmarks.faults import damage
 from benchmarks.faults import processes
+from benchmarks.faults import topologies
 from benchmarks.faults import writer
 from cmx.files import writing
 
@@ -57,17 +58,36 @@ def test_a_left_over_and_another_byte_are_another_digest(tmp_path):
   assert whole not in (writer.digest(tmp_path / "b"), writer.digest(tmp_path / "c"))
 
 
+@pytest.mark.parametrize("what, attempt", [
+  ("whole files", lambda folder: processes.kills(folder, 6, random.Random(0), "whole files")),
+  ("handlers", lambda folder: processes.told(folder, 2, random.Random(0), "handlers")),
+  ("sentences", lambda folder: processes.full_disks(folder, 1, random.Random(0), "sentences"))])
+def test_without_the_means_of_cmx_the_same_faults_show(tmp_path, what, attempt):
+  found = attempt(tmp_path)
+  if what == "sentences" and not found:
+    pytest.skip("only root can make a disk")
+  assert bad(found)
+
+
+def test_a_training_has_the_same_bits_on_other_devices_and_without_order_has_not(tmp_path):
+  for without in ("", "order"):
+    (tmp_path / f"_{without}").mkdir()
+    found = topologies.tried(tmp_path / f"_{without}", 4, 0, without)
+    assert len(found) == 4 and bool(bad(found)) == bool(without), found
+
+
 def test_the_command_counts_and_ends_with_exit_code_1_where_anything_is_silent(
     monkeypatch, capsys):
   outcomes = [counts.Outcome("flip in table", counts.SURVIVED),
               counts.Outcome("flip in table", counts.SILENT, "table.txt")]
   monkeypatch.setattr(damage, "try_all", lambda root, trials, seed, only=(): (
     outcomes[1:] if only else outcomes))
-  others = ["--kills=0", "--signals=0", "--twins=0", "--disks=0"]
+  others = ["--kills=0", "--signals=0", "--twins=0", "--disks=0", "--topologies=0"]
   assert command.main(others) == 1
   said = capsys.readouterr().out
   assert "| flip in table | 2 | 1 | 0 | 1 |" in said and "silent: flip in table: table.txt" in said
   assert "| control: damage, manifests not looked at | 1 | 0 | 0 | 1 |" in said
   outcomes[1] = outcomes[0]
   assert command.main(others) == 1  # the control has counted nothing
+  assert "count says nothing" in capsys.readouterr().out
   assert command.main(["--damage=0", *others]) == 0

@@ -1,11 +1,13 @@
 """Faults tried for real on what cmx writes: `python -m benchmarks.faults`.
 
   python -m benchmarks.faults                        a few minutes
-  python -m benchmarks.faults --damage=2500 --kills=1000 --signals=1000 --twins=200 --disks=200
+  python -m benchmarks.faults --damage=2500 --kills=1000 --signals=1000 --twins=200 --disks=200 \\
+    --topologies=500
 
-Damages files of every kind, kills processes, tells them to stop, starts two at once, fills disks;
-prints what became of them. Ends with exit code 1 if anything is lost or silent, or if damage is not
-silent where nothing looks at the manifests: the control, which shows that the count can count.
+Damages files of every kind, kills processes, tells them to stop, starts two at once, fills disks,
+stops trainings and goes on with them on other numbers of devices; prints what became of them. Each
+count has a control, a few of the same faults without the means of cmx against them. Ends with exit
+code 1 if anything is lost or silent, or if nothing is in a control, whose count then cannot count.
 """
 
 import argparse
@@ -20,8 +22,10 @@ from absl import logging
 from benchmarks.faults import counts
 from benchmarks.faults import damage
 from benchmarks.faults import processes
+from benchmarks.faults import topologies
 
 _SHOWN = 20
+_CONTROLS = 20  # faults of a control, at most
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,38 +36,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
   parser.add_argument("--signals", type=int, default=20, help="processes told to stop")
   parser.add_argument("--twins", type=int, default=5, help="pairs of processes")
   parser.add_argument("--disks", type=int, default=10, help="full disks, where one may make them")
+  parser.add_argument("--topologies", type=int, default=20,
+                      help="trainings stopped and gone on with on other numbers of devices")
   parser.add_argument("--seed", type=int, default=0, help="of all that is drawn by lot")
   options = parser.parse_args(arguments)
   logging.set_verbosity(logging.ERROR)
   with tempfile.TemporaryDirectory() as folder:
-    found, control = _tried(pathlib.Path(folder), options)
-  print(counts.to_text(found))
-  print(counts.to_text([outcome._replace(fault="control: damage, manifests not looked at")
-                        for outcome in control]).splitlines()[-1])
+    found, controls = _tried(pathlib.Path(folder), options)
+  print(counts.to_text([*found, *controls]))
   bad = [outcome for outcome in found if outcome.how != counts.SURVIVED]
   for outcome in bad[:_SHOWN]:
     print(f"{outcome.how}: {outcome.fault}: {outcome.what}")
-  caught = not control or any(outcome.how == counts.SILENT for outcome in control)
-  return int(bool(bad) or not caught)
+  blind = {outcome.fault for outcome in controls} - {
+    outcome.fault for outcome in controls if outcome.how != counts.SURVIVED}
+  for fault in sorted(blind):
+    print(f"{fault}: nothing was lost or silent, so that its count says nothing")
+  return int(bool(bad or blind))
 
 
 def _tried(root: pathlib.Path, options: argparse.Namespace
            ) -> tuple[list[counts.Outcome], list[counts.Outcome]]:
-  """All outcomes, and those of the control."""
-  rng, found, control = random.Random(options.seed), [], []
+  """All outcomes, and those of the controls, whose fault says what they lack."""
+  rng, found, controls = random.Random(options.seed), [], []
+
+  def control(what: str, outcomes: list[counts.Outcome]) -> None:
+    controls.extend(outcome._replace(fault=f"control: {what}") for outcome in outcomes)
+
   if options.damage:
     found += damage.try_all(_new(root / "damage"), options.damage, options.seed)
     with damage.unchecked():
-      control = damage.try_all(_new(root / "control"), options.damage, options.seed,
-                               ("features", "metrics", "table"))
-  for name, count, attempt in (
-      ("kills", options.kills, lambda place: processes.kills(place, options.kills, rng)),
-      ("signals", options.signals, lambda place: processes.told(place, options.signals, rng)),
-      ("twins", options.twins, lambda place: processes.twins(place, options.twins)),
-      ("disks", options.disks, lambda place: processes.full_disks(place, options.disks, rng))):
+      control("damage, manifests not looked at", damage.try_all(
+        _new(root / "control"), options.damage, options.seed, ("features", "metrics", "table")))
+  for name, count, attempt, what in (
+      ("kills", options.kills, lambda *given: processes.kills(*given[:2], rng, *given[2:]),
+       "whole files"),
+      ("signals", options.signals, lambda *given: processes.told(*given[:2], rng, *given[2:]),
+       "handlers"),
+      ("twins", options.twins, processes.twins, "locks"),
+      ("disks", options.disks, lambda *given: processes.full_disks(*given[:2], rng, *given[2:]),
+       "sentences"),
+      ("topologies", options.topologies, lambda *given: topologies.tried(
+        *given[:2], options.seed, *given[2:]), "order")):
     if count:
-      found += attempt(_new(root / name))
-  return found, control
+      found += attempt(_new(root / name), count)
+      control(f"{name}, without {what}", attempt(_new(root / f"{name}_control"),
+                                                 min(count, _CONTROLS), what))
+  return found, controls
 
 
 def _new(folder: pathlib.Path) -> pathlib.Path:

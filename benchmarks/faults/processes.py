@@ -16,18 +16,24 @@ _ROOT = pathlib.Path(__file__).parents[2]
 _SAID = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-def _start(folder: pathlib.Path, *arguments: object) -> subprocess.Popen:
+def _start(folder: pathlib.Path, kill_before: int = 0, without: str = "") -> subprocess.Popen:
   process = subprocess.Popen(
-    [sys.executable, "-m", "benchmarks.faults.writer", str(folder), *map(str, arguments)],
+    [sys.executable, "-m", "benchmarks.faults.writer", str(folder), str(kill_before), without],
     cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
   process.stdout.readline()  # it has begun
   return process
 
 
-def _went_on(fault: str, folder: pathlib.Path, expected: str, what: str) -> counts.Outcome:
-  """Runs the same again, in this process, and compares all files."""
+def _went_on(fault: str, folder: pathlib.Path, expected: str, what: str,
+             without: str = "") -> counts.Outcome:
+  """Runs the same again, in this process if it lacks nothing, and compares all files."""
   try:
-    writer.write_all(folder)
+    if without:
+      process = _start(folder, without=without)
+      if said := process.communicate()[1]:
+        raise OSError(said[-300:])
+    else:
+      writer.write_all(folder)
   except (OSError, ValueError) as error:
     return counts.Outcome(fault, counts.LOST, f"{what}: {error}")
   found = writer.digest(folder)
@@ -45,32 +51,41 @@ def clean(root: pathlib.Path) -> tuple[str, float]:
   return writer.digest(root / "clean"), time.monotonic() - began
 
 
-def kills(root: pathlib.Path, trials: int, rng: random.Random) -> list[counts.Outcome]:
-  """SIGKILL, at a random moment and just before a random file operation, in turn."""
+def kills(root: pathlib.Path, trials: int, rng: random.Random,
+          without: str = "") -> list[counts.Outcome]:
+  """SIGKILL, at a random moment and just before a random file operation, in turn.
+
+  Args:
+    root: empty folder to work in.
+    trials: processes.
+    rng: says when.
+    without: a means of cmx that they lack, see `writer.WITHOUT`.
+  """
   (expected, seconds), found = clean(root), []
   for trial in range(trials):
     folder, fault = root / f"kill_{trial}", "SIGKILL at a random moment"
     if trial % 2:
       fault, count = "SIGKILL before a file operation", rng.randrange(1, 400)
-      process, what = _start(folder, count), f"operation {count}"
+      process, what = _start(folder, count, without), f"operation {count}"
       process.communicate()
     else:
-      process, what = _start(folder), "random"
+      process, what = _start(folder, without=without), "random"
       time.sleep(rng.uniform(0, seconds))
       process.kill()
       process.communicate()
-    found.append(_went_on(fault, folder, expected, what))
+    found.append(_went_on(fault, folder, expected, what, without))
     shutil.rmtree(folder)
   return found
 
 
-def told(root: pathlib.Path, trials: int, rng: random.Random) -> list[counts.Outcome]:
-  """SIGINT and SIGTERM in turn, at a random moment."""
+def told(root: pathlib.Path, trials: int, rng: random.Random,
+         without: str = "") -> list[counts.Outcome]:
+  """SIGINT and SIGTERM in turn, at a random moment; arguments as of `kills`."""
   (expected, seconds), found = clean(root), []
   for trial in range(trials):
     number = list(_SAID)[trial % 2]
     folder, fault = root / f"told_{trial}", signal.Signals(number).name
-    process = _start(folder)
+    process = _start(folder, without=without)
     time.sleep(rng.uniform(0, 0.8 * seconds))
     process.send_signal(number)
     said = process.communicate()[1]
@@ -83,12 +98,12 @@ def told(root: pathlib.Path, trials: int, rng: random.Random) -> list[counts.Out
   return found
 
 
-def twins(root: pathlib.Path, trials: int) -> list[counts.Outcome]:
-  """Two processes at once on one folder."""
+def twins(root: pathlib.Path, trials: int, without: str = "") -> list[counts.Outcome]:
+  """Two processes at once on one folder; arguments as of `kills`."""
   (expected, _), found = clean(root), []
   for trial in range(trials):
     folder, fault = root / f"twins_{trial}", "two at once"
-    pair = [_start(folder), _start(folder)]
+    pair = [_start(folder, without=without) for _ in range(2)]
     said = [process.communicate()[1] for process in pair]
     if any(process.returncode for process in pair):
       found.append(counts.Outcome(fault, counts.LOST, "\n".join(said)[-300:]))
@@ -98,8 +113,11 @@ def twins(root: pathlib.Path, trials: int) -> list[counts.Outcome]:
   return found
 
 
-def full_disks(root: pathlib.Path, trials: int, rng: random.Random) -> list[counts.Outcome]:
+def full_disks(root: pathlib.Path, trials: int, rng: random.Random,
+               without: str = "") -> list[counts.Outcome]:
   """A disk of its own that is too small by a random amount; then as large as it has to be.
+
+  Arguments are as of `kills`.
 
   Returns:
     No outcomes where this process may not make disks.
@@ -113,7 +131,7 @@ def full_disks(root: pathlib.Path, trials: int, rng: random.Random) -> list[coun
     if not _mount(place, kilobytes):
       return []
     try:
-      process = _start(place / "run")
+      process = _start(place / "run", without=without)
       said = process.communicate()[1].strip()
       if process.returncode != 1 or "\n" in said or "the disk is full" not in said:
         found.append(counts.Outcome(fault, counts.LOST, f"{process.returncode}: {said[-300:]}"))

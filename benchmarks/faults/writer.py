@@ -1,14 +1,19 @@
 """A process that writes what cmx writes, by its own means, to be killed, stopped and starved.
 
-  python -m benchmarks.faults.writer FOLDER [n]    killed by SIGKILL just before file operation n
+  python -m benchmarks.faults.writer FOLDER [n [WITHOUT]]
+
+It is killed by SIGKILL just before file operation n, 0 for none; WITHOUT names one of `WITHOUT`, a
+means of cmx that it then lacks: the control, in which faults have to show.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import signal
 import sys
+from collections.abc import Callable
 
 import numpy as np
 
@@ -85,15 +90,48 @@ def _kill_before(count: int) -> None:
   sys.addaudithook(hook)
 
 
-@signals.guarded()
-def main(folder: str, kill_before: str = "0") -> None:
-  print("on", flush=True)
-  if int(kill_before):
-    _kill_before(int(kill_before))
-  try:
-    write_all(pathlib.Path(folder))
-  except OSError as error:  # as launch.common says it
-    sys.exit(f"{type(error).__name__}: {error}")
+@contextlib.contextmanager
+def _in_place(path: pathlib.Path):
+  """Writes a file where it is read, as a program does that thinks of no fault."""
+  with path.open("wb") as file:
+    yield file
+
+
+@contextlib.contextmanager
+def _folder_in_place(path: pathlib.Path):
+  path.mkdir(parents=True, exist_ok=True)
+  yield path
+
+
+def _trust_what_is_there() -> None:
+  writing.whole, writing.whole_folder = _in_place, _folder_in_place
+  manifest.check = lambda path: True
+
+
+def _lock_nothing() -> None:
+  writing.take = lambda file, wait=True: None
+
+
+def _explain_nothing() -> None:
+  disk.explained = lambda path, needed=0: contextlib.nullcontext()
+
+
+WITHOUT: dict[str, Callable[[], None]] = {
+  "whole files": _trust_what_is_there, "locks": _lock_nothing, "sentences": _explain_nothing,
+  "handlers": lambda: None}
+
+
+def main(folder: str, kill_before: str = "0", without: str = "") -> None:
+  if without:
+    WITHOUT[without]()
+  with contextlib.nullcontext() if without == "handlers" else signals.guarded():
+    print("on", flush=True)
+    if int(kill_before):
+      _kill_before(int(kill_before))
+    try:
+      write_all(pathlib.Path(folder))
+    except OSError as error:  # as launch.common says it
+      sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
