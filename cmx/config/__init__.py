@@ -276,8 +276,6 @@ class Config:
 
   method: str = "c"  # key of a row in cmx.methods.METHODS
   seed: _Seed = 0  # of initialisation, batches, dropout and unseen classes
-  deterministic: bool = False  # the same bits on any number of devices that divides `shards`
-  shards: _Count = 8  # parts of a batch, whose gradients are then added in their order
   data: Data = dataclasses.field(default_factory=Data)
   augment: Augment = dataclasses.field(default_factory=Augment)
   encoders: Encoders = dataclasses.field(default_factory=Encoders)
@@ -292,4 +290,6 @@ class Config:
   inversion: Inversion = dataclasses.field(default_factory=Inversion)
   extension: Extension = dataclasses.field(default_factory=Extension)
   log: Log = dataclasses.field(default_factory=Log)
+  deterministic: bool = False  # the same bits on any number of devices that divides `shards`
+  shards: _Count = 8  # parts of a batch, whose gradients are then added in their order
   rows: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # see `for_method`

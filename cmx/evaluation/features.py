@@ -47,11 +47,9 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
     dataset: opened and encoded as for the run.
     split: "train" or "validation".
     layers: names of activations, e.g. ("pool5", "fc7").
-    folder: where the files go; whole or absent.
+    folder: where the files go, examples in the order of `order`; whole or absent.
     batch: examples a forward pass, over all devices; made a multiple of their number.
     limit: takes this many examples of each modality at random; None takes all.
-
-  Examples stand in the order of `order`.
 
   Raises:
     ValueError: if the data set's classes or modalities are not the run's, a layer is not known, or
@@ -97,8 +95,8 @@ def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Seque
     for modality in run.modalities:
       source = dataset.splits[split][modality.name]
       chosen = order(len(source), card["limit"])
-      _extract_modality(run, params, modality, source, chosen, layers, unfinished / modality.name,
-                        batch)
+      place = unfinished / modality.name
+      _extract_modality(run, params, modality, source, chosen, layers, place, batch)
     (unfinished / CLASSES).write_text(json.dumps(run.classes))
     (unfinished / _CARD).write_text(json.dumps(card))
     (unfinished / _COMPLETE).write_text(json.dumps([m.name for m in run.modalities]))
@@ -232,8 +230,7 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
     (place in `chosen` of the first, b examples, {layer: [b, D]}).
 
   Raises:
-    ValueError: if a layer is not known.
-    FloatingPointError: if an activation is not finite; the message names the example.
+    ValueError: if a layer is not known; FloatingPointError if an activation is not finite.
   """
   read_layers = read_layers or reader(run, modality, layers, batch)
   parts = range(0, len(chosen), batch)
@@ -246,9 +243,8 @@ def stream(run: checkpoint.Run, params: model.Params, modality: modalities_lib.M
         progress.Progress(what, len(chosen), "examples") as line):
     for start, examples in zip(parts, ahead):
       x = np.stack([example["input"] for example in examples])
-      found = read_layers(params, x)
-      not_finite.check([example["key"] for example in examples], found, what)
-      yield start, examples, found
+      yield start, examples, not_finite.checked(
+        read_layers(params, x), [example["key"] for example in examples], what)
       line.update(start + len(examples))
 
 
@@ -259,18 +255,14 @@ def reader(run: checkpoint.Run, modality: modalities_lib.Modality, layers: Seque
   Raises:
     ValueError: when called, if a layer does not exist.
   """
-  method = run.method
-
   def forward(params, x):
-    outputs = model.apply(params, x, modality, method, run.config.network)
+    outputs = model.apply(params, x, modality, run.method, run.config.network)
     missing = [layer for layer in layers if layer not in outputs]
     if missing:
       raise ValueError(f"layer {missing[0]!r}; expected one of {', '.join(outputs)}")
     return {layer: outputs[layer] for layer in layers}
 
-  if run.config.deterministic:
-    return parts.by_rows(forward, batch, run.config.shards)
-  return devices.by_rows(forward, batch)
+  return parts.by_rows(forward, batch, run.config.shards * run.config.deterministic)
 
 
 def load(folder: pathlib.Path) -> Features:
@@ -291,8 +283,8 @@ def _mapped(file: pathlib.Path) -> np.ndarray:
   try:
     return np.load(file, mmap_mode="r")
   except (ValueError, OSError, EOFError) as error:
-    raise ValueError(f"{file} is damaged or cut off ({error}); {_remedy(file.parent.parent)}"
-                     ) from error
+    remedy = _remedy(file.parent.parent)
+    raise ValueError(f"{file} is damaged or cut off ({error}); {remedy}") from error
 
 
 def _remedy(folder: pathlib.Path) -> str:

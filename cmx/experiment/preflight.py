@@ -63,8 +63,8 @@ def _check_deterministic(config: config_lib.Config, method: methods.Method) -> N
   for name in ("reference", "optimizer"):
     settings = getattr(config, name)
     if settings.batch % (config.shards * settings.accumulate):
-      raise ValueError(f"config.{name}.batch {settings.batch} with config.deterministic; expected a "
-                       f"multiple of config.shards {config.shards} times accumulate "
+      raise ValueError(f"config.{name}.batch {settings.batch} with config.deterministic; expected "
+                       f"a multiple of config.shards {config.shards} times accumulate "
                        f"{settings.accumulate}")
   if config.evaluation.batch % config.shards:
     raise ValueError(f"config.evaluation.batch {config.evaluation.batch} with config.deterministic;"

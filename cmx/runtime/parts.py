@@ -62,11 +62,13 @@ def _of_device(x: Any, device: int) -> Any:
 
 
 def by_rows(function: Callable, batch: int, parts: int) -> Callable:
-  """`devices.by_rows` in parts: (params, x [N, ...]) -> tree of numpy arrays [N, ...].
+  """`devices.by_rows` in parts, 0 for none: (params, x [N, ...]) -> tree of arrays [N, ...].
 
   Raises:
     ValueError: if the devices of this process do not divide the parts.
   """
+  if not parts:
+    return devices.by_rows(function, batch)
   devices.check_parts(parts, jax.local_device_count())
   program, size = jax.jit(function), -(-batch // parts)
 

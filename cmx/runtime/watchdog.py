@@ -61,8 +61,8 @@ def watching(seconds: float, what: str) -> Iterator[Callable[..., None]]:
 
 def _end(seconds: float, what: str) -> NoReturn:
   faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
-  leave(f"{what}: nothing has moved for {seconds:g} s (config.log.stuck_seconds); above is what the "
-        "threads of this process were doing")
+  leave(f"{what}: nothing has moved for {seconds:g} s (config.log.stuck_seconds); above is what "
+        "the threads of this process were doing")
 
 
 def leave(words: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A step's gradient over all devices, as fast as it goes; see `cmx.training.ordered` for another."""
+"""A step's gradient over all devices, as fast as it goes; `ordered` has another."""
 
 from collections.abc import Callable
 from typing import Any

@@ -99,12 +99,13 @@ def count(workdir: pathlib.Path) -> int:
   return len(list((workdir / FOLDER).glob("step_*.npz")))
 
 
-def check(keys: Sequence[str], activations: Mapping[str, np.ndarray], what: str) -> None:
+def checked(activations: dict[str, np.ndarray], keys: Sequence[str], what: str
+            ) -> dict[str, np.ndarray]:
   """Lets no activation pass that is not finite: such features would be in tables unseen.
 
   Args:
+    activations: {layer: [B, D]}, which are returned.
     keys: of examples [B].
-    activations: {layer: [B, D]}.
     what: they are of, in words.
 
   Raises:
@@ -117,6 +118,7 @@ def check(keys: Sequence[str], activations: Mapping[str, np.ndarray], what: str)
       raise FloatingPointError(
         f"{what}: {layer} is not finite for {_some(bad)}. Nothing of it enters a table: look at "
         "these examples, or train the run again with a lower learning rate")
+  return activations
 
 
 def _some(words: Sequence[str]) -> str:

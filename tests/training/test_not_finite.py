@@ -156,10 +156,10 @@ def test_where_every_example_is_finite_the_largest_is_named():
 
 def test_features_that_are_not_finite_are_refused_by_key():
   x = np.zeros((3, 2))
-  not_finite.check(["a", "b", "c"], {"fc7": x}, "c, natural")
+  assert not_finite.checked({"fc7": x}, ["a", "b", "c"], "c, natural") == {"fc7": x}
   x[1, 0] = np.inf
   with pytest.raises(FloatingPointError, match="c, natural: fc7 is not finite for b. "):
-    not_finite.check(["a", "b", "c"], {"fc7": x}, "c, natural")
+    not_finite.checked({"fc7": x}, ["a", "b", "c"], "c, natural")
 
 
 def test_metrics_name_the_term_where_it_is_one_of_several():
