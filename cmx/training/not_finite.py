@@ -22,6 +22,7 @@ from cmx import fields
 from cmx import methods as methods_lib
 from cmx import modalities as modalities_lib
 from cmx.alignment import given
+from cmx.config import limits
 from cmx.files import manifest
 from cmx.files import writing
 from cmx.mixture import gmm
@@ -188,7 +189,7 @@ def _look(scene: Scene) -> Callable:
       found = model.apply(loop.joined(frozen, trainable), batch[modality.name]["input"], modality,
                           method, config.network, moments=moments)
       sizes[modality.name] = {layer: jnp.abs(found[layer].astype(jnp.float32)).max(1)
-                              for layer in model.ACTIVATIONS}
+                              for layer in limits.ACTIVATIONS}
     return metrics, finite, sizes
 
   return look
