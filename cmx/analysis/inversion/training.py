@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
 import jax
 import numpy as np
 import optax
@@ -23,12 +24,15 @@ from cmx.analysis.inversion import plan as plan_lib
 from cmx.data import batches
 from cmx.evaluation import features as features_lib
 from cmx.runtime import devices
+from cmx.runtime import progress
+from cmx.runtime import speed
 from cmx.training import checkpoint
 from cmx.training import health
 from cmx.training import loop
 from cmx.training import workdir as workdir_lib
 
 _AVERAGED = 2_000  # training pictures whose mean is the mean picture, at most
+_STEP_S = 0.2  # seconds of a step on pictures of 64 pixels, measured as `speed.slower` says
 _WEIGHTS = "inverts"  # key of the digest of the run's weights in a checkpoint's card
 
 
@@ -107,6 +111,9 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
   _check_weights(folder, weights)
   if known := checkpoint.trained(folder, settings.steps):
     return _drawn(known.params)
+  left = settings.steps - (checkpoint.latest_step(folder) or 0)
+  logging.info("Generator of %s, %d steps: %s", settings.layer, left, progress.about(
+    left * _STEP_S * (plan.size / 64) ** 2 * speed.slower(speed.flops_per_second())))
   transform = objective.optimizer(settings)
   constants = statistics(plan, gallery(plan, folder))
   card = {**checkpoint.card(config, run.classes, plan.reader.modalities, plan.dataset.fingerprint),
