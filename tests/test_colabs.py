@@ -118,7 +118,7 @@ def test_notebooks_find_the_root_or_say_what_is_missing(path, tmp_path):
 def test_a_notebook_that_lies_alone_clones_from_where_it_is_told(path, tmp_path):
   origin = tmp_path / "origin"
   (origin / "cmx").mkdir(parents=True)
-  (origin / "cmx" / "config.py").write_text("")
+  (origin / "cmx" / "methods.py").write_text("")
   git = ["git", "-C", str(origin), "-c", "user.name=a", "-c", "user.email=a@b"]
   for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
     subprocess.run([*git, *words], check=True)
