@@ -40,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                       help="trainings stopped and gone on with on other numbers of devices")
   parser.add_argument("--seed", type=int, default=0, help="of all that is drawn by lot")
   options = parser.parse_args(arguments)
+  said = logging.get_verbosity()
   logging.set_verbosity(logging.ERROR)
-  with tempfile.TemporaryDirectory() as folder:
-    found, controls = _tried(pathlib.Path(folder), options)
+  try:
+    with tempfile.TemporaryDirectory() as folder:
+      found, controls = _tried(pathlib.Path(folder), options)
+  finally:
+    logging.set_verbosity(said)
   print(counts.to_text([*found, *controls]))
   bad = [outcome for outcome in found if outcome.how != counts.SURVIVED]
   for outcome in bad[:_SHOWN]:
