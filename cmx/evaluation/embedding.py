@@ -190,14 +190,24 @@ def nearest(vectors: np.ndarray, gallery: np.ndarray,
 
 def _nearest(queries: np.ndarray, gallery: np.ndarray,
              count: int) -> tuple[np.ndarray, np.ndarray]:
-  """The same of unit vectors [b, D]: the best so far are ranked with those of each block."""
+  """The same of unit vectors [b, D].
+
+  Of each block only what beats the last of the best so far is ranked with them: equal ones come
+  later in the gallery, and after a few blocks hardly any are left.
+  """
   rows = np.zeros((len(queries), 0), int)
   scores = np.zeros((len(queries), 0), np.float32)
   for start in range(0, len(gallery), _BLOCK):
     theirs = queries @ readouts.unit(gallery[start:start + _BLOCK]).T
-    scores = np.concatenate([scores, theirs], axis=1)
-    numbers = np.arange(start, start + theirs.shape[1])
-    rows = np.concatenate([rows, np.broadcast_to(numbers, theirs.shape)], axis=1)
+    least = scores[:, -1:] if scores.shape[1] == count else -np.inf
+    query, row = np.nonzero(theirs > least)  # in the gallery's order for each query
+    found = np.bincount(query, minlength=len(queries))
+    place = np.arange(len(query)) - np.repeat(np.cumsum(found) - found, found)
+    shape = len(queries), found.max(initial=0)
+    more_rows, more_scores = np.zeros(shape, int), np.full(shape, -np.inf, np.float32)
+    more_rows[query, place], more_scores[query, place] = start + row, theirs[query, row]
+    rows = np.concatenate([rows, more_rows], axis=1)
+    scores = np.concatenate([scores, more_scores], axis=1)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
     rows, scores = (np.take_along_axis(x, best, 1) for x in (rows, scores))
   return rows, scores
