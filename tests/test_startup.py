@@ -12,8 +12,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 COMMANDS = ["check", "cost", "evaluate", "export", "extend", "extract", "fit", "invert", "ladder",
-            "map", "prepare", "report", "reproduce", "spatial_text", "study", "train", "units",
-            "verify"]
+            "map", "prepare", "replay", "report", "reproduce", "spatial_text", "study", "train",
+            "units", "verify"]
 # What each of them needs beside the flag that is tried.
 NEEDED = {
   "evaluate": ["--runs=."],
@@ -21,7 +21,8 @@ NEEDED = {
   "extend": ["--workdir=.", "--modality=sound"],
   "extract": ["--workdir=."], "fit": ["--reference=."],
   "invert": ["--workdir=."], "ladder": ["--reference=."], "map": ["--workdir=."],
-  "report": ["--workdir=."], "spatial_text": ["--annotations=.", "--out=x.zip"],
+  "replay": ["--dump=setup.cfg"], "report": ["--workdir=."],
+  "spatial_text": ["--annotations=.", "--out=x.zip"],
   "train": ["--workdir=."], "units": ["--workdir=."], "verify": ["--workdir=."]}
 TRIED = ["--wrong", "--helpshort", "--config.nothing=1", "--config.optimizer.steps=many",
          "--config.optimizer.batch=0", "--config.method=bl_nd", "--config=configs/nowhere.py"]

@@ -179,11 +179,11 @@ def run(job: Job, step: Callable[[Any, Any], tuple[Any, Metrics]], state: Any,
   """
   last, log = job.steps if last is None else last, job.log
   first, saved, pending = int(state.step), time.monotonic(), None
-  with (_writer(job.workdir, first, log) as writer,
+  with (signals.deferred() as told,  # before there are threads that may be told
+        _writer(job.workdir, first, log) as writer,
         prefetch.Prefetch(job.batch_at, first, last) as stream,
         progress.Progress(job.name, job.steps, "steps", done=first) as line,
-        watchdog.watching(log.stuck_seconds if hosts.several() else 0, job.name) as moved,
-        signals.deferred() as told):
+        watchdog.watching(log.stuck_seconds if hosts.several() else 0, job.name) as moved):
     meter = _Meter(stream, job.examples, devices.peak_flops(log.peak_flops))
 
     def report(index: int, metrics: Metrics, looked: Mapping[str, float]) -> None:
