@@ -316,3 +316,9 @@ def test_the_lists_of_exceptions_only_hold_what_is_needed():
   needless += [name for name in UNTESTED
                if (ROOT / "tests" / f"test_{pathlib.Path(name).stem}.py").exists()]
   assert not needless, f"take {', '.join(sorted(needless))} off LONG or UNTESTED: it holds now"
+
+
+def test_no_two_files_of_tests_have_one_name():
+  """They are imported by name alone: the second one could not be where the first one was."""
+  names = [path.name for path in TESTS if path.name != "conftest.py"]
+  assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
