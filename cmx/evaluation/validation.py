@@ -3,6 +3,7 @@
 The passes are those that evaluation makes afterwards, so nothing more is compiled for them.
 """
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -76,13 +77,19 @@ def judge(config: config_lib.Config, held: data.Dataset) -> Callable[[model.Para
     run of one modality minus the mean cross entropy in nats.
 
   Raises:
-    ValueError: if a modality has fewer than two examples held out.
+    ValueError: if a modality has fewer than two examples held out, or no two have a class of them
+      in common.
   """
   look = _looker(config, held)
   for name, source in held.splits[data.VALIDATION].items():
     if len(source) < 2:
       raise ValueError(f"config.log.select with {len(source)} examples of {name!r} held out; "
                        "expected 2 or more: it takes a tenth of each class of two or more examples")
+  held_classes = [set(np.asarray(source.labels).tolist())
+                  for source in held.splits[data.VALIDATION].values()]
+  if len(held_classes) > 1 and not any(a & b for a, b in itertools.combinations(held_classes, 2)):
+    raise ValueError("config.log.select with no class held out in two modalities, so that nothing "
+                     "can be ranked; expected classes with two or more training examples in both")
   layer, readout = config.evaluation.layer, config.evaluation.readout
   if readouts.named(readout).pieces:
     readout = "cosine"

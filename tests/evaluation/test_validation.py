@@ -67,3 +67,13 @@ def test_nothing_held_out_is_refused(tmp_path):
   held = splits.hold_out(dataset, 0.5)
   with pytest.raises(ValueError, match="0 examples of 'natural' held out; expected 2 or more"):
     validation.judge(tiny.config(tmp_path, **tiny.TWO), held)
+
+
+def test_held_out_classes_that_no_two_modalities_share_are_refused(tmp_path):
+  dataset = tiny.dataset(tmp_path, **tiny.TWO)
+  train = dataset.splits[data.TRAIN]
+  apart = {name: splits.Subset(source, np.flatnonzero((np.asarray(source.labels) < 12) == low))
+           for (name, source), low in zip(train.items(), (True, False))}
+  held = splits.hold_out(dataset._replace(splits={**dataset.splits, data.TRAIN: apart}), 0.5)
+  with pytest.raises(ValueError, match="no class held out in two modalities"):
+    validation.judge(tiny.config(tmp_path, **tiny.TWO), held)
