@@ -50,9 +50,8 @@ def build(workdir: pathlib.Path,
   if unchanged.still(pathlib.Path(workdir), stamp):
     return pathlib.Path(workdir) / "report.html"
   report = opening.open_report(workdir, options)
-  rate = speed.flops_per_second()
-  logging.info("%d runs to show: %s", len(report.runs), progress.about(
-    len(report.runs) * (_RUN_S + options.points * _POINT_S) * speed.slower(rate)))
+  logging.info("%d runs to show: %s", len(report.runs), speed.about(
+    len(report.runs) * (_RUN_S + options.points * _POINT_S)))
   path = write(report, f"cmx: {report.workdir.resolve().name}", sections)
   if all(opened.examples is not None and not opened.examples.problems for opened in report.runs):
     unchanged.keep(report.workdir, stamp)  # else what is missing may come, from outside the runs

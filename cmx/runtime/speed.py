@@ -5,6 +5,8 @@ import time
 import jax
 import numpy as np
 
+from cmx.runtime import progress
+
 _SIDE = 512  # of the matrices
 _SECONDS = 0.1  # of measuring
 _IDLE = 1e11  # FLOP/s on the two idle CPU cores that the seconds of estimates were measured on
@@ -30,3 +32,8 @@ def slower(rate: float) -> float:
   What is estimated so is not all products of matrices: an accelerator is not much shorter.
   """
   return max(_IDLE / rate, 0.3)
+
+
+def about(seconds: float) -> str:
+  """What took so long on the cores that were measured, in words, on this machine as it is now."""
+  return progress.about(seconds * slower(flops_per_second()))

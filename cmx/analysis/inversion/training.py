@@ -24,7 +24,6 @@ from cmx.analysis.inversion import plan as plan_lib
 from cmx.data import batches
 from cmx.evaluation import features as features_lib
 from cmx.runtime import devices
-from cmx.runtime import progress
 from cmx.runtime import speed
 from cmx.training import checkpoint
 from cmx.training import health
@@ -112,8 +111,8 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
   if known := checkpoint.trained(folder, settings.steps):
     return _drawn(known.params)
   left = settings.steps - (checkpoint.latest_step(folder) or 0)
-  logging.info("Generator of %s, %d steps: %s", settings.layer, left, progress.about(
-    left * _STEP_S * (plan.size / 64) ** 2 * speed.slower(speed.flops_per_second())))
+  logging.info("Generator of %s, %d steps: %s", settings.layer, left, speed.about(
+    left * _STEP_S * (plan.size / 64) ** 2))
   transform = objective.optimizer(settings)
   constants = statistics(plan, gallery(plan, folder))
   card = {**checkpoint.card(config, run.classes, plan.reader.modalities, plan.dataset.fingerprint),

@@ -8,7 +8,6 @@
 import json
 import math
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,12 +55,15 @@ def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[
   """
   runs = _runs(workdir)
   results, failed = {}, []
-  _tell_minutes(runs, options)
+  new = sum(not (folder / FOLDER / RESULT).exists() for folder, _ in runs)
   for i, (folder, run) in enumerate(runs):
     try:
       draw = options.show > 0 and run.config.method not in {method for method, _ in results}
-      result = study(checkpoint.load_run(folder), opening.open_data(run.config), folder, options,
-                     draw=draw)
+      dataset = opening.open_data(run.config)
+      if new:
+        _tell_minutes(new, dataset, options)
+        new = 0
+      result = study(checkpoint.load_run(folder), dataset, folder, options, draw=draw)
     except (OSError, ValueError) as error:
       failed.append(f"{folder}: {error}")
       logging.warning("%s is left out: %s", folder, error)
@@ -76,17 +78,12 @@ def study_all(workdir: pathlib.Path, options: options_lib.Options) -> list[dict[
   return list(results.values())
 
 
-def _tell_minutes(runs: Sequence[tuple[pathlib.Path, checkpoint.Run]],
-                  options: options_lib.Options) -> None:
-  """Logs about how long those take that are not dissected yet."""
-  new = [run for folder, run in runs if not (folder / FOLDER / RESULT).exists()]
-  if new:
-    sources = opening.open_data(new[0].config).encoded.splits[options.split].values()
-    most = math.inf if options.limit is None else options.limit
-    examples = sum(min(len(source), most) for source in sources)
-    seconds = len(new) * (_RUN_S + examples * _EXAMPLE_S)
-    logging.info("Units of %d runs: %s", len(new), progress.about(
-      seconds * speed.slower(speed.flops_per_second())))
+def _tell_minutes(runs: int, dataset: opening.Opened, options: options_lib.Options) -> None:
+  """Logs about how long so many runs take."""
+  most = math.inf if options.limit is None else options.limit
+  examples = sum(min(len(source), most)
+                 for source in dataset.encoded.splits[options.split].values())
+  logging.info("Units of %d runs: %s", runs, speed.about(runs * (_RUN_S + examples * _EXAMPLE_S)))
 
 
 def _runs(workdir: pathlib.Path) -> list[tuple[pathlib.Path, checkpoint.Run]]:
