@@ -77,6 +77,9 @@ def forget():
 def launch(monkeypatch, capsys, forget):
   """`python -m launch.<name> *arguments` in this process -> (exit code, what it printed)."""
   import jax  # after the environment is set
+
+  from cmx.runtime import signals
+  monkeypatch.setattr(signals, "_install", lambda: None)  # this process goes on after a command
   kept = jax.config.jax_compilation_cache_dir
   monkeypatch.chdir(ROOT)
 

@@ -1,8 +1,10 @@
 """The set-up of the tests themselves."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 
 def refused(flags):
@@ -21,3 +23,11 @@ def test_the_jaxlib_at_hand_knows_every_flag_of_the_tests():
 def test_a_flag_that_jaxlib_does_not_know_is_named():
   flag = "--xla_cpu_that_nobody_knows=true"
   assert flag in refused(f"{os.environ['XLA_FLAGS']} {flag}")
+
+
+def test_a_command_in_this_process_leaves_its_signals_alone(launch):
+  before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+  code, said = launch("check", "--not_a_flag")
+  assert code == 1 and "not_a_flag" in said
+  assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+  assert "signals" not in {thread.name for thread in threading.enumerate()}
