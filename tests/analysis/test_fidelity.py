@@ -14,18 +14,6 @@ def slow_cosine(a, b):
   return float(a @ b / sizes) if sizes else 0.0
 
 
-@pytest.mark.parametrize("block", [1, 3, 100])
-def test_the_nearest_is_that_of_the_largest_cosine_whatever_the_blocks(block):
-  queries, gallery = RNG.normal(size=(7, 4)), RNG.normal(size=(37, 4))
-  expected = [max(range(37), key=lambda i: slow_cosine(query, gallery[i])) for query in queries]
-  assert fidelity.nearest(queries, gallery, block=block).tolist() == expected
-
-
-def test_the_first_of_several_equally_near_is_taken():
-  gallery = np.array([[0.0, 1.0], [2.0, 0.0], [1.0, 0.0], [4.0, 0.0]])
-  assert fidelity.nearest(np.array([[3.0, 0.0]]), gallery, block=1).tolist() == [1]
-
-
 def test_cosine_is_that_of_corresponding_rows_and_zero_with_a_row_of_zeros():
   a, b = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
   a[2] = 0

@@ -13,8 +13,6 @@ import numpy as np
 from cmx.analysis.inversion import sharpness
 from cmx.evaluation import readouts
 
-_BLOCK = 256  # queries compared at once
-
 # What each number is, printed beside it; {layer} and {reference} are filled in.
 _DEFINITIONS = {
   "error": (
@@ -55,32 +53,6 @@ class Read(NamedTuple):
 
   features: np.ndarray
   logits: np.ndarray
-
-
-def nearest(queries: np.ndarray, gallery: np.ndarray, *, block: int = _BLOCK) -> np.ndarray:
-  """Index of the gallery item with the largest cosine for each query, the first where several tie.
-
-  Args:
-    queries: [Q, D].
-    gallery: [G, D], may be a memory map; `block` rows of it are read at once, times 16.
-    block: queries compared at once.
-
-  Returns:
-    int [Q].
-  """
-  best = np.full(len(queries), -np.inf, np.float32)
-  index = np.zeros(len(queries), np.int64)
-  for first in range(0, len(gallery), 16 * block):
-    part = readouts.unit(gallery[first:first + 16 * block])
-    for start in range(0, len(queries), block):
-      rows = slice(start, start + block)
-      similarity = readouts.unit(queries[rows]) @ part.T
-      here = similarity.argmax(axis=1)
-      value = similarity[np.arange(len(here)), here]
-      better = value > best[rows]
-      index[rows] = np.where(better, first + here, index[rows])
-      best[rows] = np.where(better, value, best[rows])
-  return index
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from cmx.analysis.inversion import placing
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.analysis.inversion import sharpness
 from cmx.data import encoders
+from cmx.evaluation import embedding
 from cmx.evaluation import features as features_lib
 from cmx.evaluation import fitted
 from cmx.runtime import devices
@@ -116,7 +117,7 @@ def readings(plan: plan_lib.Plan, params: Mapping[str, Any],
       x = part[layer]
       if moved:
         x = placing.moved(x, where[modality.name], where[reference])
-      nearest = fidelity.nearest(x, gallery[layer])
+      nearest = embedding.nearest(x, gallery[layer], 1)[0][:, 0]
       what = f"inversion of {modality.name}{', moved' * moved}"
       seen = _seen(plan, x, nearest, average if modality.name == reference else None, paint, read,
                    what)
