@@ -48,6 +48,28 @@ class Source(Protocol):
   def __getitem__(self, index: int) -> Example: ...
 
 
+class Arrays(NamedTuple):
+  """Examples that lie in arrays or memory maps, as a source; of some the labels alone are known.
+
+  Attributes:
+    labels: int32 [N].
+    inputs: uint8 [N, H, W, 3], float32 [N, E] or N texts.
+    keys: of the examples, N.
+  """
+
+  labels: np.ndarray
+  inputs: Any = ()
+  keys: Sequence[str] = ()
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  def __getitem__(self, index: int) -> Example:
+    x = self.inputs[index]
+    return {"input": x if isinstance(x, str) else np.asarray(x), "label": int(self.labels[index]),
+            "key": self.keys[index]}
+
+
 class Dataset(NamedTuple):
   """An opened data set.
 

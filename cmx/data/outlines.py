@@ -9,7 +9,6 @@ from cmx.data import check
 from cmx.data import encoders
 from cmx.data import splits
 from cmx.data.sets.folders import decoding
-from cmx.data.sets.folders import judgement
 
 
 def of_report(report: check.Report, config: config_lib.Config) -> data_lib.Dataset:
@@ -20,7 +19,7 @@ def of_report(report: check.Report, config: config_lib.Config) -> data_lib.Datas
     encoder = encoders.of(config, kind)
     rows.append(modalities_lib.of_kind(name, kind)._replace(
       shape=(encoder.width,) if encoder else tuple(report.shapes[name])))
-  parts = {split: {row.name: judgement.Labels(np.repeat(
+  parts = {split: {row.name: data_lib.Arrays(np.repeat(
     np.arange(len(report.classes), dtype=np.int32), list(report.counts[row.name][split].values())))
     for row in rows} for split in decoding.SPLITS}
   return splits.visible(config, data_lib.Dataset(

@@ -1,7 +1,6 @@
 """What a run's encoder of texts makes of them, tried on each text before anything is trained."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +20,7 @@ class Trial:
     self._config, self._encoder, self._opened = config, None, False
     self._zeros: dict[str, list[str]] = {}  # by modality: keys of texts
     self._problems: dict[str, dict[str, None]] = {}  # by modality, each once
-    self._kept: dict[tuple[str, str], list[data_lib.Example]] = {}  # by modality and split
+    self._kept: dict[tuple[str, str], list[tuple[str, str]]] = {}  # texts and keys, by split
 
   def look(self, modality: str, split: str, key: str, text: str) -> None:
     """Looks at an example. The encoder is opened when the first comes; a bad one sees none."""
@@ -34,7 +33,7 @@ class Trial:
     if self._encoder is None:
       return
     if self._encoder.source:  # which has the vectors of examples alone
-      self._kept.setdefault((modality, split), []).append({"input": text, "label": 0, "key": key})
+      self._kept.setdefault((modality, split), []).append((text, key))
     elif self._encoder.said:  # which looks words up
       try:
         if not self._encoder.encode([text]).any():
@@ -49,7 +48,8 @@ class Trial:
     for (name, split), examples in self._kept.items():
       try:
         if name in modalities:
-          self._encoder.source(_Texts(examples, np.zeros(len(examples), np.int32)),
+          texts, keys = zip(*examples)
+          self._encoder.source(data_lib.Arrays(np.zeros(len(texts), np.int32), texts, keys),
                                f"{name} {split}")
       except ValueError as error:
         found.append(f"{error}")
@@ -63,16 +63,3 @@ class Trial:
     named = ", ".join(text_lib.shown(key) for key in keys[:_NAMED])
     return [f"encoder {self._encoder.name} makes zero vectors of {len(keys)} texts ({named}"
             f"{', ...' * (len(keys) > _NAMED)}): {self._encoder.said()}"]
-
-
-class _Texts(NamedTuple):
-  """A source of examples at hand."""
-
-  examples: list[data_lib.Example]
-  labels: np.ndarray
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-  def __getitem__(self, index: int) -> data_lib.Example:
-    return self.examples[index]

@@ -16,7 +16,6 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields as fields_lib
 from cmx import methods
-from cmx.data.sets.folders import dataset as records
 from cmx.data.sets.folders import items
 from cmx.data.sets.folders import judgement
 from cmx.data.sets.folders import listing
@@ -218,7 +217,7 @@ def _dataset(parts: Mapping[str, _Part],
     labels = np.array([numbered[label] for label in part.names], np.int32)
     for array in (x, labels):
       total.update(np.ascontiguousarray(array))
-    sources[row.name] = records.Records(labels, x, [f"{row.name}/{i}" for i in range(len(x))])
+    sources[row.name] = data.Arrays(labels, x, [f"{row.name}/{i}" for i in range(len(x))])
     rows.append(row._replace(shape=x.shape[1:]))
   # Nothing is evaluated: the training examples stand where validation's are asked for.
   splits = {data.TRAIN: sources, data.VALIDATION: sources}

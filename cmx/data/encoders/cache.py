@@ -28,48 +28,25 @@ _AGAIN = "Run launch.prepare, or what has made it, again: it is computed anew"
 CHUNK = 256  # examples encoded between two writes
 
 
-class Encoded:
-  """Source of cached vectors: "input" is float32 [E]; labels and keys are those of the examples."""
-
-  def __init__(self, features: np.ndarray, labels: np.ndarray, keys: list[str]):
-    self.labels = labels
-    self._features, self._keys = features, keys
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-  def __getitem__(self, index: int) -> data_lib.Example:
-    return {"input": np.asarray(self._features[index]), "label": int(self.labels[index]),
-            "key": self._keys[index]}
-
-
-class EncodedOnTheFly:
-  """Source that encodes each example as it is read, for encoders faster than the disk."""
-
-  def __init__(self, source: data_lib.Source, encoder: encoders.Encoder):
-    self.labels = source.labels
-    self._source, self._encoder = source, encoder
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-  def __getitem__(self, index: int) -> data_lib.Example:
-    example = self._source[index]
-    return {**example, "input": self._encoder.encode([example["input"]])[0]}
-
-
 class Varied:
-  """Source of vectors that can be read of a part of their texts, to train on."""
+  """Source of the vectors of texts, or, to train on, of a part of their words.
 
-  def __init__(self, plain: data_lib.Source, texts: data_lib.Source, encoder: encoders.Encoder):
-    self.labels = plain.labels
-    self._plain, self._texts, self._encoder = plain, texts, encoder
+  The vectors of whole texts are those that are `kept`, or made as they are read where None are.
+  """
+
+  def __init__(self, texts: data_lib.Source, encoder: encoders.Encoder,
+               kept: data_lib.Source | None):
+    self.labels = texts.labels
+    self._texts, self._encoder, self._kept = texts, encoder, kept
 
   def __len__(self) -> int:
     return len(self.labels)
 
   def __getitem__(self, index: int) -> data_lib.Example:
-    return self._plain[index]
+    if self._kept is not None:
+      return self._kept[index]
+    example = self._texts[index]
+    return {**example, "input": self._encoder.encode([example["input"]])[0]}
 
   def varied(self, index: int, rng: np.random.Generator, share: float) -> data_lib.Example:
     """The example with a share of its words left out before it is encoded; one at least is kept."""
@@ -134,14 +111,13 @@ def _encoded(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.
   encoder = chosen[kind]
   if encoder.source:
     return encoder.source(source, f"{name} {split}")
-  vectors = _vectors(dataset, name, split, source, encoder, folder)
-  return Varied(vectors, source, encoder) if encoder.name in encoders.LIGHT else vectors
+  kept = _kept(dataset, name, split, source, encoder, folder) if encoder.cached else None
+  return Varied(source, encoder, kept) if encoder.name in encoders.LIGHT else kept
 
 
-def _vectors(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
-             encoder: encoders.Encoder, folder: pathlib.Path) -> data_lib.Source:
-  if not encoder.cached:
-    return EncodedOnTheFly(source, encoder)
+def _kept(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.Source,
+          encoder: encoders.Encoder, folder: pathlib.Path) -> data_lib.Arrays:
+  """The vectors of a source as they lie on disk; encoded now where they do not."""
   # A source may know its own content: an option of one modality leaves the others' caches be.
   content = getattr(source, "fingerprint", dataset.fingerprint)
   card = {"data": dataset.name, "content": content, "modality": name, "split": split,
@@ -155,7 +131,7 @@ def _vectors(dataset: data_lib.Dataset, name: str, split: str, source: data_lib.
         _write(path, card, source, encoder)
         opened = _opened(path)
   features, keys = opened
-  return Encoded(features, source.labels, keys)
+  return data_lib.Arrays(source.labels, features, keys)
 
 
 def _short(card: Mapping[str, Any]) -> str:

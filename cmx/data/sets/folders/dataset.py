@@ -10,7 +10,7 @@ import json
 import pathlib
 import shutil
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -33,28 +33,6 @@ _CARD, _DIGEST = "card.json", "digest"  # written last: they say that a folder i
 _ARRAY, _TEXTS, _KEYS = "inputs.npy", "inputs.json", "keys.json"
 _LEFT_OUT = "left_out.json"
 _CHUNK = 256  # examples copied at once
-
-
-class Records(NamedTuple):
-  """One modality's split on disk, as a source.
-
-  Attributes:
-    labels: int32 [N].
-    inputs: uint8 [N, H, W, 3], float32 [N, E] or N texts.
-    keys: path of each example below the root, with "#row" in a table, "#line" in a manifest.
-  """
-
-  labels: np.ndarray
-  inputs: Any
-  keys: list[str]
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-  def __getitem__(self, index: int) -> data_lib.Example:
-    x = self.inputs[index]
-    return {"input": x if isinstance(x, str) else np.asarray(x), "label": int(self.labels[index]),
-            "key": self.keys[index]}
 
 
 def prepare(data: config_lib.Data) -> None:
@@ -235,10 +213,11 @@ def _shorten(path: pathlib.Path, count: int) -> None:
   shorter.replace(path)
 
 
-def _opened(folder: pathlib.Path) -> Records:
+def _opened(folder: pathlib.Path) -> data_lib.Arrays:
   inputs = (np.load(folder / _ARRAY, mmap_mode="r") if (folder / _ARRAY).exists()
             else json.loads((folder / _TEXTS).read_text()))
-  return Records(np.load(folder / "labels.npy"), inputs, json.loads((folder / _KEYS).read_text()))
+  return data_lib.Arrays(np.load(folder / "labels.npy"), inputs,
+                         json.loads((folder / _KEYS).read_text()))
 
 
 def _shape(folder: pathlib.Path, row: modalities_lib.Modality) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 import hashlib
 import pathlib
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -149,20 +148,11 @@ def problems(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
   return found or _of_parts(listing, data)
 
 
-class Labels(NamedTuple):
-  """A source of which the labels alone are known."""
-
-  labels: np.ndarray
-
-  def __len__(self) -> int:
-    return len(self.labels)
-
-
 def _of_parts(listing: listing_lib.Listing, data: config_lib.Data) -> list[str]:
   """What would fail later on: the chosen modalities, the part held out, the classes held back."""
   names = {name: label for label, name in enumerate(classes(listing))}
   found = rows(listing, data.folders.reference)
-  parts = {split: {row.name: Labels(np.array([
+  parts = {split: {row.name: data_lib.Arrays(np.array([
     names[item.class_name] for item in listing.items
     if (item.modality, item.split) == (row.name, split)], np.int32)) for row in found}
     for split in (data_lib.TRAIN, data_lib.VALIDATION)}
