@@ -1,6 +1,5 @@
-"""Several processes on loopback: from archives to the table, the same as by one process alone."""
+"""Several processes on loopback: from archives to the table, the same bits as by one alone."""
 
-import json
 import os
 import pathlib
 import signal
@@ -14,20 +13,16 @@ import numpy as np
 import pytest
 
 import made_archives
-from cmx import data
-from cmx import fields as fields_lib
-from cmx.experiment import reproduce
 from cmx.runtime import hosts
 from cmx.training import checkpoint
-from configs import cmplaces_smoke
 
 ROOT = pathlib.Path(__file__).parents[2]
-DEVICES = 8  # of all processes together, as of the tests' own
 ROWS = ("supcon_shared",)  # whose term sees the examples of all processes
-FIELDS = {"data.modalities": ("natural", "description"), "data.cmplaces.image_size": 32,
-          "augment.shift": 2, "network.tower": "small", "network.channels": (2, 2, 2, 2),
-          "network.hidden": (4,), "network.trunk": 4, "reference.steps": 2, "reference.batch": 8,
-          "optimizer.steps": 60, "optimizer.batch": 8, "log.metrics_steps": 1}
+FIELDS = {"deterministic": True, "data.modalities": ("natural", "description"),
+          "data.cmplaces.image_size": 32, "augment.shift": 2, "network.tower": "small",
+          "network.channels": (2, 2, 2, 2), "network.hidden": (4,), "network.trunk": 4,
+          "reference.steps": 2, "reference.batch": 8, "optimizer.steps": 60, "optimizer.batch": 8,
+          "log.metrics_steps": 1}
 
 
 def fields(folder, where):
@@ -36,17 +31,18 @@ def fields(folder, where):
 
 
 def start(folder, where, count):
-  """Starts `launch.reproduce` in `count` processes that share the devices."""
+  """Starts `launch.reproduce` in `count` processes of one device each."""
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     address = f"127.0.0.1:{free.getsockname()[1]}"
-  simulated = os.environ["XLA_FLAGS"].replace("device_count=8", f"device_count={DEVICES // count}")
+  one_device = os.environ["XLA_FLAGS"].replace("device_count=8", "device_count=1")
   command = [sys.executable, "-m", "launch.reproduce", "--config=configs/cmplaces_smoke.py",
              f"--workdir={folder / where / 'runs'}", f"--rows={','.join(ROWS)}",
-             "--compilation_cache=", f"--coordinator={address}", f"--processes={count}",
+             "--compilation_cache=",
              *(f"--config.{name}={value}" for name, value in fields(folder, where).items())]
-  return [subprocess.Popen([*command, f"--process={index}"], cwd=ROOT, text=True,
-                           env={**os.environ, "XLA_FLAGS": simulated},
+  pod = [f"--coordinator={address}", f"--processes={count}"]
+  return [subprocess.Popen([*command, *([*pod, f"--process={index}"] if count > 1 else [])],
+                           cwd=ROOT, text=True, env={**os.environ, "XLA_FLAGS": one_device},
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
           for index in range(count)]
 
@@ -62,6 +58,13 @@ def steps(workdir):
   return path.read_text().count("\n") if path.exists() else 0
 
 
+def written(runs):
+  """{file below a work directory: its bytes} of features, results and tables."""
+  files = {path for kind in ("**/*.npy", "**/average_precision.npz", "**/result.json", "table.???")
+           for path in runs.glob(kind) if checkpoint.FOLDER not in path.parts}
+  return {path.relative_to(runs).as_posix(): path.read_bytes() for path in files}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp("pod")
@@ -70,17 +73,19 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(folder):
-  """The experiment by one process."""
-  config = fields_lib.replace(cmplaces_smoke.get_config(), fields(folder, "alone"))
-  data.prepare(config.data)
-  reproduce.reproduce(config, folder / "alone" / "runs", ROWS)
-  return folder / "alone"
+def undisturbed(folder):
+  """The experiment by two processes."""
+  results = ended(start(folder, "undisturbed", 2))
+  assert [code for code, *_ in results] == [0, 0], results
+  assert ["chance" in printed for _, printed, _ in results] == [True, False]
+  assert not any("steps, " in logged or "examples, " in logged for *_, logged in results[1:])
+  return folder / "undisturbed" / "runs"
 
 
-def test_two_processes_are_stopped_and_four_go_on_to_the_table_of_one(folder, alone):
-  row = folder / "pod" / "runs" / "seed_0" / ROWS[0]
-  started, patience = start(folder, "pod", 2), time.monotonic() + 200
+def test_two_processes_are_stopped_and_one_goes_on_to_the_bits_of_two(folder, undisturbed):
+  runs = folder / "stopped" / "runs"
+  row = runs / "seed_0" / ROWS[0]
+  started, patience = start(folder, "stopped", 2), time.monotonic() + 200
   while steps(row) < 5:
     assert all(one.poll() is None for one in started) and time.monotonic() < patience, (
       [one.kill() for one in started], ended(started))
@@ -92,19 +97,15 @@ def test_two_processes_are_stopped_and_four_go_on_to_the_table_of_one(folder, al
   assert all(f"(SIGTERM). {ROWS[0]}: step {done} of 60 is saved" in logged
              for *_, logged in results)
 
-  results = ended(start(folder, "pod", 4))
-  assert [code for code, *_ in results] == [0] * 4, results
-  assert ["chance" in printed for _, printed, _ in results] == [True, False, False, False]
-  assert not any("steps, " in logged or "examples, " in logged for *_, logged in results[1:])
+  results = ended(start(folder, "stopped", 1))
+  assert [code for code, *_ in results] == [0], results
   for name in ("reference", *ROWS):
-    one, pod = (checkpoint.load_run(where / "runs" / "seed_0" / name)
-                for where in (alone, folder / "pod"))
-    assert one.provenance["data"] == pod.provenance["data"]
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5), one.params,
-                 pod.params)
-  tables = [json.loads((where / "runs" / "table.json").read_text())["tables"][0]["rows"][0]["map"]
-            for where in (alone, folder / "pod")]
-  assert tables[0]["cells"] == tables[1]["cells"]
+    one, two = (checkpoint.load_run(where / "seed_0" / name) for where in (runs, undisturbed))
+    assert one.provenance["data"] == two.provenance["data"]
+    jax.tree.map(np.testing.assert_array_equal, one.params, two.params)
+  ours, theirs = written(runs), written(undisturbed)
+  assert len(theirs) > 10 and sorted(ours) == sorted(theirs)
+  assert [name for name in theirs if ours[name] != theirs[name]] == []
 
 
 @pytest.mark.parametrize("given", [("host:1", None, None), ("", 2, 0), ("host:1", 2, None),
@@ -134,6 +135,20 @@ def test_work_is_shared_without_rest_or_overlap(monkeypatch):
     rows += [*batch[hosts.part(len(batch))]]
   assert sorted(sum(shares, [])) == pieces and max(map(len, shares)) - min(map(len, shares)) <= 1
   np.testing.assert_array_equal(rows, batch)
+
+
+def test_arrays_of_several_dtypes_and_shapes_travel_as_one_of_each_dtype():
+  def of_process(number):
+    return [jax.numpy.full((2, 3), number + 0.5), jax.numpy.int32(2**24 + 1 + number),
+            jax.numpy.arange(4.0) + number]
+
+  packed = [hosts._packed(of_process(number)) for number in range(2)]
+  assert {name: row.shape for name, row in packed[0].items()} == {"float32": (1, 10),
+                                                                  "int32": (1, 1)}
+  rows = jax.tree.map(lambda *found: jax.numpy.concatenate(found), *packed)
+  forms = tuple((x.shape, x.dtype.name) for x in of_process(0))
+  jax.tree.map(np.testing.assert_array_equal, hosts._unpacked(rows, forms),
+               [of_process(0), of_process(1)])
 
 
 def test_one_process_waits_for_none():
