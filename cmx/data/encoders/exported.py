@@ -24,19 +24,13 @@ _OUTPUTS = {"pixels": ("image_embeds", "pooler_output", "last_hidden_state"),
 _READ = {"pixels": {"pixel_values"},
          "text": {"input_ids", "attention_mask", "token_type_ids", "position_ids"}}
 _LONGEST = 512  # tokens, where a model does not say
-_BLOCK = 1 << 22  # bytes hashed at once
 
 
-class Loaded(NamedTuple):
-  """A model, ready to use: its vectors' width E, a short hash of its files, and its function."""
-
-  width: int
-  fingerprint: str
-  encode: Callable[[Sequence[Any]], np.ndarray]
-
-
-def load(name: str, kind: str) -> Loaded:
+def load(name: str, kind: str) -> tuple[int, str, Callable[[Sequence[Any]], np.ndarray]]:
   """The model "hf:FOLDER" or "hf:OWNER/NAME" for a kind of input.
+
+  Returns:
+    E, a short hash of its files, and a function of inputs to vectors float32 [N, E].
 
   Raises:
     ValueError: if it is not to be had, of another kind or not exported, or a library is missing.
@@ -68,7 +62,7 @@ def load(name: str, kind: str) -> Loaded:
   except Exception as error:  # as above
     raise ValueError(f"{path} does not take a first example: {str(error).splitlines()[0][:200]}"
                      ) from error
-  return Loaded(width, _fingerprint(folder, path), encode)
+  return width, _fingerprint(folder, path), encode
 
 
 def _check_inputs(session: Any, path: pathlib.Path, kind: str) -> None:
@@ -213,6 +207,5 @@ def _fingerprint(folder: pathlib.Path, network: pathlib.Path) -> str:
                *sorted(folder.glob("*.json")), *sorted(folder.glob("1_Pooling/*.json"))]:
     total.update(path.relative_to(folder).as_posix().encode())
     with path.open("rb") as file:
-      while block := file.read(_BLOCK):
-        total.update(block)
+      hashlib.file_digest(file, lambda: total)
   return total.hexdigest()[:16]

@@ -11,7 +11,7 @@ import hashlib
 import importlib
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,21 +20,16 @@ _PREFIX = "python:"
 BATCH = 64  # examples a call at most
 
 
-class Loaded(NamedTuple):
-  """A function, ready to use: its vectors' width E, a short hash, and the function itself."""
-
-  width: int
-  fingerprint: str
-  encode: Callable[[Sequence[Any]], np.ndarray]
-
-
 def is_one(name: str) -> bool:
   """Whether the name of an encoder is that of a function."""
   return name.startswith(_PREFIX)
 
 
-def load(name: str, kind: str) -> Loaded:
+def load(name: str, kind: str) -> tuple[int, str, Callable[[Sequence[Any]], np.ndarray]]:
   """The function "python:module.function" for a kind of input; it is called once, for its width.
+
+  Returns:
+    E, a short hash, and the function of inputs to vectors float32 [N, E].
 
   Raises:
     ValueError: if it is not there, fails, or gives no vector for an example.
@@ -55,7 +50,7 @@ def load(name: str, kind: str) -> Loaded:
                      f"{', '.join(functions[:8]) or 'none'}")
   encode = functools.partial(_encode, function, name, kind)
   probe: Any = np.full((64, 64, 3), 255, np.uint8) if kind == "pixels" else "a"
-  return Loaded(encode([probe]).shape[1], _fingerprint(module, function), encode)
+  return encode([probe]).shape[1], _fingerprint(module, function), encode
 
 
 def _fingerprint(module: Any, function: Any) -> str:
