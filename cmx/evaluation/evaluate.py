@@ -8,7 +8,6 @@ import json
 import pathlib
 from typing import Any
 
-from absl import logging
 import numpy as np
 
 from cmx import config as config_lib
@@ -60,12 +59,8 @@ def evaluate(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path) 
 
 def finished(workdir: pathlib.Path) -> bool:
   """Whether the run of a work directory is evaluated; damaged results are none, as the log says."""
-  try:
-    manifest.check(manifest.beside(workdir / _RESULT))
-  except manifest.Damaged as error:
-    logging.warning("%s. It is to be evaluated again", error.what)
-    return False
-  return (workdir / _RESULT).exists() and (workdir / _QUERIES).exists()
+  return (manifest.is_whole(manifest.beside(workdir / _RESULT), "It is to be evaluated again")
+          and (workdir / _RESULT).exists() and (workdir / _QUERIES).exists())
 
 
 def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
@@ -87,7 +82,7 @@ def load(workdir: pathlib.Path) -> tuple[dict[str, Any], scores.Arrays]:
 
 def _known(workdir: pathlib.Path) -> dict[str, Any] | None:
   """The result on disk; None where it is to be made, or features are damaged."""
-  if not finished(workdir) or features.damage(kept.folder_of(workdir)):
+  if not finished(workdir) or manifest.damage(manifest.of(kept.folder_of(workdir))):
     return None
   return load(workdir)[0]
 

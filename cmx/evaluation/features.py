@@ -66,18 +66,9 @@ def extract(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Sequ
   return load(folder)
 
 
-def damage(folder: pathlib.Path) -> manifest.Damaged | None:
-  """What is wrong with the files of a folder of features, if anything is there, and is wrong."""
-  try:
-    manifest.check(manifest.of(folder))
-    return None
-  except manifest.Damaged as error:
-    return error
-
-
 def _is_there(folder: pathlib.Path, card: Mapping[str, Any]) -> bool:
   """Whether features are there as they were written; damaged ones are none, and the log says so."""
-  error = damage(folder)
+  error = manifest.damage(manifest.of(folder))
   if error is None:
     return (folder / _COMPLETE).exists()
   if _CARD not in error.files:

@@ -150,6 +150,27 @@ def check(manifest: pathlib.Path) -> bool:
   return True
 
 
+def damage(manifest: pathlib.Path) -> Damaged | None:
+  """What `check` finds wrong with files; None where nothing is."""
+  try:
+    check(manifest)
+  except Damaged as error:
+    return error
+  return None
+
+
+def is_whole(manifest: pathlib.Path, then: str) -> bool:
+  """Whether files are as they were written, or have no manifest; else the log says it, and `then`.
+
+  Args:
+    manifest: see `of` and `beside`.
+    then: what is done about damaged ones, a sentence.
+  """
+  if error := damage(manifest):
+    logging.warning("%s. %s", error.what, then)
+  return error is None
+
+
 def _is_there(manifest: pathlib.Path) -> bool:
   """Whether there is something that a manifest which is not there could be of."""
   if manifest.name == NAME:

@@ -81,12 +81,8 @@ def read_or_make(path: pathlib.Path, settings: Settings,
 
 def _found(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray] | None:
   """The arrays of a file as it was written; None where there is none, or the log says it is not."""
-  try:
-    manifest.check(manifest.beside(path))
-  except manifest.Damaged as error:
-    logging.warning("%s. It is fitted again", error.what)
-    return None
-  return _read(path, settings) if path.exists() else None
+  whole = manifest.is_whole(manifest.beside(path), "It is fitted again")
+  return _read(path, settings) if whole and path.exists() else None
 
 
 def read_or_fit_with_shares(path: pathlib.Path, settings: Settings,

@@ -210,12 +210,7 @@ def _newest_first(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, manifest
   """Each checkpoint, the newest first, and what is wrong with it."""
   steps = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
   for step in sorted(steps, reverse=True):
-    path = folder / str(step)
-    try:
-      manifest.check(manifest.of(path))
-      yield path, None
-    except manifest.Damaged as error:
-      yield path, error
+    yield folder / str(step), manifest.damage(manifest.of(folder / str(step)))
 
 
 def _set_aside_damaged(folder: pathlib.Path) -> None:

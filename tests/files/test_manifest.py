@@ -89,6 +89,15 @@ def test_swapped_files_are_named(tmp_path):
   assert manifest.check(manifest.beside(tmp_path / "b.npz"))
 
 
+def test_of_damage_the_log_says_what_is_done_about_it(folder, caplog):
+  sealed = manifest.of(folder)
+  assert manifest.is_whole(sealed, "It is made again") and manifest.damage(sealed) is None
+  (folder / "card.json").unlink()
+  assert not manifest.is_whole(sealed, "It is made again")
+  assert caplog.messages == [f"{folder / 'card.json'} is missing. It is made again"]
+  assert list(manifest.damage(sealed).files) == ["card.json"]
+
+
 def test_lightly_looks_at_sizes_and_times_alone(folder):
   path = folder / "natural" / "fc7.npy"
   change(path, flipped(path.read_bytes()))

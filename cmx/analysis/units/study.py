@@ -126,7 +126,8 @@ def study(run: checkpoint.Run, dataset: opening.Opened, workdir: pathlib.Path,
   folder = workdir / FOLDER
   asked = json.loads(json.dumps({"step": run.step, "content": dataset.encoded.fingerprint,
                                  "draw": draw, **options._asdict()}))
-  known = _known(folder)
+  whole = manifest.is_whole(manifest.of(folder), "It is made again")
+  known = load(folder) if whole else None
   if known is not None and known["asked"] == asked:
     return known
   subject, problems = subject_lib.subject(run, dataset.encoded, options.split, options.layers,
@@ -157,14 +158,6 @@ def load(folder: pathlib.Path) -> dict[str, Any] | None:
   remedy = f"remove {folder}, and run launch.units again"
   path = folder / RESULT
   return json_files.read(path, remedy, "asked", "layers", "shown") if path.exists() else None
-
-
-def _known(folder: pathlib.Path) -> dict[str, Any] | None:
-  try:
-    return load(folder)
-  except manifest.Damaged as error:
-    logging.warning("%s. It is made again", error.what)
-    return None
 
 
 def _shown(findings: findings_lib.Findings, raw: data.Dataset, folder: pathlib.Path,

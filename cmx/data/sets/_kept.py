@@ -13,15 +13,6 @@ from cmx.files import manifest
 AGAIN = "Run launch.prepare with the same config: it is made again from its sources"
 
 
-def check(folder: pathlib.Path) -> None:
-  """Checks a folder of records against its manifest.
-
-  Raises:
-    manifest.Damaged: if a file is missing or another one.
-  """
-  manifest.check(manifest.of(folder))
-
-
 def are_whole(folders: Sequence[pathlib.Path]) -> bool:
   """Whether all folders are there as they were made, and nothing is left to be done about them."""
   for folder in folders:
@@ -63,13 +54,8 @@ def made_again(folders: Sequence[pathlib.Path]) -> Iterator[None]:
 
 
 def _damage(folder: pathlib.Path) -> manifest.Damaged | None:
-  if not manifest.of(folder).exists():  # new, or to be given one
-    return None
-  try:
-    check(folder)
-  except manifest.Damaged as error:
-    return error
-  return None
+  known = manifest.of(folder)  # what has none is new, or to be given one
+  return manifest.damage(known) if known.exists() else None
 
 
 def _aside(folder: pathlib.Path) -> pathlib.Path:

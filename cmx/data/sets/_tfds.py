@@ -130,7 +130,7 @@ def _labels(request: Request, builder: Any, split: str, raw: Sequence[bytes],
   """The set's own labels [N], found out by reading every record once."""
   stem = builder.info.full_name.replace("/", "-")
   path = request.cache / "tfds" / f"{stem}-{split}-{len(raw)}.npy"
-  if path.exists() and _is_whole(path):
+  if path.exists() and manifest.is_whole(manifest.beside(path), "The labels are found out again"):
     return np.load(path)
   labels = np.zeros(len(raw), np.int64)
   with progress.Progress(f"labels of {request.name} {split}", len(raw), "records") as line:
@@ -143,15 +143,6 @@ def _labels(request: Request, builder: Any, split: str, raw: Sequence[bytes],
     np.save(file, labels)
   manifest.seal(manifest.beside(path), _kept.AGAIN, [path])
   return labels
-
-
-def _is_whole(path: pathlib.Path) -> bool:
-  try:
-    manifest.check(manifest.beside(path))
-  except manifest.Damaged as error:
-    logging.warning("%s. The labels are found out again", error.what)
-    return False
-  return True
 
 
 def _text(field: str) -> Callable[[_records.Record], str]:

@@ -36,6 +36,7 @@ from cmx.data.sets.cmplaces import contents
 from cmx.data.sets.cmplaces import layout
 from cmx.data.sets.cmplaces import shards
 from cmx.files import disk
+from cmx.files import manifest
 from cmx.files import writing
 from cmx.runtime import hosts
 
@@ -224,7 +225,7 @@ def _sources(data: config_lib.Data, row: modalities_lib.Modality) -> dict[str, _
       f"{row.name} of CMPlaces is not prepared in {folder}; run python -m launch.prepare "
       f"{fields.as_flags(config_lib.Config(data=data))} with its archives in "
       f"{_manual_folder(data)}")
-  _kept.check(folder)
+  manifest.check(manifest.of(folder))
   card = json.loads((folder / _CARD).read_text())
   builder, records = _builder(data, row.name), {}
   for split in SPLITS:

@@ -29,6 +29,7 @@ from cmx.data.sets.everyday import build
 from cmx.data.sets.everyday import recipe as recipe_lib
 from cmx.files import archives
 from cmx.files import disk
+from cmx.files import manifest
 from cmx.files import writing
 
 _SIDE = 160  # pixels, height and width of the stored pictures
@@ -187,7 +188,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
       f"everyday things are not prepared in {_folder(data)}; run python -m launch.prepare "
       f"{fields.as_flags(config_lib.Config(data=data))}\n"
       f"{'' if built else build.instructions(packages(data))}".rstrip())
-  _kept.check(_folder(data))
+  manifest.check(manifest.of(_folder(data)))
   report = json.loads((_folder(data) / _REPORT).read_text())
   builder = tfds.builder_from_directory(_folder(data))
   rows = tuple(_row(row, options) for row in modalities_lib.CMPLACES)

@@ -74,7 +74,7 @@ def load(data: config_lib.Data) -> data_lib.Dataset:
     raise FileNotFoundError(
       f"{data.folders.path} is not prepared in {folder}, or its files have changed since; run "
       f"python -m launch.prepare --noadvice {fields.as_flags(config_lib.Config(data=data))}")
-  _kept.check(folder)
+  manifest.check(manifest.of(folder))
   left_out = [*listing.bad, *_left_out(folder)]
   _allow(data, listing, _left_out(folder))
   if left_out:
@@ -193,11 +193,9 @@ def _record_part(items: Sequence[items_lib.Item], size: int, classes: Sequence[s
 
 def _is_whole(folder: pathlib.Path) -> bool:
   """Whether a modality's split is there; what a stopped preparation has left of one is removed."""
-  try:
-    if (folder / _DIGEST).exists() and manifest.check(manifest.of(folder)):
-      return True
-  except manifest.Damaged as error:
-    logging.warning("%s. It is made again", error.what)
+  if ((folder / _DIGEST).exists() and manifest.of(folder).exists()
+      and manifest.is_whole(manifest.of(folder), "It is made again")):
+    return True
   shutil.rmtree(folder, ignore_errors=True)
   return False
 

@@ -26,6 +26,7 @@ from cmx.data.sets.rendered_world import categories
 from cmx.data.sets.rendered_world import examples
 from cmx.data.sets.rendered_world import workers
 from cmx.files import disk
+from cmx.files import manifest
 from cmx.files import writing
 
 SMALLEST = 32  # pixels; below, words cannot be read
@@ -151,7 +152,7 @@ def _source(folder: pathlib.Path, world: config_lib.World, row: modalities_lib.M
     return np.frombuffer(record.content("input"), np.uint8).reshape(row.shape)
 
   builder = _builder(folder, world, row.name)
-  _kept.check(pathlib.Path(builder.data_path))
+  manifest.check(manifest.of(pathlib.Path(builder.data_path)))
   raw = _records.opened(builder, split, count)
   labels = (np.arange(count) % len(categories.NAMES)).astype(np.int32)
   return _records.Records(raw, labels, read, lambda _, number: f"{row.name}/{split}/{number}")
