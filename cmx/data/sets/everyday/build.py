@@ -7,6 +7,7 @@ out.
 
 import json
 import pathlib
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from absl import logging
@@ -45,9 +46,10 @@ def instructions(folder: pathlib.Path, packages: Iterable[str] = ()) -> str:
   debs = [package[4:] for package in missing if package.startswith("deb:")]
   npms = [f"{package[4:]}@{_VERSIONS[package]}" if package in _VERSIONS else package[4:]
           for package in missing if package.startswith("npm:")]
-  lines = [f"mkdir -p {folder} && cd {folder}"]
-  lines += [f"apt-get download {' '.join(debs)}"] if debs else []
-  lines += [f"npm pack {' '.join(npms)}"] if npms else []
+  there = shlex.quote(str(folder))
+  lines = [f"mkdir -p {there}"]
+  lines += [f"(cd {there} && apt-get download {' '.join(debs)})"] if debs else []
+  lines += [f"(cd {there} && npm pack {' '.join(npms)})"] if npms else []
   return "\n".join(["packages are missing; get them with:", *(f"  {line}" for line in lines)])
 
 
