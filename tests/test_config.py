@@ -9,12 +9,10 @@ from cmx import config as config_lib
 from cmx import fields
 from cmx.analysis.inversion import feature_pictures
 from cmx.analysis.inversion import generator
-from cmx.analysis.inversion import plan
 from cmx.data import encoders
 from cmx.evaluation import readouts
 from cmx.mixture import em
 from cmx.network import towers
-from cmx.network.pretrained import labels
 
 
 def test_a_field_is_changed_and_the_config_given_stays():
@@ -118,10 +116,9 @@ def test_flat_has_every_number_and_no_section():
 
 @pytest.mark.parametrize("name, there_are", [
   ("network.tower", towers.TOWERS), ("evaluation.readout", readouts.READOUTS),
-  ("mixture.covariance", em.COVARIANCES), ("weights.classifier", labels._CHOICES),
-  ("inversion.layout", generator._LAYOUTS),
+  ("mixture.covariance", em.COVARIANCES),
+  ("inversion.layout", generator.LAYOUTS),
   ("inversion.optimisation.parameterisation", feature_pictures.PARAMETERISATIONS),
-  ("inversion.perceptual_layer", plan.LAYERS),
   ("encoders.pixels", ["", *(key for key, kind in encoders._KINDS.items() if kind == "pixels")]),
   ("encoders.text", [key for key, kind in encoders._KINDS.items() if kind == "text"])])
 def test_a_field_takes_the_names_that_there_are(name, there_are):

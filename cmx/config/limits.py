@@ -1,7 +1,8 @@
 """What the value of a field must be, as its type says: between two numbers, or one of a few words.
 
-It is checked with the flags, before anything that takes seconds is imported. So the words are here,
-and what they name is where it is made; a test compares the two.
+It is checked with the flags, before anything that takes seconds is imported, and once more before
+anything is trained: what works by a field takes its word for granted. What the words name is where
+it is made; a test compares the two.
 """
 
 from collections.abc import Callable
@@ -29,11 +30,12 @@ def one_of(*names: str, begins: tuple[str, ...] = (), others: str = "") -> Limit
 # Of numbers whose type says no more.
 OF_TYPE = {int: whole(0), float: Limit(lambda x: 0 <= x < 3e38, "0 or more, and finite")}
 
-ACTIVATIONS = ("pool5", "fc6_linear", "fc6", "fc7_linear", "fc7", "fc8")  # of a network, in turn
+LAYERS = ("pool5", "fc6", "fc7", "fc8")  # of a network, in turn; with those before ReLUs:
+ACTIVATIONS = ("pool5", "fc6_linear", "fc6", "fc7_linear", "fc7", "fc8")
 _OWN = {"begins": ("hf:", "python:"), "others": ", hf:NAME, python:module.function"}
 
 Layer = Annotated[str, one_of(*ACTIVATIONS)]
-Compared = Annotated[str, one_of("pool5", "fc6", "fc7", "fc8")]  # in turn, as inversions
+Compared = Annotated[str, one_of(*LAYERS)]
 Tower = Annotated[str, one_of("small", "alexnet", "alexnet_torch", "resnet18", "resnet_small")]
 Precision = Annotated[str, one_of("float32", "bfloat16")]
 OfPixels = Annotated[str, one_of("", "efficientnet_lite0", **_OWN)]

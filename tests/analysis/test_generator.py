@@ -9,7 +9,7 @@ import pytest
 from cmx import config as config_lib
 from cmx.analysis.inversion import generator
 
-SMALL = generator.layout_of(config_lib.Inversion(hidden=(16,), channels=(8, 6, 5, 4)))
+SMALL = generator.small(config_lib.Inversion(hidden=(16,), channels=(8, 6, 5, 4)))
 
 
 def fresh(layout, features, size):
@@ -179,11 +179,6 @@ def test_pixels_are_clipped_and_rounded():
   assert generator.pixels(images).tolist() == [0, 0, 127, 191, 255, 255]
   every = np.arange(256, dtype=np.uint8)
   np.testing.assert_array_equal(generator.pixels(jnp.float32(every / 127.5 - 1)), every)
-
-
-def test_an_unknown_layout_is_refused():
-  with pytest.raises(ValueError, match="layout 'large'; expected one of small, full"):
-    generator.layout_of(config_lib.Inversion(layout="large"))
 
 
 @pytest.mark.parametrize("layout, features, image, message", [

@@ -206,20 +206,16 @@ def test_a_unit_of_maps_is_a_channel_and_its_mean_is_sought(plan):
 # What cannot be.
 
 @pytest.mark.parametrize("changes, message", [
-  ({"layer": "fc9"}, "the run has no layer 'fc9'; expected one of "),
+  ({"layer": "fc9"}, "inversion.layer 'fc9'; expected one of "),
   ({"layout": "large"}, "inversion.layout 'large'; expected one of small, full"),
   ({"size": 64}, "inversion.size 64; the run's tower reads pictures of 32 pixels: expected 0, or"),
   ({"channels": (8,)}, "images of 32 pixels do not fit a generator of 1 up-convolutions; expe"),
-  ({"perceptual_layer": "pool9"}, "inversion.perceptual_layer 'pool9'; expected one of pool5")])
+  ({"perceptual_layer": "pool9"}, "inversion.perceptual_layer 'pool9'; expected one of pool5"),
+  ({"optimisation__parameterisation": "wavelets"},
+   "parameterisation 'wavelets'; expected one of generator")])
 def test_settings_that_do_not_fit_the_run_are_refused(run, changes, message):
   with pytest.raises(ValueError, match=message):
     plan_lib.plan(run, settings(**changes))
-
-
-def test_an_unknown_parameterisation_is_refused(plan):
-  with pytest.raises(ValueError, match="parameterisation 'wavelets'; expected one of generator"):
-    feature_pictures.parts(settings(optimisation__parameterisation="wavelets").optimisation,
-                           (1, 8, 8, 3))
 
 
 def test_a_reference_without_pictures_is_refused(run):

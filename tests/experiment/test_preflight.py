@@ -96,6 +96,7 @@ def test_the_reference_network_needs_no_batch_of_the_rows():
   ("mixture.layers", ("tower",), r"mixture.layers \('tower',\); expected one of pool5"),
   ("evaluation.readout", "manhattan", "evaluation.readout 'manhattan'; expected one of cosine"),
   ("network.precision", "float16", "network.precision 'float16'; expected one of float32, bf"),
+  ("network.tower", "vgg", "network.tower 'vgg'; expected one of small, alexnet"),
   ("method", "d", "method 'd'; expected one of")])
 def test_unknown_names_are_answered_with_the_known(field, value, words):
   with pytest.raises(ValueError, match=words):
@@ -156,7 +157,6 @@ def test_a_data_set_that_fits_passes():
   (dict(validation=[]), {}, "modality 'drawing' has no validation examples in data set 'made'; "
                             "expected 1 or more: hold back"),
   (dict(shape=(8, 8, 3)), {}, r"images of \(8, 8\) pixels are too small for tower 'small'"),
-  ({}, {"network.tower": "vgg"}, "network.tower 'vgg'; expected one of small, alexnet"),
   ({}, {"mixture.components": 41}, "mixture.components 41; expected 40 at most"),
   ({}, {"mixture.examples": 10}, "mixture.components 32; expected 10 at most")])
 def test_a_data_set_that_does_not_fit_is_refused(given, changes, words):

@@ -184,8 +184,7 @@ def test_a_fresh_classifier_needs_no_list():
   ("abbey\nbakery_shop\nalley\n", "same", 205, "lists 3 classes; expected 205, as many as the wei"),
   ("abbey 1\n", "same", 1, "classes.txt:1: label 1 of 'abbey'; expected 0: lines in the order"),
   ("abbey\n\nalley\n", "same", 2, "classes.txt:2: empty line; expected a class"),
-  ("abbey\n/a/abbey\n", "same", 2, "classes.txt:2: class '/a/abbey' comes twice"),
-  ("abbey\n", "sorted", 1, "weights.classifier 'sorted'; expected one of same, named, fresh")])
+  ("abbey\n/a/abbey\n", "same", 2, "classes.txt:2: class '/a/abbey' comes twice")])
 def test_lists_that_speak_of_other_classes_are_refused(tmp_path, text, how, count, words):
   with pytest.raises(ValueError, match=words):
     labels.rows(how, listed(tmp_path, text), OURS, count)

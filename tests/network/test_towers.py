@@ -86,13 +86,6 @@ def test_images_that_vanish_on_the_way_are_refused():
     towers.pool5_width((tiny,), config_lib.Network())
 
 
-def test_an_unknown_tower_or_precision_is_refused():
-  with pytest.raises(ValueError, match="network.tower 'vgg'; expected one of small, alexnet"):
-    towers.tower(PHOTOGRAPH, config_lib.Network(tower="vgg"), 0)
-  with pytest.raises(ValueError, match="network.precision 'half'; expected float32 or bfloat16"):
-    towers.tower(PHOTOGRAPH, config_lib.Network(precision="half"), 0)
-
-
 def test_what_a_tower_holds_is_counted_from_shapes():
   network = config_lib.Network(channels=(2, 3, 4, 5), hidden=(7,))
   vector = TEXT._replace(shape=(11,))

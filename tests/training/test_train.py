@@ -210,12 +210,6 @@ def test_bfloat16_computes_near_float32_with_float32_parameters(root, dataset, p
   assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999
 
 
-def test_an_unknown_precision_is_refused(root, dataset):
-  with pytest.raises(ValueError, match="network.precision 'float16'; expected float32 or bfloat16"):
-    one_step(tiny.config(root, "c", network__precision="float16"), dataset,
-             params=parameters(tiny.config(root, "c"), dataset))
-
-
 def test_only_its_own_modality_moves_a_tower(root, three):
   config = tiny.config(root, "bl_ind")
   changed = three.splits["train"] | {"drawing": three.splits["train"]["natural"]}

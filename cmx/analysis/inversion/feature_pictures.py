@@ -49,13 +49,7 @@ def parts(settings: config_lib.Optimisation, shape: tuple[int, ...]) -> tuple[
   """What is changed, the transform and the optimiser that a config names, for images [B, H, W, 3].
 
   What a generator draws is changed with `of_generator`.
-
-  Raises:
-    ValueError: if there is no such parameterisation.
   """
-  if settings.parameterisation not in PARAMETERISATIONS:
-    raise ValueError(f"inversion.optimisation.parameterisation {settings.parameterisation!r}; "
-                     f"expected one of {', '.join(PARAMETERISATIONS)}")
   transforms = [optimise.jitter(settings.jitter)] * (settings.jitter > 0)
   transforms += [optimise.blur(settings.blur)] * (settings.blur > 0)
   return (PARAMETERISATIONS[settings.parameterisation](shape), optimise.chain(*transforms),

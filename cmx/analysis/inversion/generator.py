@@ -52,19 +52,9 @@ def small(settings: config_lib.Inversion) -> Layout:
   return Layout(tuple(settings.hidden), channels[:1] * 3, channels, between)
 
 
-_LAYOUTS: dict[str, Callable[[config_lib.Inversion], Layout]] = {
+# By the names that a config has for them.
+LAYOUTS: dict[str, Callable[[config_lib.Inversion], Layout]] = {
   "small": small, "full": lambda settings: FULL}
-
-
-def layout_of(settings: config_lib.Inversion) -> Layout:
-  """The layout that a config names.
-
-  Raises:
-    ValueError: if there is none of that name.
-  """
-  if settings.layout not in _LAYOUTS:
-    raise ValueError(f"inversion.layout {settings.layout!r}; expected one of {', '.join(_LAYOUTS)}")
-  return _LAYOUTS[settings.layout](settings)
 
 
 class UpConv(nn.Module):

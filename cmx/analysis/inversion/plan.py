@@ -8,15 +8,15 @@ from PIL import Image
 
 from cmx import config as config_lib
 from cmx import data
+from cmx import fields
 from cmx import modalities as modalities_lib
 from cmx.analysis.inversion import generator
+from cmx.config import limits
 from cmx.data import opening
 from cmx.evaluation import features as features_lib
 from cmx.network import towers
 from cmx.training import checkpoint
 
-
-LAYERS = ("pool5", "fc6", "fc7", "fc8")  # that a picture may be compared in, in order
 
 
 class Plan(NamedTuple):
@@ -65,11 +65,13 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
   """The plan to invert a layer of a run; opens the run's data set.
 
   Raises:
-    ValueError: if the reference modality has no pictures, the run no such layer, or pictures or
-      features do not fit the generator.
+    ValueError: if a setting is beyond its limits, the reference modality has no pictures, or
+      pictures or features do not fit the generator.
     FileNotFoundError: if the data set is not prepared.
   """
   config = run.config
+  asked = dataclasses.replace(config, inversion=settings)
+  fields.check_limits(asked, [name for name in fields.flat(asked) if name.startswith("inversion.")])
   reader = checkpoint.of_modality(run, run.modalities[0])
   pictures, dataset = opening.open_data(config)
   reference = reader.modalities[0]
@@ -78,11 +80,6 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
     raise ValueError(
       f"the reference modality {reference.name!r} has no pictures: it is "
       f"{'not in the data set' if row is None else row.kind}; expected one of kind pixels")
-  shapes = features_lib.widths(reader)
-  if settings.layer not in shapes:
-    raise ValueError(f"the run has no layer {settings.layer!r}; expected one of "
-                     f"{', '.join(shapes)}")
-  compared(settings)
   encoded = len(reference.shape) == 1
   if encoded:  # the frozen encoder cannot be differentiated here
     settings = dataclasses.replace(settings, perceptual_weight=0.0, layer_weight=0.0)
@@ -90,28 +87,21 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
   if not encoded and size != row.shape[0]:
     raise ValueError(f"inversion.size {size}; the run's tower reads pictures of {row.shape[0]} "
                      "pixels: expected 0, or that")
-  layout = generator.layout_of(settings)
-  features = _with_places(reader, settings.layer, shapes[settings.layer])
+  layout = generator.LAYOUTS[settings.layout](settings)
+  features = _shape(reader, settings.layer)
   generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
   return Plan(run, reader, settings, dataset, pictures, layout, features, size)
 
 
 def compared(settings: config_lib.Inversion) -> dict[str, float]:
-  """The layers whose activations are compared, with the weight of each.
-
-  Raises:
-    ValueError: if `perceptual_layer` is none of them.
-  """
-  if settings.perceptual_layer not in LAYERS:
-    raise ValueError(f"inversion.perceptual_layer {settings.perceptual_layer!r}; expected one of "
-                     f"{', '.join(LAYERS)}")
-  weights = dict.fromkeys(LAYERS[:LAYERS.index(settings.perceptual_layer) + 1],
-                          settings.perceptual_weight)
+  """The layers whose activations are compared, with the weight of each."""
+  last = limits.LAYERS.index(settings.perceptual_layer)
+  weights = dict.fromkeys(limits.LAYERS[:last + 1], settings.perceptual_weight)
   weights[settings.layer] = weights.get(settings.layer, 0.0) + settings.layer_weight
   return {layer: weight for layer, weight in weights.items() if weight}
 
 
-def _with_places(reader: checkpoint.Run, layer: str, width: int) -> tuple[int, ...]:
-  """(h, w, D) for a pool5 that is laid out as maps, (width,) for everything else."""
+def _shape(reader: checkpoint.Run, layer: str) -> tuple[int, ...]:
+  """Shape of a layer's activations: (h, w, D) of a pool5 that is laid out as maps, else (D,)."""
   layout = towers.layout(reader.modalities, reader.config.network) if layer == "pool5" else None
-  return tuple(layout[:3]) if layout is not None else (width,)
+  return tuple(layout[:3]) if layout is not None else (features_lib.widths(reader)[layer],)

@@ -17,6 +17,7 @@ from flax import traverse_util
 
 from cmx import data
 from cmx import modalities as modalities_lib
+from cmx.config import limits
 from cmx.data import encoders
 from cmx.evaluation import features
 from cmx.evaluation import fitted
@@ -30,7 +31,6 @@ from cmx.training import checkpoint
 from cmx.training import step
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-LAYERS = ("pool5", "fc6", "fc7", "fc8")
 _TOWER, _WEIGHTS, _READOUTS, _CARD = "tower.jaxexport", "weights.npz", "readouts.npz", "card.json"
 _SEP = "/"  # between the parts of an array's name
 _EXAMPLE = "example"  # .npy: inputs of the validation split; .npz: what the run makes of them
@@ -98,7 +98,7 @@ def _exported(run: checkpoint.Run) -> bytes:
   def forward(weights: Mapping[str, jax.Array], x: jax.Array) -> dict[str, jax.Array]:
     params = traverse_util.unflatten_dict(weights, sep=_SEP)
     found = model.apply(params, x, row, method, run.config.network)
-    return {layer: found[layer].astype(jnp.float32) for layer in LAYERS}
+    return {layer: found[layer].astype(jnp.float32) for layer in limits.LAYERS}
 
   weights = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
              for name, leaf in _flat(run.params).items()}
@@ -142,7 +142,7 @@ def _about(run: checkpoint.Run, dataset: data.Dataset, layer: str, examples: int
     "use": "python embed.py inputs.npy features.npz   (JAX and NumPy; CPU, CUDA or TPU)",
     "modality": row.name, "kind": row.kind, "shape": list(row.shape), "dtype": _dtype(row).name,
     "input": _input(run), "classes": list(run.classes),
-    "layers": {name: width for name, width in features.widths(run).items() if name in LAYERS},
+    "layers": {name: features.widths(run)[name] for name in limits.LAYERS},
     "example": f"{_EXAMPLE}.npy, and what embed.py makes of it, {_EXAMPLE}.npz",
     "readouts": f"{_READOUTS}: mean and covariance of {layer} over {examples} training examples of "
                 f"{row.name}. Centred: cosine of x - mean; whitened: of S^(-1/2) (x - mean), S the "
@@ -174,7 +174,7 @@ def _tried(run: checkpoint.Run, dataset: data.Dataset, folder: pathlib.Path) -> 
   row = run.modalities[0]
   source = dataset.splits[data.VALIDATION][row.name]
   x = np.stack([source[int(i)]["input"] for i in features.order(len(source), _TRIED)])
-  expected = features.reader(run, row, LAYERS, devices.rounded_up(len(x)))(
+  expected = features.reader(run, row, limits.LAYERS, devices.rounded_up(len(x)))(
     devices.replicate(run.params), x)
   with tempfile.TemporaryDirectory() as scratch:
     inputs, outputs = pathlib.Path(scratch) / "inputs.npy", pathlib.Path(scratch) / "features.npz"
@@ -184,7 +184,7 @@ def _tried(run: checkpoint.Run, dataset: data.Dataset, folder: pathlib.Path) -> 
   np.save(folder / f"{_EXAMPLE}.npy", x[:_SHOWN])
   np.savez(folder / f"{_EXAMPLE}.npz", **{name: part[:_SHOWN] for name, part in expected.items()})
   apart = {layer: float(np.abs(given[layer] - expected[layer]).max()
-                        / max(np.abs(expected[layer]).max(), 1e-30)) for layer in LAYERS}
+                        / max(np.abs(expected[layer]).max(), 1e-30)) for layer in limits.LAYERS}
   exact = run.config.network.precision == "float32" and jax.default_backend() == "cpu"
   allowed = _CLOSE if exact else _COARSE
   worst = max(apart, key=apart.get)

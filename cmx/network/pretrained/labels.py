@@ -9,7 +9,6 @@ import numpy as np
 from cmx.files import kinds
 from cmx.files import text
 
-_CHOICES = ("same", "named", "fresh")
 _BEFORE = re.compile(r"(?P<label>[0-9]+)[\s,;:]+(?P<name>\S.*)")
 _HEAD = re.compile(r"(?:id|index|label|class|name|category)[\s,;]+\w+")
 _QUOTED = re.compile(r"(['\"]).*\1[,;]?")
@@ -27,7 +26,8 @@ def read(path: pathlib.Path) -> tuple[str, ...]:
       with the line.
   """
   names: list[str] = []
-  lines = _text(path).rstrip().splitlines()
+  content = kinds.text(f"{path}", path.read_bytes(), "a class a line: save it in UTF-8")
+  lines = content.rstrip().splitlines()
   _check_form(path, lines)
   found = [_LABELLED.fullmatch(line.strip()) for line in lines]
   if not all(found):
@@ -66,17 +66,6 @@ def _check_form(path: pathlib.Path, lines: Sequence[str]) -> None:
     raise ValueError(f"{path}:1: {what}; expected a class a line, as in abbey, or abbey 0")
 
 
-def _text(path: pathlib.Path) -> str:
-  data = path.read_bytes()
-  if said := kinds.sentence(data[:kinds.HEAD]):
-    raise ValueError(f"{path} {said}")
-  try:
-    return data.decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    raise ValueError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); expected "
-                     "a class a line: save it in UTF-8") from error
-
-
 def plain(name: str) -> str:
   """A class name as it is compared: "/b/bakery/shop", "bakery-shop" and "Bakery shop" are one."""
   name = text.normal(name).lower()
@@ -101,8 +90,6 @@ def rows(how: str, listed: str, classes: Sequence[str], count: int) -> np.ndarra
     FileNotFoundError: if the list does not exist.
     ValueError: if the list is wrong or missing, or says that the weights' classes are not ours.
   """
-  if how not in _CHOICES:
-    raise ValueError(f"weights.classifier {how!r}; expected one of {', '.join(_CHOICES)}")
   if how == "fresh":
     return None
   if not listed:
