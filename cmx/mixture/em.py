@@ -178,7 +178,7 @@ def _expect(chunks: passes.Chunks, size: int, current: Fit, survey: seeding.Surv
 
 def _statistics(x: jax.Array, valid: jax.Array, mixture: gmm.Mixture,
                 centre: jax.Array) -> _Statistics:
-  joint = gmm.log_joint(x, mixture)
+  joint = gmm.log_joint_of_block(x, mixture, centre)  # one centre: z and z^2 are made once
   total = jax.nn.logsumexp(joint, axis=-1, keepdims=True)
   responsibility = jnp.exp(joint - total) * valid[:, None]
   z = x - centre
