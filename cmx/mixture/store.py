@@ -15,7 +15,6 @@ import jax
 import numpy as np
 
 from cmx.files import manifest
-from cmx.files import reading
 from cmx.files import writing
 from cmx.mixture import em
 from cmx.mixture import gmm
@@ -157,10 +156,9 @@ def _write_arrays(path: pathlib.Path, settings: Settings, arrays: Mapping[str, A
 def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:
   """The arrays of a file; ValueError if it is damaged, or its settings are others."""
   try:
-    with open(path, "rb") as file, np.load(file) as stored:
-      arrays = dict(stored)
+    arrays = writing.read_arrays(path)
     theirs = json.loads(str(arrays.pop("settings")))
-  except reading.DAMAGED as error:
+  except (OSError, ValueError, KeyError, RecursionError) as error:
     raise ValueError(f"{path} is damaged or no fit of this version ({error}); remove it to fit "
                      "again") from error
   other = [f"{name}: {settings.get(name)} | {theirs.get(name)}" for name in settings | theirs
