@@ -25,12 +25,12 @@ def words(example: examples.Example, limit: int) -> str:
     return textwrap.shorten(example.input, limit, placeholder=" ...")
   if example.input is None:
     return "not available"
-  return "" if example.input.ndim == 3 else f"vector of {example.input.size} values"
+  return "" if example.is_picture else f"vector of {example.input.size} values"
 
 
 def tile(example: examples.Example, side: int) -> Image.Image:
   """The example as a square of `side` pixels: pictures fitted in, texts written out."""
-  if example.input is None or isinstance(example.input, str) or example.input.ndim != 3:
+  if not example.is_picture:
     return _written(words(example, 4_000), side, example.input is None)
   return _framed(pictures.square(Image.fromarray(example.input), side))
 

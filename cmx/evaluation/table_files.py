@@ -51,10 +51,7 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
 
 def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:
   """A fraction as "14.2", with "±0.3" where asked and known; "-" where undefined."""
-  if spread["mean"] is None:
-    return "-"
-  after = f" ±{100 * spread['std']:.1f}" if deviation and spread["std"] is not None else ""
-  return f"{100 * spread['mean']:.1f}{after}"
+  return grids.percent(spread["mean"], spread["std"] if deviation else None)
 
 
 def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[Column]:
@@ -75,7 +72,7 @@ def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[Colum
   for name in content["groups"]:
     if any(row.get("paper", {}).get(name) is not None for row in table["rows"]):
       columns.append(Column(
-        "paper", name, lambda row, name=name: percent({"mean": row["paper"][name]})))
+        "paper", name, lambda row, name=name: grids.percent(row["paper"][name])))
   return columns
 
 
