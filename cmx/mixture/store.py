@@ -47,18 +47,16 @@ def read_or_fit(path: pathlib.Path, settings: Settings, key: jax.Array,
   Raises:
     ValueError: as `em.fit`, or if a file is damaged or of other settings.
   """
-  arrays = _found(path, settings)
-  if arrays is None:
-    with writing.held(path):
-      arrays = _found(path, settings)  # another process may have made it meanwhile
-      if arrays is None:
-        unfinished = path.with_suffix(".state.npz")
-        fitted = _resumed(unfinished, settings, key, activations, what)
-        _write(path, settings, {**_packed(fitted.fit), "seconds": fitted.seconds})
-        unfinished.unlink(missing_ok=True)
-        logging.info("%s: %s, %s. Written: %s", what, describe(fitted.fit),
-                     progress.duration(fitted.seconds), path)
-        return fitted
+  unfinished = path.with_suffix(".state.npz")
+
+  def make():
+    fit, seconds = _resumed(unfinished, settings, key, activations, what)
+    logging.info("%s: %s, %s. Written: %s", what, describe(fit), progress.duration(seconds), path)
+    return {**_packed(fit), "seconds": seconds}
+
+  arrays = read_or_make(path, settings, make)
+  if unfinished.exists():  # not asked to unlink where nothing may be written
+    unfinished.unlink(missing_ok=True)
   return StoredFit(_unpacked(arrays), float(arrays["seconds"]))
 
 
@@ -72,7 +70,7 @@ def read_or_make(path: pathlib.Path, settings: Settings,
   found = _found(path, settings)
   if found is None:
     with writing.held(path):
-      if _found(path, settings) is None:
+      if _found(path, settings) is None:  # else another process has made it meanwhile
         _write(path, settings, make())
       return _read(path, settings)
   return found
