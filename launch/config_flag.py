@@ -10,6 +10,7 @@ from cmx import config as config_lib
 from cmx import fields
 from cmx import methods
 from cmx.files import paths
+from launch import answers
 from launch import config_file
 
 _PREFIX = "config."  # of flags that set a field
@@ -52,7 +53,7 @@ def parse(argv: Sequence[str], of_run: flags.FlagHolder | None = None) -> list[s
     flags.FLAGS[CONFIG.name].value = config
     return left
   except (flags.Error, ValueError) as error:
-    sys.exit(f"Flags: {error}\nSee --helpshort for the flags of this command.")
+    sys.exit(f"Flags: {answers.answer(error)}\nSee --helpshort for the flags of this command.")
 
 
 def _divided(argv: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:

@@ -100,6 +100,18 @@ def test_rows_and_folders_are_checked_with_the_flags(words):
   assert words[1].split("=")[0].lstrip("-") in done.stderr
 
 
+@pytest.mark.parametrize("words, answer", [
+  (["report"], "--workdir is needed: Folder of the run or experiment."),
+  (["report", "--workdir=not_there"],
+   "--workdir not_there: there is nothing; expected a file or folder that there is"),
+  (["extend", "--workdir=."], "--modality is needed: Name of the new modality.")],
+  ids=lambda given: " ".join(given) if isinstance(given, list) else "")
+def test_a_flag_that_is_wrong_or_missing_is_named_once(words, answer):
+  done = python(WITHOUT_JAX, *words)
+  assert done.returncode == 1
+  assert done.stderr == f"Flags: {answer}\nSee --helpshort for the flags of this command.\n"
+
+
 def test_a_line_is_on_the_screen_before_jax_is_imported(tmp_path):
   done = python(WITHOUT_JAX, "reproduce", f"--workdir={tmp_path / 'run'}")
   assert done.stderr.splitlines() == ["cmx reproduce: starting JAX ...", "JAX is imported"]
