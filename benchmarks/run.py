@@ -28,7 +28,7 @@ from cmx.runtime import cores
 from cmx.runtime import devices
 
 PACKAGES = ("cmx", "jax", "jaxlib", "flax", "numpy", "scikit-learn", "torch", "ranx",
-            "faiss-cpu")
+            "faiss-cpu", "gmmx")
 
 
 def names() -> list[str]:
