@@ -1,11 +1,12 @@
 """Faults tried for real on what cmx writes: `python -m benchmarks.faults`.
 
   python -m benchmarks.faults                        a few minutes
-  python -m benchmarks.faults --damage=2500 --kills=1000 --signals=1000 --twins=200 --disks=200 \\
-    --topologies=500
+  python -m benchmarks.faults --damage=2500 --kills=1000 --signals=200 --twins=50 --disks=200 \\
+    --topologies=40 --pods=8
 
 Damages files of every kind, kills processes, tells them to stop, starts two at once, fills disks,
-stops trainings and goes on with them on other numbers of devices; prints what became of them. Each
+stops trainings and goes on with them on other numbers of devices and processes; prints what became
+of them, and in between what still takes how long. Each
 count has a control, a few of the same faults without the means of cmx against them. Ends with exit
 code 1 if anything is lost or silent, or if nothing is in a control, whose count then cannot count.
 """
@@ -21,11 +22,12 @@ from absl import logging
 
 from benchmarks.faults import counts
 from benchmarks.faults import damage
+from benchmarks.faults import pods
 from benchmarks.faults import processes
 from benchmarks.faults import topologies
 
 _SHOWN = 20
-_CONTROLS = 20  # faults of a control, at most
+_CONTROLS = 20  # faults of a control, at most; of pods, which wait for a minute in each, one a kind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
   parser.add_argument("--disks", type=int, default=10, help="full disks, where one may make them")
   parser.add_argument("--topologies", type=int, default=20,
                       help="trainings stopped and gone on with on other numbers of devices")
+  parser.add_argument("--pods", type=int, default=4,
+                      help="trainings of several processes that are killed, frozen, hang or stop")
   parser.add_argument("--seed", type=int, default=0, help="of all that is drawn by lot")
   options = parser.parse_args(arguments)
   said = logging.get_verbosity()
@@ -80,11 +84,12 @@ def _tried(root: pathlib.Path, options: argparse.Namespace
       ("disks", options.disks, lambda *given: processes.full_disks(*given[:2], rng, *given[2:]),
        "sentences"),
       ("topologies", options.topologies, lambda *given: topologies.tried(
-        *given[:2], options.seed, *given[2:]), "order")):
+        *given[:2], options.seed, *given[2:]), "order"),
+      ("pods", options.pods, lambda *given: pods.tried(*given[:2], rng, *given[2:]), "watches")):
     if count:
       found += attempt(_new(root / name), count)
-      control(f"{name}, without {what}", attempt(_new(root / f"{name}_control"),
-                                                 min(count, _CONTROLS), what))
+      control(f"{name}, without {what}", attempt(_new(root / f"{name}_control"), min(
+        count, len(pods.FAULTS) if name == "pods" else _CONTROLS), what))
   return found, controls
 
 

@@ -158,22 +158,14 @@ def _records(folder: pathlib.Path) -> Kind:
 
 
 def _encoding(folder: pathlib.Path) -> Kind:
-  class Texts:
-    labels = np.arange(20, dtype=np.int32) % 2
-
-    def __len__(self):
-      return 20
-
-    def __getitem__(self, index):
-      return {"input": f"text {index}", "label": index % 2, "key": f"text/{index}"}
-
-  source = Texts()
+  source = data_lib.Arrays(np.arange(20, dtype=np.int32) % 2, [f"text {i}" for i in range(20)],
+                           [f"text/{i}" for i in range(20)])
   encoder = encoders.Encoder("made", "text", 8, "f00d", lambda texts: np.stack(
     [_random(int(text.split()[1]), 8) for text in texts]))
   dataset = data_lib.Dataset("made", _CLASSES, _ROWS, {}, "f00d")
 
   def read() -> str:
-    found = cache._vectors(dataset, "description", "train", source, encoder, folder)
+    found = cache._kept(dataset, "description", "train", source, encoder, folder)
     return digest([found[i] for i in range(len(found))])
 
   read()

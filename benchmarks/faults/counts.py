@@ -1,6 +1,9 @@
 """What became of faults: tried, survived, lost, silent."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from cmx.runtime import progress
 
 SURVIVED, LOST, SILENT = "survived", "lost", "silent"
 
@@ -18,6 +21,14 @@ class Outcome(NamedTuple):
   fault: str
   how: str
   what: str = ""
+
+
+def numbered(what: str, count: int) -> Iterator[int]:
+  """Numbers of trials from 0, with a line that says how long they still take."""
+  with progress.Progress(what, count, "trials") as line:
+    for trial in range(count):
+      yield trial
+      line.update(trial + 1)
 
 
 def to_text(outcomes: list[Outcome]) -> str:

@@ -31,7 +31,7 @@ def try_all(root: pathlib.Path, trials: int, seed: int = 0,
     kept, expected = root / "kept", kind.read()
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(kind.folder, kept)
-    for trial in range(trials):
+    for trial in counts.numbered(f"damaged {kind.name}", trials):
       artefacts.restore(kept, kind.folder)
       way = WAYS[trial % len(WAYS)]
       path = _damage(kind.folder, way, rng)

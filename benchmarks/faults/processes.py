@@ -62,7 +62,7 @@ def kills(root: pathlib.Path, trials: int, rng: random.Random,
     without: a means of cmx that they lack, see `writer.WITHOUT`.
   """
   (expected, seconds), found = clean(root), []
-  for trial in range(trials):
+  for trial in counts.numbered("kills", trials):
     folder, fault = root / f"kill_{trial}", "SIGKILL at a random moment"
     if trial % 2:
       fault, count = "SIGKILL before a file operation", rng.randrange(1, 400)
@@ -82,14 +82,16 @@ def told(root: pathlib.Path, trials: int, rng: random.Random,
          without: str = "") -> list[counts.Outcome]:
   """SIGINT and SIGTERM in turn, at a random moment; arguments as of `kills`."""
   (expected, seconds), found = clean(root), []
-  for trial in range(trials):
+  for trial in counts.numbered("told", trials):
     number = list(_SAID)[trial % 2]
     folder, fault = root / f"told_{trial}", signal.Signals(number).name
     process = _start(folder, without=without)
     time.sleep(rng.uniform(0, 0.8 * seconds))
     process.send_signal(number)
     said = process.communicate()[1]
-    over = process.returncode == 0 and not said.strip()  # it came when all was done
+    # It came when all was done: then Python ends well, or has put the system's handlers back.
+    over = not said.strip() and (process.returncode == 0 or (
+      process.returncode == -number and writer.digest(folder) == expected))
     if not over and (process.returncode != _SAID[number] or "Traceback" in said):
       found.append(counts.Outcome(fault, counts.LOST, f"{process.returncode}: {said[-300:]}"))
     else:
@@ -101,7 +103,7 @@ def told(root: pathlib.Path, trials: int, rng: random.Random,
 def twins(root: pathlib.Path, trials: int, without: str = "") -> list[counts.Outcome]:
   """Two processes at once on one folder; arguments as of `kills`."""
   (expected, _), found = clean(root), []
-  for trial in range(trials):
+  for trial in counts.numbered("twins", trials):
     folder, fault = root / f"twins_{trial}", "two at once"
     pair = [_start(folder, without=without) for _ in range(2)]
     said = [process.communicate()[1] for process in pair]
@@ -124,7 +126,7 @@ def full_disks(root: pathlib.Path, trials: int, rng: random.Random,
   """
   (expected, _), found = clean(root), []
   needed = sum(path.stat().st_size for path in (root / "clean").rglob("*") if path.is_file())
-  for trial in range(trials):
+  for trial in counts.numbered("full disks", trials):
     place, fault = root / f"disk_{trial}", "disk full"
     place.mkdir()
     kilobytes = rng.randrange(40, needed // 1024)

@@ -38,10 +38,10 @@ def tried(root: pathlib.Path, trials: int, seed: int, without: str = "") -> list
                  "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
   ended = subprocess.run(
     [sys.executable, "-m", "benchmarks.faults.topologies", str(root), str(trials), str(seed),
-     str(int(without != "order"))], cwd=_ROOT, env=environment, capture_output=True, text=True,
+     str(int(without != "order"))], cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True,
     check=False)
   if ended.returncode:
-    return [counts.Outcome(_FAULT, counts.LOST, ended.stderr[-500:])]
+    return [counts.Outcome(_FAULT, counts.LOST, f"exit code {ended.returncode}, see above")]
   return [counts.Outcome(*given) for given in json.loads(ended.stdout.splitlines()[-1])]
 
 
@@ -57,7 +57,7 @@ def main(folder: str, trials: str, seed: str, deterministic: str) -> None:
     return artefacts.digest(state)
 
   expected, found = done([], [8]), []
-  for _ in range(int(trials)):
+  for _ in counts.numbered("topologies", int(trials)):
     stops = sorted(rng.sample(range(1, _STEPS), rng.randrange(1, 4)))
     devices = [rng.choice(_DEVICES) for _ in range(len(stops) + 1)]
     how = counts.SURVIVED if done(stops, devices) == expected else counts.SILENT
