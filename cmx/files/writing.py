@@ -8,6 +8,8 @@ import platform
 import shlex
 import shutil
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO
 
@@ -15,7 +17,6 @@ from absl import logging
 import numpy as np
 
 from cmx.files import disk
-from cmx.files import reading
 
 try:
   import fcntl
@@ -57,7 +58,8 @@ def holder(path: pathlib.Path) -> str:
 
 def _lock_of(path: pathlib.Path) -> IO[bytes]:
   path.parent.mkdir(parents=True, exist_ok=True)
-  return path.with_name(f"{path.name}{LOCK}").open("a+b")
+  # Unbuffered: what a full disk has refused would be tried, and refused, again by closing it.
+  return path.with_name(f"{path.name}{LOCK}").open("a+b", buffering=0)
 
 
 def _taken(file: IO) -> bool:
@@ -172,9 +174,7 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     with path.open("rb") as file, np.load(file) as stored:
       return dict(stored)
-  except OSError:
-    raise
-  except reading.DAMAGED as error:
+  except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
     raise ValueError(f"{path} cannot be read: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """Full disks and disks that can only be read: a sentence each; space before memory maps."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -91,6 +92,16 @@ def test_a_full_disk_refuses_files_folders_arrays_and_room_and_keeps_what_was_th
   disk.check_room(small, 1_000_000)
   (small / "x.npy").unlink()
   assert [(path.name, path.read_text()) for path in small.iterdir()] == [("a.txt", "old")]
+
+
+def test_a_lock_on_a_full_disk_is_held_though_it_cannot_say_by_whom(small):
+  disk.new_array(small / "x.npy", np.uint8, (1_900_000,))
+  (small / "a.lock").touch()  # last: a lock of its own, for which there is room
+  with open(small / "rest", "wb", buffering=0) as rest, contextlib.suppress(OSError):
+    while rest.write(bytes(4096)):
+      pass
+  with writing.held(small / "a"):
+    assert (small / "a.lock").read_bytes() == b""
 
 
 def test_a_disk_that_can_only_be_read_says_so(small):
