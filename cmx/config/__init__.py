@@ -265,7 +265,7 @@ class Log:
   keep: _Count = 2  # newest checkpoints kept while a run is trained
   keep_optimizer: bool = False  # of a finished run keep all: optimiser, checkpoints, every layer
   dead_seconds: _Count = 10  # without a sign of life of one of several processes: all end
-  stuck_seconds: _Endless = 60.0  # the same without a step of theirs; 0 for any number
+  stuck_seconds: _Endless = 50.0  # the same without a step of theirs; 0 for any number
   tensorboard: bool = False  # also write TensorBoard events (needs the extra [explore])
   peak_flops: _Endless = 0.0  # FLOP/s of a device at its best, for the utilisation; 0 looks it up
 

@@ -67,13 +67,17 @@ def asked() -> bool:
 def check() -> None:
   """Raises `Stopped` if this process was told to stop and nothing is being ended first."""
   if _state.asked and not _state.deferred and not _state.leaving:
-    raise Stopped(_words("What is whole is kept"))
+    raise _stopped("What is whole is kept")
 
 
 def stopped(words: str) -> Stopped:
   """The error that ends this process after its piece of work; `words` say where it stands."""
   _state.asked = _state.asked or signal.SIGTERM  # told by another process of a pod
   _state.leaving = True
+  return _stopped(words)
+
+
+def _stopped(words: str) -> Stopped:
   return Stopped(_words(words))
 
 
@@ -172,7 +176,7 @@ def guarded() -> Iterator[None]:
 def _leave(error: BaseException) -> NoReturn:
   _state.asked = _state.asked or signal.SIGINT
   _state.leaving = True
-  said = error if isinstance(error, Stopped) else _words("What is whole is kept")
+  said = error if isinstance(error, Stopped) else _stopped("What is whole is kept")
   print(said, file=sys.stderr, flush=True)
   sys.exit(128 + _state.asked)
 

@@ -196,8 +196,8 @@ class Checkpoints:
       raise manifest.Damaged(error.manifest, error.files, self._again(step)) from error
     except Exception as error:  # orbax, tensorstore and json say it in words of many kinds
       said = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-      raise ValueError(f"{folder} is damaged or incomplete: its {item} does not read ({said}). "
-                       f"Remove that folder. {self._again(step)}") from error
+      raise ValueError(f"{folder}/{item} is damaged or incomplete: it does not read ({said}). "
+                       f"Remove {folder}. {self._again(step)}") from error
 
   def _again(self, step: int) -> str:
     older = [other for other in self._manager.all_steps() if other != step]

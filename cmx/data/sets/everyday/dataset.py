@@ -216,10 +216,15 @@ def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, 
   if row.kind == "text":
     masked = options.mask_names and row == modalities_lib.DESCRIPTION
     read, fingerprint = (_masked(report["classes"]), f"{fingerprint}-masked") if masked else (
-      _records.text, f"{fingerprint}-text")
+      _text, f"{fingerprint}-text")
   labels = np.array(entry["labels"], np.int32)[indices]
   raw = _records.opened(builder, name, len(entry["labels"]))
-  return _records.Records(raw, labels, read, _records.key, indices, fingerprint)
+  return _records.Records(raw, labels, read, _key, indices, fingerprint)
+
+
+def _key(record: _records.Record, number: int) -> str:
+  del number
+  return record.text("key")
 
 
 def _pixels(record: _records.Record) -> np.ndarray:
@@ -227,7 +232,11 @@ def _pixels(record: _records.Record) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
+def _text(record: _records.Record) -> str:
+  return record.text("text")
+
+
 def _masked(classes: Sequence[str]) -> Any:
   patterns = [re.compile(rf"\b({'|'.join(map(re.escape, name.split('_')))})(e?s)?\b", re.IGNORECASE)
               for name in classes]
-  return lambda record: patterns[record.integer("label")].sub(_MASK, _records.text(record))
+  return lambda record: patterns[record.integer("label")].sub(_MASK, _text(record))
