@@ -18,6 +18,8 @@ _YES_OR_NO = {"true": True, "false": False, "1": True, "0": False, "yes": True, 
 def from_dict(tree: dict[str, Any], cls: type) -> Any:
   """An instance of the dataclass `cls` from nested dicts; lists become tuples as the field says.
 
+  Fields of `config.FORMER` are left out.
+
   Raises:
     ValueError: if a key is not a field, with the fields in the message, or if a value is not of its
       type.
@@ -25,6 +27,8 @@ def from_dict(tree: dict[str, Any], cls: type) -> Any:
   hints = typing.get_type_hints(cls)
   if not isinstance(tree, dict):
     raise ValueError(f"{cls.__name__} {tree!r}; expected fields {', '.join(hints)}")
+  former = config_lib.FORMER.get(cls.__name__, frozenset()) - set(hints)
+  tree = {key: value for key, value in tree.items() if key not in former}
   unknown = sorted(set(tree) - set(hints))
   if unknown:
     raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; expected {', '.join(hints)}")

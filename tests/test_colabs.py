@@ -60,8 +60,8 @@ def trained(tmp_path_factory):
   folder = tmp_path_factory.mktemp("trained")
   changes = tiny.FIELDS | {"data.root": str(folder / "data"), "data.world.validation_other": 2,
                            "data.modalities": ("natural", "description"),
-                           "inversion.steps": 2, "inversion.channels": (8, 4, 4),
-                           "inversion.hidden": (8,), "inversion.batch": 8,
+                           "inversion.steps": 2, "inversion.maps": (4, 8),
+                           "inversion.drawing": 2, "inversion.batch": 8,
                            "inversion.optimisation.steps": 0}
   names, shown = execute("train_small.ipynb", WORKDIR=str(folder / "run"), ROWS=("c",),
                          CHANGES=changes, FIELDS=FIELDS)

@@ -7,8 +7,7 @@ import pytest
 
 from cmx import config as config_lib
 from cmx import fields
-from cmx.analysis.inversion import feature_pictures
-from cmx.analysis.inversion import generator
+from cmx.analysis.inversion import optimise
 from cmx.data import encoders
 from cmx.evaluation import readouts
 from cmx.mixture import em
@@ -107,6 +106,15 @@ def test_a_row_of_one_side_only_is_a_difference():
   assert fields.difference(ours, config_lib.Config()) == ["rows.c.alignment.weight: 0.1 | None"]
 
 
+def test_a_run_whose_inversion_had_other_settings_is_still_that_run():
+  old = dataclasses.asdict(config_lib.Config(seed=3))
+  old["inversion"] |= {"channels": [160, 96], "adversarial_weight": 0.05}
+  assert fields.from_dict(old, config_lib.Config) == config_lib.Config(seed=3)
+  old["inversion"]["adversary"] = 1
+  with pytest.raises(ValueError, match="Inversion has no field 'adversary'"):
+    fields.from_dict(old, config_lib.Config)
+
+
 def test_flat_has_every_number_and_no_section():
   flat = fields.flat(config_lib.Config())
   assert flat["optimizer.steps"] == config_lib.Optimizer().steps
@@ -117,8 +125,7 @@ def test_flat_has_every_number_and_no_section():
 @pytest.mark.parametrize("name, there_are", [
   ("network.tower", towers.TOWERS), ("evaluation.readout", readouts.READOUTS),
   ("mixture.covariance", em.COVARIANCES),
-  ("inversion.layout", generator.LAYOUTS),
-  ("inversion.optimisation.parameterisation", feature_pictures.PARAMETERISATIONS),
+  ("inversion.optimisation.parameterisation", optimise.PARAMETERISATIONS),
   ("encoders.pixels", ["", *(key for key, kind in encoders._KINDS.items() if kind == "pixels")]),
   ("encoders.text", [key for key, kind in encoders._KINDS.items() if kind == "text"])])
 def test_a_field_takes_the_names_that_there_are(name, there_are):

@@ -32,7 +32,7 @@ PURE_FILES = {
   "cmx/evaluation/scores.py", "cmx/evaluation/significance.py", "cmx/evaluation/verdict.py",
   "cmx/evaluation/weakest.py",
   *(f"cmx/analysis/inversion/{name}.py" for name in (
-    "discriminator", "fidelity", "generator", "optimise", "placing", "sharpness")),
+    "decoder", "fidelity", "flow", "optimise", "placing", "sharpness")),
   "cmx/analysis/maps/tsne.py",
   "cmx/analysis/units/consistency.py", "cmx/analysis/units/tally.py"}
 PURE = {"ast", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json",

@@ -205,12 +205,12 @@ class Evaluation:
 
 @dataclasses.dataclass
 class Optimisation:
-  """Inversion by gradient descent on the image or what draws it; 0 steps for none."""
+  """Pictures of units by gradient descent on the image; 0 steps for none."""
 
   steps: int = 150  # of descent
   learning_rate: float = 0.05  # of Adam, on what the parameterisation changes
-  parameterisation: limits.Parameterisation = "generator"  # what is changed: its input; or pictures
-  jitter: _Pixels = 2  # without a generator: pixels that images are moved by at most, each step
+  parameterisation: limits.Parameterisation = "fourier"  # what is changed: waves, or pixels
+  jitter: _Pixels = 2  # pixels that images are moved by at most, each step
   blur: float = 0.5  # pixels, deviation of the blur before the network looks; 0 for none
   smoothness: float = 0.3  # weight of the total variation beside the objective
   units: int = 6  # units of the layer that an image is found for; the liveliest ones
@@ -218,28 +218,33 @@ class Optimisation:
 
 @dataclasses.dataclass
 class Inversion:
-  """From features back to pictures of the reference modality; all but the layouts is our choice."""
+  """From features back to pictures of the reference modality; all of it is our choice."""
 
   layer: _Layer = "fc7"  # whose features are inverted
-  layout: limits.Layout = "small"  # of the generator; "full" for pictures of 227 or 256 pixels
-  hidden: tuple[_Width, ...] = (512,)  # small: widths of dense layers before the first map
-  channels: tuple[_Width, ...] = (160, 96, 64, 32)  # small: of the first map and up-convolutions
+  maps: tuple[_Width, ...] = (64, 160)  # channels of the decoder's fine and coarse maps
+  depth: _Count = 2  # of its blocks on each
   size: _Pixels = 0  # pixels of the pictures; 0: the data set's, and the tower's
-  steps: _Count = 1200  # of the generator's training
+  steps: _Count = 2400  # of the decoder's training
   batch: _Batch = 32  # pictures of the reference modality a step, over all devices
-  learning_rate: float = 1e-3  # peak, of Adam
-  average: _Part = 0.99  # of the weights' moving average that a step keeps; it makes the pictures
-  image_weight: float = 1.0  # of the squared error in image space, pixels in [-1, 1]
-  perceptual_weight: float = 1.0  # of the relative squared error of activations, read again
-  perceptual_layer: limits.Compared = "fc6"  # from pool5 up to which layer, in the run's network
-  layer_weight: float = 4.0  # of the same error in the layer that is inverted
-  adversarial_weight: float = 0.05  # of the discriminator's say on pictures
-  adversarial_start: _Share = 0.3  # of the steps are done before the discriminator begins
-  adversarial_penalty: float = 0.1  # on the discriminator's slope about pictures
-  discriminator: tuple[_Width, ...] = (32, 64, 96)  # channels of its convolutions, each halves
+  learning_rate: float = 1e-3  # peak, of AdamW
+  average: _Part = 0.998  # of the weights' moving average that a step keeps; it draws the pictures
+  withheld: _Part = 0.1  # share of training pictures whose features the decoder is not told
+  drawing: _Count = 16  # steps from noise to a picture
+  guidance: float = 1.5  # 1: as trained; above: further from what it would draw without features
+  pull: float = 1.0  # length of a descent to the features in the run's own reading, in every step
+  pulls: _Count = 2  # such descents in every step
   gallery: int = 20_000  # training pictures that the nearest is looked for in, at most
+  examples: _Count = 120  # of each modality that are inverted and measured, at most
   categories: int = 6  # shown on the sheet, evenly spaced in label order
   optimisation: Optimisation = dataclasses.field(default_factory=Optimisation)
+
+
+# What an inversion's settings held before decoders by flow matching: runs that were trained with
+# such settings are the same runs, and are opened without them.
+FORMER = {"Inversion": frozenset({
+  "layout", "hidden", "channels", "image_weight", "perceptual_weight", "perceptual_layer",
+  "layer_weight", "adversarial_weight", "adversarial_start", "adversarial_penalty",
+  "discriminator"})}
 
 
 @dataclasses.dataclass

@@ -35,7 +35,6 @@ ACTIVATIONS = ("pool5", "fc6_linear", "fc6", "fc7_linear", "fc7", "fc8")
 _OWN = {"begins": ("hf:", "python:"), "others": ", hf:NAME, python:module.function"}
 
 Layer = Annotated[str, one_of(*ACTIVATIONS)]
-Compared = Annotated[str, one_of(*LAYERS)]
 Tower = Annotated[str, one_of("small", "alexnet", "alexnet_torch", "resnet18", "resnet_small")]
 Precision = Annotated[str, one_of("float32", "bfloat16")]
 OfPixels = Annotated[str, one_of("", "efficientnet_lite0", **_OWN)]
@@ -45,5 +44,4 @@ Classifier = Annotated[str, one_of("same", "named", "fresh")]
 Covariance = Annotated[str, one_of("diagonal", "tied", "full")]
 Readout = Annotated[str, one_of("cosine", "centred", "whitened", "posterior", "ridge", "procrustes",
                                 "csls", "query_bank")]
-Parameterisation = Annotated[str, one_of("generator", "fourier", "pixels")]
-Layout = Annotated[str, one_of("small", "full")]
+Parameterisation = Annotated[str, one_of("fourier", "pixels")]

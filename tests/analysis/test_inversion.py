@@ -11,7 +11,6 @@ from cmx import data
 from cmx import fields
 from cmx.analysis import figures
 from cmx.analysis.inversion import feature_pictures
-from cmx.analysis.inversion import generator
 from cmx.analysis.inversion import invert
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.analysis.inversion import readings
@@ -23,8 +22,8 @@ from cmx.training import checkpoint
 from cmx.training import loop
 
 SETTINGS = config_lib.Inversion(
-  layer="fc7", hidden=(16,), channels=(8, 4, 4), steps=4, batch=8, gallery=20, categories=2,
-  adversarial_start=0.5, discriminator=(4, 4),
+  layer="fc7", maps=(4, 8), depth=1, steps=4, batch=8, gallery=20, examples=20, categories=2,
+  drawing=2,
   optimisation=config_lib.Optimisation(steps=2, units=2))
 
 
@@ -68,7 +67,7 @@ def test_every_modality_is_measured_as_it_is_and_moved_and_the_reference_has_an_
   assert [(row["modality"], row["moved"]) for row in rows] == [
     ("natural", False), ("drawing", False), ("drawing", True), ("description", False),
     ("description", True)]
-  assert [row["examples"] for row in rows] == [24] * 5
+  assert [row["examples"] for row in rows] == [20] * 5
   assert ["error" in row["measures"] for row in rows] == [True] + [False] * 4
   assert all({"cosine", "nearer", "kept", "same", "gradient", "spectrum"} <= row["measures"].keys()
              for row in rows)
@@ -81,7 +80,7 @@ def test_there_is_a_tile_for_each_modality_and_category_each_way(inverted):
   assert [(tile["modality"], tile["category"]) for tile in tiles] == [
     (modality, category) for modality in ("natural", "drawing", "description")
     for category in (tiles[0]["category"], tiles[1]["category"])]
-  for way in ("inverted", "moved", "nearest", "optimised"):
+  for way in ("inverted", "second", "third", "moved", "nearest"):
     assert result.pictures[way].shape == (6, 32, 32, 3) and result.pictures[way].dtype == np.uint8
     assert all(-1 <= tile[way]["cosine"] <= 1.001 for tile in tiles if way in tile)
   assert ["moved" in tile for tile in tiles] == [False] * 2 + [True] * 4
@@ -102,11 +101,10 @@ def test_running_it_again_trains_nothing_and_gives_the_same(run, inverted, monke
   assert leaves(again.pictures) == leaves(result.pictures)
 
 
-def test_categories_and_optimisation_may_change_but_not_how_the_generator_is_trained(run, inverted):
+def test_drawing_and_categories_may_change_but_not_how_the_decoder_is_trained(run, inverted):
   folder, _, where = inverted
-  result, _ = invert.invert(run, folder, settings(categories=1, optimisation__steps=0))
+  result, _ = invert.invert(run, folder, settings(categories=1, drawing=1, optimisation__steps=0))
   assert len(result.content["tiles"]) == 3 and result.content["units"] is None
-  assert "optimised" not in result.pictures
   with pytest.raises(ValueError, match="inversion.learning_rate: 0.5 | 0.001"):
     invert.invert(run, folder, settings(learning_rate=0.5))
   assert checkpoint.latest_step(where) == 4
@@ -122,7 +120,7 @@ def test_features_that_the_evaluation_does_not_have_are_extracted(plan, inverted
 
 # Training.
 
-def test_stopped_and_resumed_it_gives_the_same_generator_to_the_bit(run, plan, inverted, tmp_path,
+def test_stopped_and_resumed_it_gives_the_same_decoder_to_the_bit(run, plan, inverted, tmp_path,
                                                                      monkeypatch):
   whole = checkpoint.load_run(inverted[2]).params
   save, kept = loop.save, []
@@ -142,7 +140,7 @@ def test_stopped_and_resumed_it_gives_the_same_generator_to_the_bit(run, plan, i
     training.train(plan, tmp_path / "fc7")
   finally:
     run.config.log.checkpoint_seconds = before
-  assert kept[0] == 1 and kept[-1] == 4  # the discriminator begins after 2
+  assert kept[0] == 1 and kept[-1] == 4
   assert leaves(checkpoint.load_run(tmp_path / "fc7").params) == leaves(whole)
 
 
@@ -207,12 +205,11 @@ def test_a_unit_of_maps_is_a_channel_and_its_mean_is_sought(plan):
 
 @pytest.mark.parametrize("changes, message", [
   ({"layer": "fc9"}, "inversion.layer 'fc9'; expected one of "),
-  ({"layout": "large"}, "inversion.layout 'large'; expected one of small, full"),
   ({"size": 64}, "inversion.size 64; the run's tower reads pictures of 32 pixels: expected 0, or"),
-  ({"channels": (8,)}, "images of 32 pixels do not fit a generator of 1 up-convolutions; expe"),
-  ({"perceptual_layer": "pool9"}, "inversion.perceptual_layer 'pool9'; expected one of pool5"),
+  ({"maps": (8, 6)}, "inversion.maps 8,6; expected two numbers, .* second divisible by 4"),
+  ({"maps": (8,)}, "inversion.maps 8; expected two numbers"),
   ({"optimisation__parameterisation": "wavelets"},
-   "parameterisation 'wavelets'; expected one of generator")])
+   "parameterisation 'wavelets'; expected one of fourier")])
 def test_settings_that_do_not_fit_the_run_are_refused(run, changes, message):
   with pytest.raises(ValueError, match=message):
     plan_lib.plan(run, settings(**changes))
@@ -230,20 +227,21 @@ def test_a_data_set_that_is_gone_is_named(run, tmp_path):
     plan_lib.plan(gone, SETTINGS)
 
 
-def test_optimisation_starts_from_what_the_generator_draws(plan, inverted):
+def test_a_picture_hangs_on_its_features_row_and_number_and_on_nothing_else(plan, inverted):
   params = training.train(plan, inverted[2])
+  params["decoder"]["last"]["kernel"] = np.random.default_rng(0).normal(
+    size=params["decoder"]["last"]["kernel"].shape).astype(np.float32)  # it starts near nothing
   x = features_lib.load(inverted[0] / "features" / data.VALIDATION)["natural"]["fc7"][:3]
-  found = feature_pictures.of_generator(plan, params, x)
-  drawn = generator.pixels(generator.apply(params, x, plan.layout, plan.features))
-  start = found.init(jax.random.key(0))
-  np.testing.assert_array_equal(generator.pixels(found.images(start)), drawn)
-  changed = generator.apply(params, x + params["statistics"]["scale"], plan.layout, plan.features)
-  np.testing.assert_array_equal(generator.pixels(found.images(start + 1)),
-                                generator.pixels(changed))
+  paint = readings.painter(plan, params)
+  found = paint(x, range(3), 0)
+  assert found.shape == (3, 32, 32, 3) and found.dtype == np.uint8
+  np.testing.assert_array_equal(paint(x[[2, 0]], [2, 0], 0), found[[2, 0]])
+  for other in (paint(x, range(3), 1), paint(x, range(1, 4), 0), paint(x[::-1], range(3), 0)):
+    assert (other[0] != found[0]).any()
 
 
-def test_a_generator_of_another_run_s_weights_is_refused(run, inverted):
+def test_a_decoder_of_another_run_s_weights_is_refused(run, inverted):
   _, _, where = inverted
   other = run._replace(params=jax.tree.map(lambda x: x + 1, run.params))
-  with pytest.raises(ValueError, match="generator for other weights of the run.*Remove this fold"):
+  with pytest.raises(ValueError, match="decoder for other weights of the run.*Remove this fold"):
     training.train(plan_lib.plan(other, SETTINGS), where)

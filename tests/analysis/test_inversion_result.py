@@ -35,7 +35,7 @@ def made(units=True):
            for category in ("beach", "ski_slope")]
   content = {"method": "c", "name": "C: Tune + StatReg (GMM)", "seed": 3, "layer": "fc7",
              "reference": "natural", "size": 8,
-             "generator": {"layout": "small", "steps": 600, "parameters": 1234, "gallery": 900},
+             "decoder": {"drawing": 16, "steps": 600, "parameters": 1234, "gallery": 900},
              "definitions": fidelity.definitions("fc7", "natural"),
              "spectrum": [1.0], "rows": [
                row("natural", "NAT", True), row("spatial_text", "SPT", False),

@@ -112,8 +112,8 @@ def write_inversion(folder):
            for row, category in enumerate(("red", "gre&n"))]
   measures = {"kept": {"before": 0.5, "inverted": 0.25}}
   content = {"method": "c", "name": "C: Tune + StatReg (GMM)", "seed": 0, "layer": "fc7",
-             "reference": "natural", "size": 8, "generator": {
-               "layout": "small", "steps": 600, "parameters": 1234, "gallery": 900},
+             "reference": "natural", "size": 8, "decoder": {
+               "drawing": 16, "steps": 600, "parameters": 1234, "gallery": 900},
              "definitions": fidelity.definitions("fc7", "natural"), "tiles": tiles, "units": None,
              "spectrum": [1.0],
              "rows": [{"modality": name, "code": code, "moved": False, "examples": 12,

@@ -1,6 +1,6 @@
 """Fidelity: what of an example survives when its features are turned into a picture and read again.
 
-Three pictures are compared for each example: the generator's, the training image of the reference
+Three pictures are compared for each example: the decoder's, the training image of the reference
 modality whose features are nearest (a lookup), and where there is an original, the mean image.
 """
 
@@ -17,7 +17,7 @@ from cmx.evaluation import readouts
 _DEFINITIONS = {
   "error": (
     "Reconstruction error: mean squared difference of pixels in [-1, 1] to the original image, "
-    "for {reference} alone (no other modality has one). inverted: the generator's image; "
+    "for {reference} alone (no other modality has one). inverted: the decoder's image; "
     "nearest: the training image of {reference} whose {layer} is nearest by cosine; mean: the "
     "mean training image."),
   "cosine": (
@@ -27,7 +27,7 @@ _DEFINITIONS = {
     "modality, so what is common to all counts here too."),
   "nearer": (
     "Share of examples (%) whose inversion is nearer to the given {layer} than the nearest "
-    "training image: above 50 the generator is more than a lookup."),
+    "training image: above 50 the decoder is more than a lookup."),
   "kept": (
     "Share of examples (%) recognised as their true category: before, by the classifier from "
     "the example itself; from the inverted and from the nearest picture, re-encoded as "
@@ -75,7 +75,7 @@ def measure(given: Read, labels: np.ndarray, inverted: Read, lookup: Read,
   Args:
     given: features that were inverted, and the logits of the examples.
     labels: true categories, int [N].
-    inverted: the generator's pictures, re-encoded.
+    inverted: the decoder's pictures, re-encoded.
     lookup: the nearest training images.
     errors: {"inverted" | "nearest" | "mean": squared errors [N]}, where there are originals.
     looks: {"inverted" | "nearest" | "real": how such pictures look}, where they were measured.

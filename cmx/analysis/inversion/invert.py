@@ -1,4 +1,4 @@
-"""Inverting a layer of a run from start to end: generator, measures, pictures, files."""
+"""Inverting a layer of a run from start to end: decoder, measures, pictures, files."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from cmx.training import checkpoint
 
 def invert(run: checkpoint.Run, workdir: pathlib.Path,
            settings: config_lib.Inversion) -> tuple[result_lib.Inverted, pathlib.Path]:
-  """Trains the generator of a run's layer if it is not there, applies it, writes what it makes.
+  """Trains the decoder of a run's layer if it is not there, applies it, writes what it makes.
 
   Args:
     run: trained network.
@@ -86,13 +86,13 @@ def validation(plan: plan_lib.Plan, workdir: pathlib.Path,
 def _about(plan: plan_lib.Plan, params: Mapping[str, Any],
            gallery: Mapping[str, np.ndarray]) -> dict[str, Any]:
   run, settings = plan.run, plan.settings
-  count = sum(np.size(leaf) for leaf in jax.tree.leaves(params["generator"]))
+  count = sum(np.size(leaf) for leaf in jax.tree.leaves(params["decoder"]))
   return {
     "method": run.config.method, "name": run.name,
     "seed": run.config.seed, "layer": settings.layer, "reference": plan.reference.name,
     "size": plan.size,
-    "generator": {"layout": settings.layout, "steps": settings.steps, "parameters": count,
-                  "gallery": len(gallery["label"])},
+    "decoder": {"steps": settings.steps, "parameters": count, "drawing": settings.drawing,
+                "gallery": len(gallery["label"])},
     "definitions": fidelity.definitions(settings.layer, plan.reference.name)}
 
 
@@ -108,7 +108,7 @@ def _tiles(plan: plan_lib.Plan, params: Mapping[str, Any], by_modality: Sequence
            ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
   """A tile for one example of each modality and shown category, and their pictures [T, ...].
 
-  Pictures are looked for, and optimised, by features that were moved to where the reference's lie.
+  The nearest picture is looked for by features that were moved to where the reference's lie.
   """
   names = plan.run.classes
   plain = {part.modality.name: part for part in by_modality if not part.moved}
@@ -116,16 +116,15 @@ def _tiles(plan: plan_lib.Plan, params: Mapping[str, Any], by_modality: Sequence
   shown = _shown(plan, plain)
   given, placed = (np.stack([parts[name].given.features[row] for name, row in shown])
                    for parts in (plain, moved))
-  paint = readings.painter(plan, params)
-  pictures = {way: _in_batches(plan, paint, x) for way, x in (("inverted", given),
-                                                              ("moved", placed))}
-  if plan.settings.optimisation.steps and not plan.encoded:
-    pictures["optimised"] = feature_pictures.matching(plan, params, placed)
+  paint, rows = readings.painter(plan, params), np.array([row for _, row in shown])
+  pictures = {way: paint(x, rows, number)
+              for way, x, number in (("inverted", given, 0), ("second", given, 1),
+                                     ("third", given, 2), ("moved", placed, 0))}
   pictures["nearest"] = readings.pictures(
     plan, data.TRAIN, [moved[name].nearest[row] for name, row in shown])
   read = readings.reader(plan)
   back = {way: _in_batches(plan, read, made) for way, made in pictures.items()}
-  cosines = {way: fidelity.cosine(given if way == "inverted" else placed, found.features)
+  cosines = {way: fidelity.cosine(placed if way in ("moved", "nearest") else given, found.features)
              for way, found in back.items()}
 
   def tile(number, name, row):

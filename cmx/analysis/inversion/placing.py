@@ -1,7 +1,7 @@
 """Placing: features of any modality brought to where the reference's natural features lie.
 
 Modalities whose networks agree on what is alike may still lie apart: units fire more or less often,
-or more strongly. A generator has seen the reference's features alone, so others are first given
+or more strongly. A decoder has seen the reference's features alone, so others are first given
 their mean and deviation, unit by unit, from training examples of both.
 """
 

@@ -1,8 +1,9 @@
-"""What a generator is for: a layer of a run, the pictures it is to make, the sources of both."""
+"""What a decoder is for: a layer of a run, the pictures it is to make, the sources of both."""
 
 import dataclasses
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -10,26 +11,24 @@ from cmx import config as config_lib
 from cmx import data
 from cmx import fields
 from cmx import modalities as modalities_lib
-from cmx.analysis.inversion import generator
-from cmx.config import limits
+from cmx.analysis.inversion import decoder
 from cmx.data import opening
 from cmx.evaluation import features as features_lib
+from cmx.network import model
 from cmx.network import towers
 from cmx.training import checkpoint
 
 
-
 class Plan(NamedTuple):
-  """All that training and applying a generator need to know.
+  """All that training and applying a decoder need to know.
 
   Attributes:
     run: whose features are inverted.
     reader: the run's network for the reference modality alone: it gives the features that the
-      generator is trained on, and reads the pictures that come out.
-    settings: of the inversion; no weight on activations where a frozen encoder gives them.
+      decoder is trained on, and reads the pictures that come out.
+    settings: of the inversion.
     dataset: encoded, as the run's towers read it.
     pictures: the same data set as people see it.
-    layout: of the generator.
     features: shape of an example's features, (D,), or (h, w, D) where they have places.
     size: pixels, height and width of the pictures.
   """
@@ -39,7 +38,6 @@ class Plan(NamedTuple):
   settings: config_lib.Inversion
   dataset: data.Dataset
   pictures: data.Dataset
-  layout: generator.Layout
   features: tuple[int, ...]
   size: int
 
@@ -66,7 +64,7 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
 
   Raises:
     ValueError: if a setting is beyond its limits, the reference modality has no pictures, or
-      pictures or features do not fit the generator.
+      pictures or features do not fit the decoder.
     FileNotFoundError: if the data set is not prepared.
   """
   config = run.config
@@ -81,24 +79,18 @@ def plan(run: checkpoint.Run, settings: config_lib.Inversion) -> Plan:
       f"the reference modality {reference.name!r} has no pictures: it is "
       f"{'not in the data set' if row is None else row.kind}; expected one of kind pixels")
   encoded = len(reference.shape) == 1
-  if encoded:  # the frozen encoder cannot be differentiated here
-    settings = dataclasses.replace(settings, perceptual_weight=0.0, layer_weight=0.0)
   size = settings.size or row.shape[0]
   if not encoded and size != row.shape[0]:
     raise ValueError(f"inversion.size {size}; the run's tower reads pictures of {row.shape[0]} "
                      "pixels: expected 0, or that")
-  layout = generator.LAYOUTS[settings.layout](settings)
+  decoder.check(settings.maps, (size, row.shape[1] * size // row.shape[0], 3))
   features = _shape(reader, settings.layer)
-  generator.check(layout, features, (size, row.shape[1] * size // row.shape[0], 3))
-  return Plan(run, reader, settings, dataset, pictures, layout, features, size)
+  return Plan(run, reader, settings, dataset, pictures, features, size)
 
 
-def compared(settings: config_lib.Inversion) -> dict[str, float]:
-  """The layers whose activations are compared, with the weight of each."""
-  last = limits.LAYERS.index(settings.perceptual_layer)
-  weights = dict.fromkeys(limits.LAYERS[:last + 1], settings.perceptual_weight)
-  weights[settings.layer] = weights.get(settings.layer, 0.0) + settings.layer_weight
-  return {layer: weight for layer, weight in weights.items() if weight}
+def read(plan: Plan, network: model.Params, x: jax.Array) -> dict[str, jax.Array]:
+  """What a run with these parameters reads in its reference modality's input [B, ...]: [B, ...]."""
+  return model.apply(network, x, plan.reference, plan.run.method, plan.run.config.network)
 
 
 def _shape(reader: checkpoint.Run, layer: str) -> tuple[int, ...]:

@@ -1,15 +1,19 @@
-"""Reading what a generator makes of every modality's features, beside what a lookup would give."""
+"""Reading what a decoder makes of every modality's features, beside what a lookup would give."""
 
+import math
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from cmx import data
 from cmx import modalities as modalities_lib
+from cmx.analysis.inversion import decoder
 from cmx.analysis.inversion import fidelity
-from cmx.analysis.inversion import generator
+from cmx.analysis.inversion import flow
+from cmx.analysis.inversion import optimise
 from cmx.analysis.inversion import placing
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.analysis.inversion import sharpness
@@ -21,6 +25,9 @@ from cmx.runtime import devices
 from cmx.runtime import progress
 
 
+_DRAWN = 64  # pictures at once
+
+
 class Reading(NamedTuple):
   """One modality's examples, their inversions and their nearest training pictures.
 
@@ -29,7 +36,7 @@ class Reading(NamedTuple):
     moved: whether their features were brought to where the reference's lie, see `placing`.
     labels: true categories [N].
     given: features that were inverted, and what the run answers to the examples.
-    inverted: what it reads in the generator's pictures.
+    inverted: what it reads in the decoder's pictures.
     lookup: what it makes of the nearest training pictures.
     nearest: their rows in the gallery [N].
     errors: see `fidelity.measure`; None but for the reference modality.
@@ -53,17 +60,42 @@ def batch_of(plan: plan_lib.Plan) -> int:
   return devices.rounded_up(plan.run.config.evaluation.batch)
 
 
-def painter(plan: plan_lib.Plan, params: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
-  """A function from features [N, D] to the generator's pictures uint8 [N, H, W, 3].
+def painter(plan: plan_lib.Plan, params: Mapping[str, Any]
+            ) -> Callable[[np.ndarray, Sequence[int], int], np.ndarray]:
+  """A function from features [N, D] to the decoder's pictures uint8 [N, H, W, 3].
 
-  It takes `batch_of` at most.
+  It takes the rows that they are of, too, and which of many pictures: the noise is that of the
+  run's seed, the row and this number, whatever else is drawn.
   """
+  settings, seed = plan.settings, plan.run.config.seed
+  shape, width = (plan.size, plan.size, 3), math.prod(plan.features)
+  drawing = flow.Drawing(settings.drawing, settings.guidance, settings.pull, settings.pulls)
 
-  def paint(params, x):
-    return generator.pixels(generator.apply(params, x, plan.layout, plan.features))
+  def paint(given, both):
+    x, noise = both[:, :width], both[:, width:].reshape(-1, *shape)
+    told = decoder.standardised(given["statistics"], x)
 
-  mapped, params = devices.by_rows(paint, batch_of(plan)), devices.replicate(dict(params))
-  return lambda x: mapped(params, np.asarray(x, np.float32))
+    def guess(z, times, known):
+      more = jnp.tile(told, (len(z) // len(told), 1))
+      return decoder.apply(given["decoder"], z, times, more, known, settings.maps, settings.depth)
+
+    def distance(images):
+      return optimise.match(settings.layer, x)(plan_lib.read(plan, given["network"], images))
+
+    return decoder.pixels(flow.draw(guess, None if plan.encoded else distance, noise, drawing))
+
+  batch = devices.rounded_up(_DRAWN)
+  mapped = devices.by_rows(paint, batch)
+  given = devices.replicate({**params, "network": plan.reader.params})
+
+  def call(x, rows, number):
+    noise = [np.random.default_rng([seed, number, row]).standard_normal(math.prod(shape), "float32")
+             for row in rows]
+    both = np.concatenate([np.asarray(x, np.float32), np.stack(noise)], axis=1)
+    return np.concatenate([mapped(given, both[start:start + batch])
+                           for start in range(0, len(both), batch)])
+
+  return call
 
 
 def reader(plan: plan_lib.Plan) -> Callable[[np.ndarray], fidelity.Read]:
@@ -101,18 +133,19 @@ def readings(plan: plan_lib.Plan, params: Mapping[str, Any],
   """Inverts every modality's features and reads the pictures: as they are, and moved.
 
   Args:
-    plan: what the generator is for.
-    params: of the generator, see `generator.apply`.
+    plan: what the decoder is for.
+    params: of the decoder, see `training.train`.
     features: of the validation split, {modality: {layer: [N, D], "fc8": [N, C], "label": [N]}}, in
       the order of `features.extract`.
     gallery: training examples of the reference modality, see `training.gallery`.
     where: of `places`.
   """
   paint, read, layer = painter(plan, params), reader(plan), plan.settings.layer
-  average = np.asarray(generator.pixels(params["statistics"]["image"]))
+  average = np.asarray(decoder.pixels(params["statistics"]["image"]))
   reference = plan.reference.name
   for modality in plan.run.modalities:
-    part = features[modality.name]
+    part = {name: np.asarray(values[:plan.settings.examples])  # their order is random
+            for name, values in features[modality.name].items()}
     for moved in (False, True)[:1 + (modality.name != reference)]:
       x = part[layer]
       if moved:
@@ -122,7 +155,7 @@ def readings(plan: plan_lib.Plan, params: Mapping[str, Any],
       seen = _seen(plan, x, nearest, average if modality.name == reference else None, paint, read,
                    what)
       lookup = fidelity.Read(gallery[layer][nearest], gallery["fc8"][nearest])
-      yield Reading(modality, moved, np.asarray(part["label"]), fidelity.Read(x, part["fc8"]),
+      yield Reading(modality, moved, part["label"], fidelity.Read(x, part["fc8"]),
                     seen.read, lookup, nearest, seen.errors, seen.looks)
 
 
@@ -141,7 +174,8 @@ def _seen(plan: plan_lib.Plan, x: np.ndarray, nearest: np.ndarray, average: np.n
   with progress.Progress(what, len(x), "examples") as line:
     for start in range(0, len(x), batch_of(plan)):
       rows = slice(start, min(start + batch_of(plan), len(x)))
-      shown = {"inverted": paint(x[rows]), "nearest": pictures(plan, data.TRAIN, nearest[rows])}
+      shown = {"inverted": paint(x[rows], range(rows.start, rows.stop), 0),
+               "nearest": pictures(plan, data.TRAIN, nearest[rows])}
       parts.append(read(shown["inverted"]))
       if average is not None:
         originals = pictures(plan, data.VALIDATION, range(rows.start, rows.stop))

@@ -27,16 +27,16 @@ class Inverted(NamedTuple):
 
   Attributes:
     content: {"method", "name", "seed", "layer", "reference", "size",
-      "generator": {"layout", "steps", "parameters", "gallery"}, "definitions": {measure: text},
+      "decoder": {"steps", "parameters", "drawing", "gallery"}, "definitions": {measure: text},
       "spectrum": power of real pictures by wave number,
       "rows": [{"modality", "code", "moved", "examples", "measures": {measure: {column: number}},
                 "spectrum": {way: power by wave number}}],
       "tiles": [{"modality", "category", "row", "answer",
-                 "inverted" | "moved" | "optimised" | "nearest": {"cosine", "answer"}}],
+                 "inverted" | "second" | "third" | "moved" | "nearest": {"cosine", "answer"}}],
       "units": {"numbers": [U], "modalities": [P], "examples": [U]}, or None}; `row` and `examples`
       are rows of the validation features.
-    pictures: {"inverted" | "moved" | "optimised" | "nearest": uint8 [T, H, W, 3] for T tiles,
-      "units": uint8 [P, U, H, W, 3]}; what was not made is absent.
+    pictures: {"inverted" | "second" | "third" | "moved" | "nearest": uint8 [T, H, W, 3] for T
+      tiles, "units": uint8 [P, U, H, W, 3]}; what was not made is absent.
   """
 
   content: dict[str, Any]
@@ -73,7 +73,7 @@ def read(folder: pathlib.Path) -> Inverted:
   if not (folder / _RESULT).exists():
     raise FileNotFoundError(f"{folder} holds no inversion; run launch.invert on the run first")
   remedy = f"remove {folder / _RESULT}, and run launch.invert again"
-  content = json_files.read(folder / _RESULT, remedy, "spectrum", "rows", "tiles")
+  content = json_files.read(folder / _RESULT, remedy, "spectrum", "rows", "tiles", "decoder")
   try:
     with np.load(folder / _PICTURES) as stored:
       return Inverted(content, dict(stored))
@@ -100,10 +100,10 @@ def words(row: Mapping[str, Any], measure: str, column: str) -> str:
 
 def title(content: Mapping[str, Any]) -> str:
   """What was inverted, as a sentence."""
-  made = content["generator"]
+  made = content["decoder"]
   layer, reference, size = content["layer"], content["reference"], content["size"]
   return (f"Inversion of {layer} of {content['name']}, seed {content['seed']}, to pictures of "
-          f"{reference} ({size} x {size} pixels), validation split. Generator: "
+          f"{reference} ({size} x {size} pixels), validation split. Decoder: "
           f"{made['parameters']:,} parameters, {made['steps']:,} steps on {layer} of the run's own "
           f"network for {reference}; nearest: the best of {made['gallery']:,} training pictures; "
           f"moved: features first given the mean and deviation of {reference} ones, unit by unit, "

@@ -19,8 +19,8 @@ _SMALL = 6.0  # points
 _PIXELS = 160  # of a tile as drawn
 _LETTERS = 15  # of small type that stand below a picture
 _WRONG = figures.COLOURS[3]
-WAYS = {"inverted": "inverted", "moved": "moved, inverted", "optimised": "optimised",
-        "nearest": "nearest picture"}
+WAYS = {"inverted": "inverted", "second": "again", "third": "once more",
+        "moved": "moved, inverted", "nearest": "nearest picture"}
 
 
 class _Page:
@@ -109,13 +109,11 @@ def caption(content: Mapping[str, Any]) -> str:
   every = {way for its in ways(content).values() for way in its}
   parts = [
     "Each example is the first of its category in a random order, none is chosen for its looks. "
-    f"inverted: the picture that a generator makes of the example's {layer}; it was trained on "
-    f"{reference} examples alone."]
+    f"inverted: a picture that a decoder draws from noise and the example's {layer}; again, once "
+    f"more: from other noise. It was trained on {reference} examples alone."]
   if "moved" in every:
     parts.append(f"moved: its features were first given the mean and deviation of {reference} "
-                 "ones, from training examples; so they were for what stands to the right.")
-  if "optimised" in every:
-    parts.append(f"optimised: changed step by step until its {layer}, read again, is that.")
+                 "ones, from training examples; so they were for the nearest picture.")
   parts.append(
     f"nearest picture: the {reference} training picture whose {layer} is nearest, a lookup. "
     "Below: what the classifier takes it for, in orange where that is not the category; before it "

@@ -1,10 +1,9 @@
-"""Training a generator: a run's own features of the reference modality in, the pictures out.
+"""Training a decoder: a run's own features of the reference modality in, the pictures out.
 
 What it is trained by is in `objective`. What makes pictures is the moving average of its weights.
 """
 
 import dataclasses
-import math
 import pathlib
 import zlib
 from collections.abc import Mapping
@@ -17,8 +16,7 @@ import optax
 
 from cmx import config as config_lib
 from cmx import data
-from cmx.analysis.inversion import discriminator
-from cmx.analysis.inversion import generator
+from cmx.analysis.inversion import decoder
 from cmx.analysis.inversion import objective
 from cmx.analysis.inversion import plan as plan_lib
 from cmx.data import batches
@@ -31,12 +29,13 @@ from cmx.training import loop
 from cmx.training import workdir as workdir_lib
 
 _AVERAGED = 2_000  # training pictures whose mean is the mean picture, at most
-_STEP_S = 0.2  # seconds of a step on pictures of 64 pixels, measured as `speed.slower` says
+_STEP_S = 0.29  # seconds of a step on pictures of 64 pixels, measured as `speed.slower` says
+_OF_USE = ("drawing", "guidance", "pull", "pulls", "examples", "categories", "optimisation")
 _WEIGHTS = "inverts"  # key of the digest of the run's weights in a checkpoint's card
 
 
 def folder_of(workdir: pathlib.Path, layer: str) -> pathlib.Path:
-  """Where the generator of a run's layer is kept, and what it makes."""
+  """Where the decoder of a run's layer is kept, and what it makes."""
   return pathlib.Path(workdir) / "inversion" / layer
 
 
@@ -49,7 +48,7 @@ def gallery(plan: plan_lib.Plan, folder: pathlib.Path) -> Mapping[str, np.ndarra
 
 
 def statistics(plan: plan_lib.Plan, examples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """What features and pictures are measured against; see `generator.apply`.
+  """What features and pictures are measured against; see `decoder.apply`.
 
   Returns:
     {"mean": [D], "scale": [], "image": [H, W, 3] in [-1, 1]} of the gallery's examples.
@@ -72,7 +71,7 @@ def batch_at(plan: plan_lib.Plan, step: int) -> dict[str, np.ndarray]:
     {"image": uint8 [batch, H, W, 3], "input": the same, or float32 [batch, E] of a frozen encoder}.
   """
   config, reference = plan.run.config, plan.reference
-  rng = np.random.default_rng([config.seed, step, zlib.crc32(b"generator")])
+  rng = np.random.default_rng([config.seed, step, zlib.crc32(b"decoder")])
   source = plan.dataset.splits[data.TRAIN][reference.name]
   rows = rng.integers(len(source), size=plan.settings.batch)
   images = np.stack([plan.picture(data.TRAIN, row) for row in rows])
@@ -83,14 +82,14 @@ def batch_at(plan: plan_lib.Plan, step: int) -> dict[str, np.ndarray]:
 
 
 def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
-  """The trained parameters of the plan's generator: read, gone on with, or trained from nothing.
+  """The trained parameters of the plan's decoder: read, gone on with, or trained from nothing.
 
   Args:
     plan: see `plan.plan`.
-    folder: of the generator, see `folder_of`; must be of these settings or not exist.
+    folder: of the decoder, see `folder_of`; must be of these settings or not exist.
 
   Returns:
-    See `generator.apply`.
+    See `decoder.apply`.
 
   Raises:
     ValueError: if the batch does not fit the devices, or the folder is of other settings or of
@@ -100,10 +99,9 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
   """
   settings, run = plan.settings, plan.run
   devices.check_batch(settings.batch)
-  # what has no part in the training may differ between two uses of a generator
+  # what has no part in the training may differ between two uses of a decoder
   defaults = config_lib.Inversion()
-  own = dataclasses.replace(settings, categories=defaults.categories,
-                            optimisation=defaults.optimisation)
+  own = dataclasses.replace(settings, **{name: getattr(defaults, name) for name in _OF_USE})
   config = dataclasses.replace(run.config, rows={}, inversion=own)
   folder = workdir_lib.claim(folder, config)
   weights = features_lib.digest(run.params)
@@ -111,7 +109,7 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
   if known := checkpoint.trained(folder, settings.steps):
     return _drawn(known.params)
   left = settings.steps - (checkpoint.latest_step(folder) or 0)
-  logging.info("Generator of %s, %d steps: %s", settings.layer, left, speed.about(
+  logging.info("Decoder of %s, %d steps: %s", settings.layer, left, speed.about(
     left * _STEP_S * (plan.size / 64) ** 2))
   transform = objective.optimizer(settings)
   constants = statistics(plan, gallery(plan, folder))
@@ -121,11 +119,12 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
         checkpoint.Checkpoints(folder, run.config.log.keep) as checkpoints):
     state = loop.resume(_begin(plan, constants, transform), checkpoints)
     job = loop.Job(
-      f"generator of {settings.layer}", settings.steps,
+      f"decoder of {settings.layer}", settings.steps,
       lambda index: devices.shard(batch_at(plan, index)), folder, run.config.log,
       save=lambda state: loop.save(state, checkpoints, card), examples=settings.batch,
-      watch=health.watch(f"generator of {settings.layer}"))
-    state = _run(plan, transform, job, state)
+      watch=health.watch(f"decoder of {settings.layer}"))
+    network, step = devices.replicate(plan.reader.params), objective.make_step(plan, transform)
+    state = loop.run(job, lambda state, batch: step(state, batch, network), state)
     checkpoints.wait()
   return _drawn(jax.device_get(state.params))
 
@@ -133,43 +132,24 @@ def train(plan: plan_lib.Plan, folder: pathlib.Path) -> dict[str, Any]:
 def _begin(plan: plan_lib.Plan, constants: Mapping[str, np.ndarray],
            transform: optax.GradientTransformation) -> loop.State:
   settings, seed = plan.settings, plan.run.config.seed
-  keys = jax.random.split(
-    jax.random.fold_in(jax.random.key(seed), zlib.crc32(settings.layer.encode())))
-
-  def fresh(keys):
-    return {"generator": generator.init(keys[0], plan.layout, plan.features, plan.size),
-            "discriminator": discriminator.init(keys[1], settings.discriminator, plan.size,
-                                                math.prod(plan.features))}
-
-  params = jax.jit(fresh)(keys)
-  if not settings.adversarial_weight:
-    del params["discriminator"]
-  return loop.begin(0, params, {"statistics": constants, "average": params["generator"]}, transform)
-
-
-def _run(plan: plan_lib.Plan, transform: optax.GradientTransformation, job: loop.Job,
-         state: loop.State) -> loop.State:
-  """All steps of the job: first without a discriminator, then with it."""
-  network, change = devices.replicate(plan.reader.params), objective.adversarial_from(plan.settings)
-  for adversarial, last in ((False, change), (True, job.steps)):
-    if state.step < last:
-      step = objective.make_step(plan, transform, adversarial)
-      state = loop.run(job, lambda state, batch: step(state, batch, network), state, last)
-  return state
+  key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(settings.layer.encode()))
+  fresh = jax.jit(lambda key: decoder.init(key, settings.maps, settings.depth,
+                                           len(constants["mean"]), plan.size))(key)
+  return loop.begin(0, {"decoder": fresh}, {"statistics": constants, "average": fresh}, transform)
 
 
 def _drawn(params: Mapping[str, Any]) -> dict[str, Any]:
   """What draws pictures, of all that is kept: the averaged weights."""
-  return {"generator": params["average"], "statistics": params["statistics"]}
+  return {"decoder": params["average"], "statistics": params["statistics"]}
 
 
 def _check_weights(folder: pathlib.Path, weights: str) -> None:
-  """Checks that the generator in a folder, if there is one, was made for these weights of a run."""
+  """Checks that the decoder in a folder, if there is one, was made for these weights of a run."""
   step = checkpoint.latest_step(folder)
   if step is None:
     return
   with checkpoint.Checkpoints(folder) as checkpoints:
     found = checkpoints.card(step).get(_WEIGHTS, "unknown")
   if found != weights:
-    raise ValueError(f"{folder} holds a generator for other weights of the run (asked for | found "
+    raise ValueError(f"{folder} holds a decoder for other weights of the run (asked for | found "
                      f"there): {weights} | {found}. Remove this folder: it is trained anew")
