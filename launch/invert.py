@@ -3,7 +3,7 @@
   python -m launch.invert --workdir=runs/world/seed_0/c
   python -m launch.invert --workdir=runs/world/seed_0/c --config.inversion.layer=pool5
 
-Trains the generator of the layer where it is not there; running the same command again resumes it.
+Trains the decoder of the layer where it is not there; running the same command again resumes it.
 Only the inversion's fields of the config are read: the rest is the run's own.
 """
 

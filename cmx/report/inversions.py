@@ -12,7 +12,7 @@ from cmx.report import section as section_lib
 
 _TILE = 64  # pixels on the page
 _CAREFUL = (
-  "A generator draws one of many pictures that share the features, and may draw a blur where they "
+  "A decoder draws one of many pictures that share the features, and may draw a blur where they "
   "do not say. Whether the category survives stands in the table, beside what a lookup keeps.",)
 
 
