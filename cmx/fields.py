@@ -186,6 +186,19 @@ def for_method(config: config_lib.Config, method: str) -> config_lib.Config:
   return dataclasses.replace(replace(dataclasses.replace(config, rows={}), changes), rows=rows)
 
 
+def batches(config: config_lib.Config, processes: int = 1) -> list[int]:
+  """Examples of all that devices divide in training: batches of every row, or parts of them.
+
+  Args:
+    config: of an experiment.
+    processes: that share each.
+  """
+  rows = [config, *(for_method(config, row) for row in config.rows)]
+  return [*(settings.batch // max(settings.accumulate, 1) // processes
+            for row in rows for settings in (row.reference, row.optimizer)),
+          *[config.shards // processes] * config.deterministic]
+
+
 def to_json(config: config_lib.Config) -> str:
   """Config as JSON text, keys in the order of the fields."""
   return json.dumps(dataclasses.asdict(config), indent=2)

@@ -67,10 +67,6 @@ def _guarded(main: Callable[[Sequence[str]], None],
 
 def _set_up(processes: int) -> None:
   from cmx.runtime import devices
-  config = CONFIG.value
-  rows = [config, *(fields.for_method(config, row) for row in config.rows)]
-  devices.use_cores([*(settings.batch // max(settings.accumulate, 1) // processes
-                       for row in rows for settings in (row.reference, row.optimizer)),
-                     *[config.shards // processes] * config.deterministic])
+  devices.use_cores(fields.batches(CONFIG.value, processes))
   devices.check_environment()
   compiled.keep()

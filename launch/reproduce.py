@@ -28,6 +28,12 @@ SEEDS = flags.DEFINE_integer("seeds", 1, "Number of seeds, counted from the conf
                              lower_bound=1, upper_bound=10_000)
 PAPER = flags.DEFINE_bool("paper", True, "Put the paper's means beside ours, where the "
                           "classes are its own.")
+JOBS = flags.DEFINE_integer(
+  "jobs", 0, "Rows trained at once, each in a process with cores of its own. 0: one on each core, "
+  "as far as the memory goes; one at a time, on all devices, where there are accelerators or "
+  "several hosts, or XLA_FLAGS says how many devices there are. Another number of devices a row "
+  "changes the last bits of its numbers; how many are trained at once does not.",
+  lower_bound=0, upper_bound=1_024)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -38,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
   config = advised.config(len(ROWS.value), SEEDS.value)
   opening.prepare(config)
   text = reproduce.reproduce(config, WORKDIR.value, ROWS.value, SEEDS.value,
-                             PAPER.value)
+                             PAPER.value, JOBS.value)
   logging.info("%d rows, %d seeds in %s. Written: %s/table.{txt,md,csv,json}\n", len(ROWS.value),
                SEEDS.value, progress.duration(time.monotonic() - started), WORKDIR.value)
   print(text)  # last, so that its verdict is what stays on the screen

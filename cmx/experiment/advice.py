@@ -12,6 +12,7 @@ from cmx import config as config_lib
 from cmx import fields
 from cmx.data import encoders
 from cmx.data.sets.folders import facts as facts_lib
+from cmx.experiment import at_once
 from cmx.experiment import minutes
 from cmx.runtime import progress
 from cmx.runtime import speed
@@ -86,7 +87,7 @@ def size(facts: facts_lib.Facts, found: Plan, rows: int, seeds: int) -> str:
   config, rate = found.config, speed.flops_per_second()
   parts = minutes.of_facts(facts, config)
   first = minutes.preparation(parts, config, rate)
-  table = minutes.table(parts, config, facts.classes, rows, rate)
+  table = minutes.table(parts, config, facts.classes, rows, rate, at_once.usual(rows))
   seconds, held = first.seconds + seeds * table.seconds, first.bytes + seeds * table.bytes
   return (f"{rows} rows, {seeds} {'seed' if seeds == 1 else 'seeds'}; "
           f"{progress.about(seconds)}, {max(held / 1e6, 1):,.0f} MB")

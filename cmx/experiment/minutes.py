@@ -18,6 +18,7 @@ from cmx.runtime import speed
 _TRAINING = 0.45  # of the rate of matrix products, which training reaches
 _FITTING = 0.05  # the same of passes over activations
 _ROW = 6.0  # seconds of a row and modality beside its steps: compiling, reading, ranking
+_ALONE = 1.0  # times as long takes a row on one core, beside others, as on two cores
 _STEP = 5e-3  # seconds of a step beside its operations
 _EXAMPLE = 2e-5  # seconds to read and vary an example, and one more for each so many numbers
 _NUMBERS = 2_000
@@ -81,19 +82,26 @@ def preparation(parts: Sequence[Part], config: config_lib.Config, rate: float) -
 
 
 def table(parts: Sequence[Part], config: config_lib.Config, classes: int, rows: int,
-          rate: float) -> Estimate:
-  """Of a reference network, its mixtures, and so many rows of one seed, at a rate of FLOP/s."""
+          rate: float, jobs: int = 1) -> Estimate:
+  """Of a reference network, its mixtures, and so many rows of one seed, at a rate of FLOP/s.
+
+  Of the rows, `jobs` are trained at once.
+  """
   first = run(parts[:1], config, config.reference, classes, rate)
   others = run(parts, config, config.optimizer, classes, rate)
   fitted = mixtures(parts[0].train, config, [config.mixture.components], rate)
-  return Estimate(first.seconds + rows * others.seconds + fitted,
+  rounds = rows if jobs == 1 else _ALONE * math.ceil(rows / jobs)
+  return Estimate(first.seconds + rounds * others.seconds + fitted,
                   first.bytes + rows * others.bytes)
 
 
-def rows(dataset: data.Dataset, config: config_lib.Config, count: int) -> float:
-  """Seconds, about and on this machine as it is now, of so many rows and what they start from."""
+def rows(dataset: data.Dataset, config: config_lib.Config, count: int, jobs: int = 1) -> float:
+  """Seconds, about and on this machine as it is now, of so many rows and what they start from.
+
+  Of the rows, `jobs` are trained at once.
+  """
   return table(of_dataset(dataset), config, len(dataset.classes), count,
-               speed.flops_per_second()).seconds
+               speed.flops_per_second(), jobs).seconds
 
 
 def mixtures(examples: int, config: config_lib.Config, components: Sequence[int],

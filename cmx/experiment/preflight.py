@@ -111,7 +111,7 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
       raise ValueError(f"modality {modality.name!r} has no validation examples in data set "
                        f"{dataset.name!r}; expected 1 or more: hold back a share of the training "
                        "examples with config.data.holdout")
-  _check_memory(config, dataset, towers.pool5_width(dataset.modalities, config.network))
+  _check_memory(config, dataset)
   examples = len(dataset.splits[data.TRAIN][dataset.modalities[0].name])
   available, components = min(examples, config.mixture.examples), methods.components_of(config)
   if components is not None and available < components:
@@ -121,11 +121,14 @@ def check_data(config: config_lib.Config, dataset: data.Dataset) -> None:
   codes.needed(config, dataset)
 
 
-def _check_memory(config: config_lib.Config, dataset: data.Dataset, pool5: int) -> None:
-  """Refuses a step that is more than the memory there is; what it holds at least is counted."""
+def held(config: config_lib.Config, dataset: data.Dataset) -> tuple[float, float]:
+  """Bytes that a step of the config's row holds at least, and of these its state's.
+
+  The state is what is trained, with its gradient and its optimiser's moments.
+  """
   method, network = methods.named(config.method), config.network
-  section = "reference" if method.reference else "optimizer"
-  settings = getattr(config, section)
+  settings = config.reference if method.reference else config.optimizer
+  pool5 = towers.pool5_width(dataset.modalities, network)
   modalities = dataset.modalities[:1] if method.reference else dataset.modalities
   sizes = {"fc6": pool5 * network.trunk, "fc7": network.trunk ** 2,
            "fc8": network.trunk * len(dataset.classes)}
@@ -138,15 +141,21 @@ def _check_memory(config: config_lib.Config, dataset: data.Dataset, pool5: int) 
   # float32 for a parameter, its gradient and two moments; what layers make waits for the gradient.
   state = 16 * sum(layers.values())
   batch = settings.batch // settings.accumulate * (4 * sum(inputs) + number * made)
-  largest = max(state + batch, 4 * config.evaluation.batch * max(inputs))
-  available = devices.memory()
+  return max(state + batch, 4 * config.evaluation.batch * max(inputs)), state
+
+
+def _check_memory(config: config_lib.Config, dataset: data.Dataset) -> None:
+  """Refuses a step that is more than the memory there is; what it holds at least is counted."""
+  (largest, state), available, network = held(config, dataset), devices.memory(), config.network
+  section = "reference" if methods.named(config.method).reference else "optimizer"
   if largest > available:
     raise ValueError(
       f"a step of method {config.method!r} holds {largest / 1e9:,.1f} GB at least, of which "
       f"{state / 1e9:,.1f} are parameters with their optimiser, and there are "
       f"{available / 1e9:,.1f} GB of memory; expected less: config.network.trunk {network.trunk}, "
-      f"config.network.hidden {network.hidden}, config.{section}.batch {settings.batch}, "
-      f"config.evaluation.batch {config.evaluation.batch}, or fewer pixels")
+      f"config.network.hidden {network.hidden}, config.{section}.batch "
+      f"{getattr(config, section).batch}, config.evaluation.batch {config.evaluation.batch}, or "
+      "fewer pixels")
 
 
 def report(config: config_lib.Config, rows: Sequence[str] = methods.PAPER) -> check_lib.Report:

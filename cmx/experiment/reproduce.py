@@ -8,8 +8,9 @@ Every part is skipped where its result is on disk, so running an experiment agai
 """
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import logging
@@ -26,10 +27,12 @@ from cmx.evaluation import screen
 from cmx.evaluation import table_files
 from cmx.evaluation import validation
 from cmx.evaluation import verdict
+from cmx.experiment import at_once
 from cmx.experiment import codes
 from cmx.experiment import minutes
 from cmx.experiment import mixtures as mixtures_lib
 from cmx.experiment import preflight
+from cmx.runtime import devices
 from cmx.runtime import hosts
 from cmx.runtime import progress
 from cmx.training import checkpoint
@@ -96,7 +99,7 @@ def _trained(config: config_lib.Config, dataset: data.Dataset, workdir: pathlib.
 
 
 def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[str] = methods.PAPER,
-              seeds: int = 1, paper: bool = True) -> str:
+              seeds: int = 1, paper: bool = True, jobs: int = 1) -> str:
   """Trains and evaluates every row for every seed and writes the table.
 
   Args:
@@ -105,6 +108,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
     rows: keys of methods, in table order.
     seeds: number of seeds, counted from the config's.
     paper: put the paper's means beside ours, where the classes are its own.
+    jobs: rows trained at once, each in a process of its own; 0 is as many as pay (see `at_once`).
 
   Returns:
     The table and the verdict on it, for a terminal.
@@ -112,8 +116,10 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   Raises:
     ValueError: as `preflight.check_rows` and `train_row`, or if a row changes what the reference
       network depends on; before anything is trained.
+    helpers.Gone, and as `helpers.work`: if rows are trained at once.
   """
   preflight.check_rows(config, rows)
+  at_once.check(jobs)
   seeded = [dataclasses.replace(config, seed=config.seed + i) for i in range(seeds)]
   folders = [pathlib.Path(workdir) / f"seed_{each.seed}" for each in seeded]
   for each, folder in zip(seeded, folders):
@@ -122,24 +128,64 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   found, text, left = [], "", _left(seeded, folders, rows)
   for each, folder in zip(seeded, folders):
     dataset = opening.open_data(each).encoded
+    share = at_once.share(jobs, each, dataset, rows)
     if left:
       logging.info("%d of %d runs to train: %s", left, len(rows) * seeds, progress.about(
-        minutes.rows(dataset, each, left)))
+        minutes.rows(dataset, each, left, share.jobs)))
       left = 0
     for row in rows:
       preflight.check_data(fields.for_method(each, row), dataset)
-    for number, row in enumerate((REFERENCE, *rows)):
-      run = train_row(fields.for_method(each, row), dataset, folder / row, folder / REFERENCE)
-      result = evaluate.evaluate(run, dataset, folder / row)
-      _report(result, f"seed {each.seed}, {number}/{len(rows)}")
-      if row != REFERENCE:
-        found.append(result)
+    done = _done(each, dataset, folder, rows, share)
+    found += [done[row] for row in rows]
     for row in rows:
       mixtures_lib.forget(fields.for_method(each, row), folder / REFERENCE)
     if hosts.is_first():
       content = table_files.write(workdir, found, paper=paper)
       text = f"{screen.to_text(content)}\n{verdict.to_text(verdict.verdict(found))}"
   return text
+
+
+def _done(config: config_lib.Config, dataset: data.Dataset, folder: pathlib.Path,
+          rows: Sequence[str], share: at_once.Share) -> dict[str, Mapping[str, Any]]:
+  """Results {row: as of `evaluate`} of one seed, the reference's too; what is not there is made."""
+  found: dict[str, Mapping[str, Any]] = {}
+
+  def note(row: str, result: Mapping[str, Any]) -> None:
+    if row not in found:
+      _report(result, f"seed {config.seed}, {len(found)}/{len(rows)}")
+    found[row] = result
+
+  note(REFERENCE, _evaluated(config, dataset, folder, REFERENCE))
+  left = {f"{row}, seed {config.seed}": row for row in rows if share.jobs > 1
+          and not _is_done(fields.for_method(config, row), folder / row)}
+  if left:
+    at_once.train(functools.partial(_begin, config, folder), share, left,
+                  lambda name: note(left[name], evaluate.load(folder / left[name])[0]))
+  for row in rows:
+    note(row, _evaluated(config, dataset, folder, row))
+  return found
+
+
+def _evaluated(config: config_lib.Config, dataset: data.Dataset, folder: pathlib.Path,
+               row: str) -> Mapping[str, Any]:
+  run = train_row(fields.for_method(config, row), dataset, folder / row, folder / REFERENCE)
+  return evaluate.evaluate(run, dataset, folder / row)
+
+
+def _begin(config: config_lib.Config, folder: pathlib.Path) -> Callable[[str], None]:
+  """What does a row of a seed in a process beside others."""
+  dataset = opening.open_data(config).encoded
+
+  def do(row: str) -> None:
+    _evaluated(config, dataset, folder, row)
+    devices.forget()
+
+  return do
+
+
+def _is_done(config: config_lib.Config, workdir: pathlib.Path) -> bool:
+  return (checkpoint.latest_step(workdir) == step.steps(config)
+          and evaluate.finished(workdir))
 
 
 def _left(seeded: Sequence[config_lib.Config], folders: Sequence[pathlib.Path],

@@ -226,8 +226,19 @@ def use_cores(batches: Sequence[int]) -> None:
   Args:
     batches: examples a step, all that are going to be split over devices.
   """
+  use(devices_of(cores.count(), batches))
+
+
+def use(count: int) -> None:
+  """Makes so many devices of a host's cores, before any is used; XLA_FLAGS that say how many win.
+  """
   if _COUNT not in os.environ.get("XLA_FLAGS", ""):
-    jax.config.update("jax_num_cpu_devices", devices_of(cores.count(), batches))
+    jax.config.update("jax_num_cpu_devices", count)
+
+
+def by_cores() -> bool:
+  """Whether cores are the devices, and nobody has said how many they are to be."""
+  return jax.default_backend() == "cpu" and _COUNT not in os.environ.get("XLA_FLAGS", "")
 
 
 def devices_of(available: int, batches: Sequence[int]) -> int:

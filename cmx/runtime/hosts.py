@@ -17,6 +17,7 @@ from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
 
+from cmx.runtime import helpers
 from cmx.runtime import watchdog
 
 # What tells a process of how many it is one, by launcher; jax.distributed then finds out the rest.
@@ -164,10 +165,14 @@ def first_alone(what: str) -> Iterator[None]:
 def ending_together() -> Iterator[None]:
   """Ends a process within the block, with a sentence, where another one that it works with is gone.
 
+  That is one of a pod's, or a helper of its own.
+
   It does so at once, without the farewell of processes that end well, which would wait for all.
   """
   try:
     yield
+  except helpers.Gone as error:
+    watchdog.leave(f"{error}")
   except jax.errors.JaxRuntimeError as error:
     if not several():
       raise

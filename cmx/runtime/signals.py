@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 AGAIN = "Run the same command again to go on."
+_KEPT = "What is whole is kept"
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 _TOLD_AGAIN_S = 2.0  # between two times that the main thread is told
 _ONE_S = 0.2  # within which several are one: launchers tell a process and its group
@@ -25,7 +26,15 @@ _LEAVING_S = 10.0  # that it and the threads of libraries have to leave
 
 
 class Stopped(KeyboardInterrupt):
-  """Raised in the main thread of a process that was told to stop; the message says how to go on."""
+  """Raised in the main thread of a process that was told to stop; the message says how to go on.
+
+  Attributes:
+    words: where it stands, as part of the message.
+  """
+
+  def __init__(self, words: str):
+    self.words = words
+    super().__init__(_words(words))
 
 
 class _State:
@@ -67,18 +76,14 @@ def asked() -> bool:
 def check() -> None:
   """Raises `Stopped` if this process was told to stop and nothing is being ended first."""
   if _state.asked and not _state.deferred and not _state.leaving:
-    raise _stopped("What is whole is kept")
+    raise Stopped(_KEPT)
 
 
 def stopped(words: str) -> Stopped:
   """The error that ends this process after its piece of work; `words` say where it stands."""
   _state.asked = _state.asked or signal.SIGTERM  # told by another process of a pod
   _state.leaving = True
-  return _stopped(words)
-
-
-def _stopped(words: str) -> Stopped:
-  return Stopped(_words(words))
+  return Stopped(words)
 
 
 def _words(words: str) -> str:
@@ -146,7 +151,7 @@ def _watch(reading: int) -> None:
       elif time.monotonic() - first > _ONE_S:
         _end(f"Stopped at once. {AGAIN}")
     elif time.monotonic() - first > _LEAVING_S and not _state.deferred:
-      _end("" if _state.leaving else _words("What is whole is kept"))
+      _end("" if _state.leaving else _words(_KEPT))
     elif not _state.leaving and not _state.deferred:
       told += 1  # the handler runs again, and with it comes another byte
       _thread.interrupt_main(_state.asked)
@@ -176,7 +181,7 @@ def guarded() -> Iterator[None]:
 def _leave(error: BaseException) -> NoReturn:
   _state.asked = _state.asked or signal.SIGINT
   _state.leaving = True
-  said = error if isinstance(error, Stopped) else _stopped("What is whole is kept")
+  said = error if isinstance(error, Stopped) else Stopped(_KEPT)
   print(said, file=sys.stderr, flush=True)
   sys.exit(128 + _state.asked)
 
