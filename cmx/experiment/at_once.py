@@ -15,8 +15,8 @@ from cmx import data
 from cmx import fields
 from cmx.experiment import preflight
 from cmx.runtime import cores
+from cmx.runtime import crew
 from cmx.runtime import devices
-from cmx.runtime import helpers
 from cmx.runtime import hosts
 from cmx.runtime import memory
 from cmx.runtime import progress
@@ -66,18 +66,18 @@ def usual(rows: int) -> int:
   return min(cores.count(), rows) if devices.by_cores() and not hosts.several() else 1
 
 
-def train(begin: helpers.Begin, share: Share, rows: Mapping[str, str],
+def train(begin: crew.Begin, share: Share, rows: Mapping[str, str],
           done: Callable[[str], None]) -> None:
   """Has helpers do rows, and shows one line for all.
 
   Args:
-    begin: as of `helpers.work`; it gives what does the row of a key.
+    begin: as of `crew.work`; it gives what does the row of a key.
     share: of a row.
     rows: {name: key of a method}, of those to be done.
     done: called with the name of each that is done, the line being out of the way.
 
   Raises:
-    As `helpers.work`.
+    As `crew.work`.
   """
   far: dict[str, float] = {}  # 1 for a row that is done
   with progress.Progress(f"{share.jobs} at once", len(rows), "rows", window=_WINDOW_S) as line:
@@ -92,7 +92,7 @@ def train(begin: helpers.Begin, share: Share, rows: Mapping[str, str],
       line.clear()
       done(name)
 
-    helpers.work(begin, rows, min(share.jobs, len(rows)), share.devices, moved=moved,
+    crew.work(begin, rows, min(share.jobs, len(rows)), share.devices, moved=moved,
                  done=finished)
 
 

@@ -116,7 +116,7 @@ def reproduce(config: config_lib.Config, workdir: pathlib.Path, rows: Sequence[s
   Raises:
     ValueError: as `preflight.check_rows` and `train_row`, or if a row changes what the reference
       network depends on; before anything is trained.
-    helpers.Gone, and as `helpers.work`: if rows are trained at once.
+    crew.Gone, and as `crew.work`: if rows are trained at once.
   """
   preflight.check_rows(config, rows)
   at_once.check(jobs)

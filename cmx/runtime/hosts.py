@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
 
-from cmx.runtime import helpers
+from cmx.runtime import crew
 from cmx.runtime import watchdog
 
 # What tells a process of how many it is one, by launcher; jax.distributed then finds out the rest.
@@ -171,7 +171,7 @@ def ending_together() -> Iterator[None]:
   """
   try:
     yield
-  except helpers.Gone as error:
+  except crew.Gone as error:
     watchdog.leave(f"{error}")
   except jax.errors.JaxRuntimeError as error:
     if not several():

@@ -34,14 +34,14 @@ class At(NamedTuple):
 class Progress:
   """A line for one piece of work: `with Progress("row", 600, "steps") as line: line.update(20)`."""
 
-  def __init__(self, what: str, total: int, unit: str, done: int = 0, stream: TextIO | None = None,
-               window: float = _WINDOW_SECONDS):
+  def __init__(self, what: str, total: int, unit: str, done: int = 0,
+               stream: TextIO | None = None, window: float = _WINDOW_SECONDS):
     self._window_s = window
     self._what, self._total, self._unit = what, total, unit
     self._stream = stream or sys.stderr
     self._terminal = self._stream.isatty()
     self._started = self._shown = time.monotonic()
-    self._window: deque[tuple[float, float]] = deque()  # from the first update on: the start compiles
+    self._window: deque[tuple[float, float]] = deque()  # from the first update on
 
   def __enter__(self) -> "Progress":
     return self

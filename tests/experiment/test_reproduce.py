@@ -139,25 +139,48 @@ def test_a_row_can_be_added_to_a_finished_experiment(whole, root, tmp_path, no_t
     reproduce.reproduce(settings(root), folder, ROWS)
 
 
-def launch(root, folder):
-  command = [sys.executable, "-m", "launch.reproduce", f"--workdir={folder}",
+def params(folder):
+  """Digests of the parameters of every network of an experiment."""
+  return {name: features.digest(checkpoint.load_run(folder / "seed_0" / name).params)
+          for name in ("reference", *ROWS)}
+
+
+def test_two_rows_at_once_give_what_one_after_the_other_gives(whole, root, tmp_path):
+  folder = tmp_path / "at_once"
+  assert reproduce.reproduce(settings(root), folder, ROWS, jobs=2) == whole[1]
+  assert params(folder) == params(whole[0])
+  assert (folder / "table.json").read_bytes() == (whole[0] / "table.json").read_bytes()
+  reference, row = (checkpoint.load_run(folder / "seed_0" / name).provenance
+                    for name in ("reference", "c"))
+  assert reference["command"] == row["command"]
+
+
+def test_of_rows_at_once_the_one_that_fails_is_named(root, tmp_path):
+  config = settings(root, rows={"c": {"optimizer.learning_rate": 1e30, "optimizer.warmup": 0}})
+  with pytest.raises(FloatingPointError, match="^c, seed 0: .* is not finite at step"):
+    reproduce.reproduce(config, tmp_path, ["c", "bl_ind"], jobs=2)
+
+
+def launch(root, folder, jobs):
+  command = [sys.executable, "-m", "launch.reproduce", f"--workdir={folder}", f"--jobs={jobs}",
              f"--rows={','.join(ROWS)}", "--compilation_cache=", *tiny.flags(root, "c", **tiny.TWO)]
   return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True)
 
 
-def test_killed_and_started_again_it_gives_the_same_table_to_the_bit(whole, root, tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_killed_and_started_again_it_gives_the_same_table_to_the_bit(whole, root, tmp_path, jobs):
   folder = tmp_path / "killed"
-  process, patience = launch(root, folder), time.monotonic() + 120
+  process, patience = launch(root, folder, jobs), time.monotonic() + 120
   while not (folder / "seed_0" / "c" / "metrics.jsonl").exists():  # in the last row
     assert process.poll() is None and time.monotonic() < patience, process.communicate()
     time.sleep(0.01)
   process.send_signal(signal.SIGKILL)
-  process.communicate()
+  process.communicate()  # which lasts as long as one of its processes does
   assert process.returncode == -signal.SIGKILL and not (folder / "table.json").exists()
   finished = files(folder / "seed_0" / "bl_ind" / "checkpoints")
-  said = reproduce.reproduce(settings(root), folder, ROWS)
-  assert files(folder / "seed_0" / "bl_ind" / "checkpoints") == finished
+  said = reproduce.reproduce(settings(root), folder, ROWS, jobs=jobs)
+  assert jobs > 1 or files(folder / "seed_0" / "bl_ind" / "checkpoints") == finished
   for name in ("table.json", "table.txt", "table.csv", "table.md", "recognition.csv"):
     assert (folder / name).read_bytes() == (whole[0] / name).read_bytes(), name
   assert said == whole[1]

@@ -1,8 +1,10 @@
 """The line of progress: how far, how fast, how long still, on a terminal and in a log."""
 
 import io
+import logging
 import os
 import shutil
+import types
 
 import pytest
 
@@ -115,3 +117,25 @@ def test_where_another_process_speaks_no_line_is_shown(clock, monkeypatch):
       line.update(5)
     assert stream.getvalue() == ""
     progress._state.silent = False
+
+
+def test_a_line_of_long_work_goes_by_a_longer_time_and_by_parts(clock):
+  stream = Stream(False)
+  with progress.Progress("two", 8, "rows", stream=stream, window=600) as line:
+    for second in range(0, 400, 20):
+      clock.now = 100.0 + second
+      line.update(min(second, 100) / 100, "a")  # then it stands still
+  last = stream.getvalue().splitlines()[-1]
+  assert last == "two: 1.0/8 rows, 380 s each, 44 min 20 s left  a"
+
+
+def test_news_can_be_sent_instead_of_shown(clock, monkeypatch):
+  root, news = logging.getLogger(), []
+  monkeypatch.setattr(root, "handlers", root.handlers[:])
+  monkeypatch.setattr(progress, "_state", types.SimpleNamespace(silent=False, send=None))
+  progress.send(news.append)
+  said = run(clock, [0.1, 0.7, 0.8, 1.3], terminal=True)
+  logging.getLogger().warning("odd")
+  assert said == "" and news == [
+    progress.At("row", 20, 1000, "steps"), progress.At("row", 40, 1000, "steps"),
+    (logging.WARNING, "odd")]
