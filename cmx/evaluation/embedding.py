@@ -35,13 +35,7 @@ def embed(run: checkpoint.Run, modality: str, inputs: Sequence[Any],
 def embedder(run: checkpoint.Run, modality: str, layer: str = "fc7") -> Embedder:
   """A function from new examples to their activations, as if they were of a modality of the run.
 
-  Args:
-    run: trained network.
-    modality: name or code.
-    layer: name of activations.
-
-  Returns:
-    A function of inputs as of `reader` to float32 [N, D].
+  It takes inputs as of `reader` and gives float32 [N, D]; the modality is a name or a code.
 
   Raises:
     ValueError: if the run has no such modality; when called, if there is no such layer or an input

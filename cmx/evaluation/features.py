@@ -95,12 +95,7 @@ def _write(run: checkpoint.Run, dataset: data.Dataset, split: str, layers: Seque
 
 
 def copy(source: pathlib.Path, folder: pathlib.Path, layers: Sequence[str]) -> None:
-  """Copies features, of some of their layers; returns at once if the folder has them already.
-
-  Args:
-    source: folder that `extract` has written.
-    folder: where they go; whole or absent.
-    layers: names of activations.
+  """Copies what `extract` has written, of some layers; returns at once if the folder has them.
 
   Raises:
     ValueError: if the folder holds something else.

@@ -28,10 +28,6 @@ def watcher(config: config_lib.Config, dataset: data.Dataset) -> Callable[[model
 
   It reads one batch of evaluation of each modality, at random, when it is first called.
 
-  Args:
-    config: of the run.
-    dataset: opened and encoded.
-
   Returns:
     params, on every device -> {"validation_loss/<modality>": mean cross entropy in nats,
     "validation_accuracy/<modality>": fraction}.

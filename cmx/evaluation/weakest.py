@@ -41,12 +41,7 @@ class _Facts(NamedTuple):
 
 
 def sentence(content: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-  """Which modality is weakest in a row, and why, in one sentence.
-
-  Args:
-    content: of `results.aggregate`.
-    row: of its main table.
-  """
+  """Which modality is weakest in a row of the main table of `results.aggregate`, and why."""
   codes = content["modalities"]
   if len(codes) < 2:
     return "Which modality is weakest cannot be said of one."

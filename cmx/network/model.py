@@ -49,13 +49,6 @@ def init(key: jax.Array, modalities: Modalities, method: methods_lib.Method,
   """Fresh parameters {layer: {owner: tree}} of arrays float32 [...].
 
   The key of a layer is folded from its name and owner, so that adding a modality changes no other.
-
-  Args:
-    key: random key.
-    modalities: with shapes.
-    method: row that says who owns what.
-    network: shapes.
-    classes: C, the width of fc8.
   """
   pool5 = towers.pool5_width(modalities, network)
   params: Params = {layer: {} for layer in LAYERS}

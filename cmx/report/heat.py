@@ -38,10 +38,7 @@ class Grid(NamedTuple):
 def cell(value: Mapping[str, Any], low: float | None, high: float) -> Cell:
   """A fraction in percent, with its spread beneath; colour begins at `low` and is full at `high`.
 
-  Args:
-    value: {"mean", "std"}, None where unknown.
-    low: chance.
-    high: the largest of the table.
+  `value` is {"mean", "std"}, None where unknown; `low` is chance, `high` the table's largest.
   """
   beneath = "" if value["std"] is None else f"±{100 * value['std']:.1f}"
   low, mean = low or 0.0, value["mean"]

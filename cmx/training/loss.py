@@ -32,11 +32,7 @@ def forward(config: config_lib.Config, method: methods_lib.Method, modalities: m
             recompute: bool = False) -> Callable:
   """Activations of all modalities: (params, taps, batch, keys [B]) -> {modality: {layer: [B, D]}}.
 
-  Args:
-    config: of the run.
-    method: who owns what.
-    modalities: that a step sees.
-    recompute: activations again in the backward pass.
+  With `recompute` they are computed again in the backward pass, and not kept for it.
   """
   moments = devices.moments if method.normalised else None
 

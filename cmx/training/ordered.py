@@ -28,12 +28,7 @@ def make_step(config: config_lib.Config, settings: config_lib.Optimizer, method:
               modalities: model.Modalities, update: Callable) -> Callable:
   """The step (state, batch, constants, key) -> (state, metrics); see `step.make_step`.
 
-  Args:
-    config: of the run.
-    settings: of its optimiser.
-    method: whose terms are added.
-    modalities: that a step sees.
-    update: (state, gradient, terms.Observed) -> (state, metrics).
+  `update` is (state, gradient, terms.Observed) -> (state, metrics).
   """
   parts = config.shards * settings.accumulate
   size = settings.batch // parts  # examples of a part

@@ -43,10 +43,7 @@ def seen(dataset: data.Dataset, split: str,
          modalities: Sequence[str]) -> dict[str, Callable[[int], Seen]]:
   """How to get the objects of a modality's examples by index; {} where they are not known.
 
-  Args:
-    dataset: not encoded.
-    split: of the examples.
-    modalities: names.
+  The data set is not encoded.
   """
   truth = data.truth(dataset.name) if dataset.name in data.names() else None
   if truth is None:

@@ -119,12 +119,7 @@ def folder(config: config_lib.Config) -> str:
 
 
 def missing(config: config_lib.Config, kinds: Collection[str]) -> list[str]:
-  """Requirements, as pip takes them, of package files that encoders of a config lack.
-
-  Args:
-    config: with its encoders.
-    kinds: of input that there are.
-  """
+  """Requirements, as pip takes them, of files that a config's encoders of these kinds lack."""
   named = {"pixels": config.encoders.pixels, "text": config.encoders.text}
   found = []
   for kind in kinds:

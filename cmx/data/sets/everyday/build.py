@@ -55,15 +55,7 @@ def instructions(folder: pathlib.Path, packages: Iterable[str] = ()) -> str:
 
 def build(rows: Sequence[recipe_lib.Row], packages: pathlib.Path, out: pathlib.Path
           ) -> pathlib.Path:
-  """Makes every file of the recipe below `out`, package by package.
-
-  Args:
-    rows: the recipe.
-    packages: folder with the packages' files.
-    out: folder of the result.
-
-  Returns:
-    `out`.
+  """Makes every file of the recipe below `out`, package by package; returns `out`.
 
   Raises:
     FileNotFoundError: if a package is missing; the message holds the commands that fetch it.

@@ -13,8 +13,7 @@ _OCTAVES = {"soft": (.03, .03), "grain": (.25, .25), "ground": (.05, .25), "wate
 def texture(kind: str) -> np.ndarray:
   """A texture of zero mean and unit variance that wraps around, float32 [SIDE, SIDE].
 
-  Args:
-    kind: "soft", "grain", "ground", "water" or "cloud".
+  Its kind is "soft", "grain", "ground", "water" or "cloud".
   """
   fx, fy = _OCTAVES[kind]
   rng = np.random.default_rng(sum(kind.encode()))
