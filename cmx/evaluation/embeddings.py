@@ -15,6 +15,7 @@ from cmx.evaluation import features as features_lib
 from cmx.files import json_files
 from cmx.files import parquet
 from cmx.files import reading
+from cmx.files import text as text_lib
 
 LAYER = "given"  # name of vectors that come without one
 _COLUMNS = ("y", "modality", "key", "text", "picture")
@@ -283,8 +284,9 @@ def _class_list(parts: Mapping[str, Part],
     if others and not any(mine & theirs for theirs in others):
       other = next(other for other in every if other != name)
       raise ValueError(
-        f"{name} has no class in common with any other modality: {_some(mine)} | {other}: "
-        f"{_some(every[other])}; expected labels that mean the same in all")
+        f"{name} has no class in common with any other modality: "
+        f"{text_lib.some(sorted(mine), 3)} | {other}: {text_lib.some(sorted(every[other]), 3)}; "
+        "expected labels that mean the same in all")
   listed = dict.fromkeys([*first, *(name for part in parts.values() for name in part.classes)])
   left = set().union(*every.values()) - set(listed)
   numbers = kinds == {False}
@@ -293,8 +295,3 @@ def _class_list(parts: Mapping[str, Part],
   notes = [f"{name} lacks {count} of the {len(set.union(*every.values()))} classes"
            for name, count in partly.items() if count]
   return found, notes
-
-
-def _some(names: set[str]) -> str:
-  shown = sorted(names)[:3]
-  return ", ".join(shown) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -17,6 +17,7 @@ from cmx.evaluation import examples as examples_lib
 from cmx.evaluation import features as features_lib
 from cmx.evaluation import kept
 from cmx.files import json_files
+from cmx.files import text as text_lib
 from cmx.runtime import progress
 from cmx.training import checkpoint
 from cmx.training import workdir as workdir_lib
@@ -196,8 +197,7 @@ def load(path: str | os.PathLike) -> TrainedRun:
     raise FileNotFoundError(f"{folder} is no folder; expected the work directory of a run")
   if not (folder / checkpoint.FOLDER).is_dir():
     below = [f"{found}" for found in workdir_lib.find_runs(folder) if found != folder]
-    more = f" and {len(below) - _RUNS} more" if len(below) > _RUNS else ""
-    said = f"one of {', '.join(below[:_RUNS])}{more}" if below else (
+    said = f"one of {text_lib.some(below, _RUNS)}" if below else (
       "the work directory of launch.train, or a row's in that of launch.reproduce")
     raise FileNotFoundError(f"{folder} holds no run; expected {said}")
   progress.hush_libraries()

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from absl import logging
 
+from cmx.files import text as text_lib
 from cmx.files import writing
 from cmx.runtime import cores
 from cmx.runtime import progress
@@ -48,8 +49,8 @@ class Damaged(ValueError):
 
   def __init__(self, manifest: pathlib.Path, files: Mapping[str, str], remedy: str):
     lines = [f"{manifest.parent / name} {words}" for name, words in files.items()]
-    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    self.manifest, self.files, self.what = manifest, files, "; ".join(lines[:_SHOWN]) + more
+    self.manifest, self.files = manifest, files
+    self.what = text_lib.some(lines, _SHOWN, "; ")
     super().__init__(f"{self.what}. {remedy}".rstrip())
 
 
@@ -98,10 +99,7 @@ def seal(manifest: pathlib.Path, again: str, files: Iterable[pathlib.Path] | Non
 def write_texts(folder: pathlib.Path, texts: Mapping[str, str], again: str) -> None:
   """Writes text files {name: content}, each whole or not at all, and a manifest beside the first.
 
-  Args:
-    folder: made if it is not there.
-    texts: what belongs together.
-    again: see `seal`.
+  The folder is made if it is not there; `again` is as for `seal`.
   """
   files = {folder / name: text for name, text in texts.items()}
   sealed = beside(next(iter(files)))
@@ -131,9 +129,6 @@ def check(manifest: pathlib.Path) -> bool:
   """Checks files against their manifest; false where there is none, which the log says once.
 
   All files are read, each once a process while it stays as it is; see `lightly`.
-
-  Args:
-    manifest: see `of` and `beside`.
 
   Raises:
     Damaged: if a file is missing or another one.

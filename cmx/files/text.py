@@ -12,6 +12,7 @@ import functools
 import re
 import sys
 import unicodedata
+from collections.abc import Sequence
 
 _APOSTROPHES, _HYPHENS = "’‘ʼ＇`´", "‐‑"
 _JOINERS = "\u00ad\u200c\u200d\u2060\ufeff"  # within a word, and without a look
@@ -192,6 +193,12 @@ def shown(text: str, limit: int = sys.maxsize) -> str:
     text = "".join(char if char == " " or char.isprintable() else ascii(char)[1:-1]
                    for char in text)
   return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
+
+
+def some(items: Sequence[str], count: int, between: str = ", ") -> str:
+  """The first `count` of them, and how many more there are: "a, b and 3 more"."""
+  last = f"{between if between.isspace() else ' '}and {len(items) - count:,} more"
+  return between.join(items[:count]) + (last if len(items) > count else "")
 
 
 def why_no_name(name: str) -> str:

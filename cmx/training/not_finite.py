@@ -24,6 +24,7 @@ from cmx import modalities as modalities_lib
 from cmx.alignment import given
 from cmx.config import limits
 from cmx.files import manifest
+from cmx.files import text as text_lib
 from cmx.files import writing
 from cmx.mixture import gmm
 from cmx.network import model
@@ -117,14 +118,9 @@ def checked(activations: dict[str, np.ndarray], keys: Sequence[str], what: str
     if not finite.all():
       bad = [key for key, fine in zip(keys, finite) if not fine]
       raise FloatingPointError(
-        f"{what}: {layer} is not finite for {_some(bad)}. Nothing of it enters a table: look at "
-        "these examples, or train the run again with a lower learning rate")
+        f"{what}: {layer} is not finite for {text_lib.some(bad, _SHOWN)}. Nothing of it enters "
+        "a table: look at these examples, or train the run again with a lower learning rate")
   return activations
-
-
-def _some(words: Sequence[str]) -> str:
-  more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-  return ", ".join(words[:_SHOWN]) + more
 
 
 def _path(workdir: pathlib.Path, step: int) -> pathlib.Path:
@@ -214,7 +210,8 @@ def _examples_of(found: Found, few: bool = True) -> str:
   named = [f"{name} {key} (from {layer} on)" for name, of in found.examples.items()
            for key, layer in of.items()]
   if named:
-    return f"Examples that are not finite: {_some(named) if few else ', '.join(named)}"
+    shown = text_lib.some(named, _SHOWN if few else len(named))
+    return f"Examples that are not finite: {shown}"
   largest = ", ".join(f"{name} {key} ({layer} {value:.3g})"
                       for name, (key, layer, value) in found.largest.items())
   return f"Every example by itself is finite; the largest: {largest}"

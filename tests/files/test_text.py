@@ -74,3 +74,11 @@ def test_names_that_look_the_same_are_alike():
     "living room", "Living_Room", "living-room", "livingroom", "living\u00a0room", "ｌｉｖｉｎｇ room",
     "living\u200b room")}) == 1
   assert text.alike("bed") != text.alike("beds") and text.alike("+") == "+"
+
+
+def test_some_of_many_are_named_and_how_many_more_there_are():
+  names = [f"a{i}" for i in range(5)]
+  assert text.some(names[:2], 2) == "a0, a1"
+  assert text.some(names, 2) == "a0, a1 and 3 more"
+  assert text.some(names, 2, "; ") == "a0; a1 and 3 more"
+  assert text.some(names, 2, "\n  ") == "a0\n  a1\n  and 3 more"

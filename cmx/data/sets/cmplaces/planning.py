@@ -10,6 +10,7 @@ from cmx.data.sets.cmplaces import categories
 from cmx.data.sets.cmplaces import layout
 from cmx.data.sets.cmplaces import lists
 from cmx.files import archives
+from cmx.files import text as text_lib
 
 _FOLDERS = {"train": data_lib.TRAIN, "training": data_lib.TRAIN, "val": data_lib.VALIDATION,
             "valid": data_lib.VALIDATION, "validation": data_lib.VALIDATION}
@@ -56,11 +57,7 @@ _Numbered = dict[str, list[tuple[int, Entry]]]
 
 
 def plan(folder: pathlib.Path, modality: str) -> Plan:
-  """The examples of a modality, as the lists or the class folders say.
-
-  Args:
-    folder: with the archives and lists.
-    modality: key of `layout.PARTS`.
+  """The examples of a modality of `layout.PARTS`, as the lists or class folders of `folder` say.
 
   Raises:
     FileNotFoundError: if there is no archive.
@@ -142,11 +139,10 @@ def _parts(path: str) -> list[str]:
 
 def _lacking(archive: pathlib.Path, listed: lists.List, missing: Sequence[lists.Line],
              rule: Rule) -> ValueError:
-  named = "\n".join(f"  line {line.number}: {line.path}, looked for as {rule.apply(line.path)}"
-                    for line in missing[:_SHOWN])
-  more = f"\n  and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
+  named = text_lib.some([f"line {line.number}: {line.path}, looked for as {rule.apply(line.path)}"
+                         for line in missing], _SHOWN, "\n  ")
   return ValueError(f"{listed.name} names {len(missing):,} files that {archive} does not have:\n"
-                    f"{named}{more}\nGet the whole archive, or remove the lines")
+                    f"  {named}\nGet the whole archive, or remove the lines")
 
 
 def _by_folders(located: layout.Located, members: _Members) -> tuple[_Numbered, list[str]]:

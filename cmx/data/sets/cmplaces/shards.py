@@ -28,6 +28,7 @@ from cmx.data.sets.cmplaces import planning
 from cmx.files import archives
 from cmx.files import disk
 from cmx.files import reading
+from cmx.files import text as text_lib
 from cmx.files import writing
 from cmx.runtime import cores
 
@@ -199,9 +200,8 @@ def card(work: pathlib.Path, plan: dict[str, Any], damaged: int) -> dict[str, An
              for split, names in plan["shards"].items()}
   bad = [line for parts in results.values() for part in parts for line in part["bad"]]
   if len(bad) > damaged:
-    more = f"\n  and {len(bad) - _SHOWN:,} more" if len(bad) > _SHOWN else ""
-    named = "\n".join(f"  {line}" for line in bad[:_SHOWN])
-    raise ValueError(f"{len(bad):,} files cannot be used:\n{named}{more}\nReplace them in the "
+    named = text_lib.some(bad, _SHOWN, "\n  ")
+    raise ValueError(f"{len(bad):,} files cannot be used:\n  {named}\nReplace them in the "
                      "archive or remove them from the list; or leave them out with launch.prepare "
                      f"--config.data.cmplaces.damaged={len(bad)}, which keeps what is done")
   for split, parts in results.items():

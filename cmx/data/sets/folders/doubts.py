@@ -34,9 +34,8 @@ class Doubts:
     """A remark for each kind of oddness that was seen, with how often and where."""
     lines = []
     for what, keys in self._found.items():
-      named = ", ".join(text_lib.shown(key) for key in keys[:_NAMED])
-      more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-      lines.append(f"{what}: {len(keys)} ({named}{more})")
+      named = text_lib.some([text_lib.shown(key) for key in keys], _NAMED)
+      lines.append(f"{what}: {len(keys)} ({named})")
     return lines
 
 

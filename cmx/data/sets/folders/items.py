@@ -114,11 +114,10 @@ def lines(bad: list[Bad], several: int = 4, most: int = 40) -> list[str]:
     if len(files) < several:
       found += [f"{file}: {text_lib.shown(one.why)}" for file, one in zip(files, group)]
     elif len({one.why for one in group}) == 1:
-      found.append(f"{len(files)} of one kind: {why}: {', '.join(files[:several - 1])} and "
-                   f"{len(files) - several + 1} more")
+      found.append(f"{len(files)} of one kind: {why}: {text_lib.some(files, several - 1)}")
     else:
       found.append(f"{len(files)} of one kind, the first {files[0]}: {why}; then "
-                   f"{', '.join(files[1:several - 1])} and {len(files) - several + 1} more")
+                   f"{text_lib.some(files[1:], several - 2)}")
   if len(found) > most:
     found[most - 1:] = [f"and {len(found) - most + 1} lines more; python -m launch.check has all "
                         "with --json"]

@@ -120,8 +120,7 @@ def _none(source: pathlib.Path, photographs: list[annotations.Photograph],
 
 
 def _named(items: list[annotations.Left] | list[annotations.Bad], count: int) -> str:
-  lines = "\n".join(f"  {where}: {why}" for where, why in items[:count])
-  return lines + (f"\n  and {len(items) - count:,} more" if len(items) > count else "")
+  return "  " + text_lib.some([f"{where}: {why}" for where, why in items], count, "\n  ")
 
 
 def _read(source: pathlib.Path, options: Options) -> tuple[
