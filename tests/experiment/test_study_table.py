@@ -85,10 +85,10 @@ def test_failures_tuning_and_cost_are_told(tmp_path):
     "alignment.weight=0.1": 0.3, "alignment.weight=1.0": None}}}}
   text = table.write(tmp_path, content(
     failed=["b_gmm, seed 1: loss is not finite at step 3"], tuning=tuning,
-    seconds={"c": 130.0, "bl_ind": 61.0}, provenance={"devices": "2 x cpu"}), ["mean"])
+    seconds={"c": 130.0, "bl_ind": 61.0}), ["mean"])
   words = " ".join(text.split())
   assert "b_gmm, seed 1: loss is not finite at step 3" in words and "Chosen so." in words
-  assert "A run took 1 min 01 s to 2 min 10 s, by row, on 2 x cpu." in words
+  assert "A run took 1 min 01 s to 2 min 10 s, by row." in words
   assert lines(text)[-1].split() == ["C:", "Tune", "+", "StatReg", "(GMM)", "alignment.weight=0.1",
                                      "30.0", "-"]
 

@@ -171,7 +171,7 @@ def _overview_caption(content: Content) -> str:
   if content["seconds"]:
     took = sorted(content["seconds"].values())
     parts.append(f"A run took {progress.duration(took[0])} to {progress.duration(took[-1])}, by "
-                 f"row, on {content['provenance']['devices']}.")
+                 "row.")
   if content["missing"]:
     parts.append(f"An early look: {content['missing']} runs are not there yet.")
   if content["failed"]:
