@@ -18,7 +18,6 @@ from cmx.runtime import speed
 _TRAINING = 0.45  # of the rate of matrix products, which training reaches
 _FITTING = 0.05  # the same of passes over activations
 _ROW = 6.0  # seconds of a row and modality beside its steps: compiling, reading, ranking
-_ALONE = 1.0  # times as long takes a row on one core, beside others, as on two cores
 _STEP = 5e-3  # seconds of a step beside its operations
 _EXAMPLE = 2e-5  # seconds to read and vary an example, and one more for each so many numbers
 _NUMBERS = 2_000
@@ -90,7 +89,7 @@ def table(parts: Sequence[Part], config: config_lib.Config, classes: int, rows: 
   first = run(parts[:1], config, config.reference, classes, rate)
   others = run(parts, config, config.optimizer, classes, rate)
   fitted = mixtures(parts[0].train, config, [config.mixture.components], rate)
-  rounds = rows if jobs == 1 else _ALONE * math.ceil(rows / jobs)
+  rounds = math.ceil(rows / jobs)  # a row takes no longer on one core than on two
   return Estimate(first.seconds + rounds * others.seconds + fitted,
                   first.bytes + rows * others.bytes)
 

@@ -114,3 +114,11 @@ def test_minutes_grow_with_what_is_to_be_done():
   more = [part._replace(train=10 * part.train) for part in parts]
   ready, bigger = (minutes.preparation(each, found.config, 1e11) for each in (parts, more))
   assert ready.seconds < bigger.seconds and ready.bytes < bigger.bytes
+
+
+def test_rows_at_once_are_done_in_rounds():
+  found = advised(PHOTO, NOTE)
+  parts = minutes.of_facts(facts(PHOTO, NOTE), found.config)
+  alone, two, three, four = (minutes.table(parts, found.config, 10, *each).seconds for each in (
+    (4, 1e11), (8, 1e11, 2), (8, 1e11, 3), (8, 1e11, 4)))
+  assert four < three < two == alone

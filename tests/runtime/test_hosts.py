@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import made_archives
+from cmx.runtime import crew
 from cmx.runtime import hosts
+from cmx.runtime import watchdog
 from cmx.training import checkpoint
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -155,3 +157,11 @@ def test_one_process_waits_for_none():
   hosts.wait("here")
   with hosts.first_alone("here"):
     assert hosts.is_first() and not hosts.several()
+
+
+def test_a_helper_that_is_gone_ends_its_process_as_one_to_be_started_again(monkeypatch):
+  said = []
+  monkeypatch.setattr(watchdog, "leave", said.append)
+  with hosts.ending_together():
+    raise crew.Gone("the process that worked on c is gone")
+  assert said == ["the process that worked on c is gone"]
