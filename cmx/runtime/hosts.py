@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
+from jax._src import distributed  # the public function waits in a collective, see `wait`
 from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +26,8 @@ _TOLD = {"SLURM_STEP_NUM_TASKS": int, "OMPI_COMM_WORLD_SIZE": int, "JAX_NUM_PROC
          "TPU_WORKER_HOSTNAMES": lambda names: len(names.split(","))}
 
 _ASKED = itertools.count()  # goes on from run to run, where steps begin anew
+_WAITED = itertools.count()  # places of the same name are not the same
+_ENDLESS_MS = 10 * 24 * 3600 * 1000  # who is gone is noticed by its heartbeat
 
 
 def join(coordinator: str = "", count: int | None = None, index: int | None = None,
@@ -86,9 +89,13 @@ def part(size: int) -> slice:
 
 
 def wait(what: str) -> None:
-  """Returns when every process has come here; `what` names the place."""
+  """Returns when every process has come here; `what` names the place.
+
+  The coordinator lets them go on: a collective of CPUs gives up after 30 seconds of waiting, and
+  one process alone may work for hours.
+  """
   if several():
-    multihost_utils.sync_global_devices(what)
+    distributed.global_state.client.wait_at_barrier(f"{next(_WAITED)} {what}", _ENDLESS_MS)
 
 
 def gathered(found: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
 import jax
 import numpy as np
@@ -151,6 +152,17 @@ def test_arrays_of_several_dtypes_and_shapes_travel_as_one_of_each_dtype():
   forms = tuple((x.shape, x.dtype.name) for x in of_process(0))
   jax.tree.map(np.testing.assert_array_equal, hosts._unpacked(rows, forms),
                [of_process(0), of_process(1)])
+
+
+def test_to_wait_is_no_collective_which_would_give_up_and_each_place_is_another(monkeypatch):
+  places = []
+  client = types.SimpleNamespace(wait_at_barrier=lambda *place: places.append(place))
+  monkeypatch.setattr(hosts.distributed, "global_state", types.SimpleNamespace(client=client))
+  monkeypatch.setattr(jax, "process_count", lambda: 2)
+  hosts.wait("here")
+  hosts.wait("here")
+  assert len(set(places)) == 2 and all("here" in name for name, _ in places)
+  assert min(milliseconds for _, milliseconds in places) > 24 * 3600 * 1000
 
 
 def test_one_process_waits_for_none():
