@@ -58,7 +58,7 @@ def test_everything_lies_below_the_run(inverted):
   assert where == folder / "inversion" / "fc7" and result_lib.folders(folder) == [where]
   assert {path.name for path in where.iterdir()} >= {
     "config.json", "checkpoints", "metrics.jsonl", "gallery", "result.json", "pictures.npz",
-    "table.txt", "table.csv", "sheet.png", "sheet.pdf", "units.png", "units.pdf"}
+    "table.txt", "table.csv", "sheet.png", "sheet.pdf", "spectra.png", "units.png", "units.pdf"}
   assert not (where / "validation").exists()  # the evaluation's features are there
 
 

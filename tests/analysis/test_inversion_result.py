@@ -134,3 +134,15 @@ def test_the_sheet_of_units_has_a_picture_of_each_unit_through_each_tower():
     figure = sheet.units(made(), example)
   assert {"unit 4", "unit 7", "through the tower of\nnatural"} <= set(words(figure))
   assert sum(len(axis.images) for axis in figure.axes) == 4
+
+
+def test_the_spectra_of_inversions_stand_beside_real_pictures_own():
+  result = made()
+  result.content["spectrum"] = [4.0, 2.0, 1.0]
+  for row in result.content["rows"]:
+    row["spectrum"] = {"inverted": [3.0, 2.0, 0.5]}
+  with figures.style():
+    (axis,) = sheet.spectra(result).axes
+  lines = {line.get_label(): line.get_ydata().tolist() for line in axis.lines}
+  assert lines == {"real pictures of natural": [4, 2, 1], "inverted, natural": [3, 2, 0.5],
+                   "inverted, spatial text": [3, 2, 0.5]}  # moved ones are left out

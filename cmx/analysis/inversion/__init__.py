@@ -7,5 +7,5 @@ reference lies (`placing`), and measures what survives (`fidelity`) and how shar
 
   <workdir>/inversion/<layer>/{config.json, checkpoints/, metrics.jsonl, gallery/}     the decoder
   <workdir>/inversion/<layer>/{result.json, pictures.npz, table.txt, table.csv}        what it does
-  <workdir>/inversion/<layer>/{sheet,units}.{png,pdf}                                  how it looks
+  <workdir>/inversion/<layer>/{sheet,spectra,units}.{png,pdf}                          how it looks
 """

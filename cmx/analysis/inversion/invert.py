@@ -54,6 +54,7 @@ def invert(run: checkpoint.Run, workdir: pathlib.Path,
     result_lib.write(folder, result)
     examples = examples_lib.open_examples(run.config, run.classes, place)
     figures.write(sheet.modalities(result, examples), folder, "sheet")
+    figures.write(sheet.spectra(result), folder, "spectra")
     if units:
       figures.write(sheet.units(result, examples), folder, "units")
   return result, folder

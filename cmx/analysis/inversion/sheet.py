@@ -1,4 +1,4 @@
-"""Sheets of pictures: what each modality's examples would be, and what units look for."""
+"""Sheets: what each modality's examples would be, how sharp that is, what units look for."""
 
 import textwrap
 from collections.abc import Callable, Mapping
@@ -150,3 +150,21 @@ def units(result: result_lib.Inverted, examples: _Examples) -> Any:
   for i, line in enumerate(caption):
     page.text(_GAP, top + len(rows) * step + (i + 0.5) * _LINE, line)
   return page.figure
+
+
+def spectra(result: result_lib.Inverted) -> Any:
+  """Power by wave number of every modality's inversions, beside that of real pictures."""
+  content = result.content
+  figure, [[axis]] = figures.new(5.0, 3.4)
+  plain = [row for row in content["rows"] if not row["moved"]]
+  colours = figures.colours([row["modality"] for row in plain])
+  waves = np.arange(1, len(content["spectrum"]) + 1)
+  axis.loglog(waves, content["spectrum"], color=figures.INK, linewidth=2,
+              label=f"real pictures of {content['reference']}")
+  for row in plain:
+    axis.loglog(waves, row["spectrum"]["inverted"], color=colours[row["modality"]],
+                label=f"inverted, {row['modality'].replace('_', ' ')}")
+  axis.set(xlabel=f"waves across {content['size']} pixels", ylabel="power of grey from -1 to 1",
+           title=f"{content['layer']} of {content['name']}: sharpness")
+  axis.legend()
+  return figure
