@@ -82,7 +82,7 @@ def test_the_command_counts_and_ends_with_exit_code_1_where_anything_is_silent(
               counts.Outcome("flip in table", counts.SILENT, "table.txt")]
   monkeypatch.setattr(damage, "try_all", lambda root, trials, seed, only=(): (
     outcomes[1:] if only else outcomes))
-  others = ["--kills=0", "--signals=0", "--twins=0", "--disks=0", "--topologies=0"]
+  others = [f"--{name}=0" for name in ("kills", "signals", "twins", "disks", "topologies", "pods")]
   assert command.main(others) == 1
   said = capsys.readouterr().out
   assert "| flip in table | 2 | 1 | 0 | 1 |" in said and "silent: flip in table: table.txt" in said
