@@ -232,7 +232,7 @@ class Inversion:
   drawing: _Count = 16  # steps from noise to a picture
   guidance: float = 1.5  # 1: as trained; above: further from what it would draw without features
   pull: float = 1.0  # length of a descent to the features in the run's own reading, in every step
-  pulls: _Count = 2  # such descents in every step
+  pulls: _Count = 4  # such descents in every step
   gallery: int = 20_000  # training pictures that the nearest is looked for in, at most
   examples: _Count = 120  # of each modality that are inverted and measured, at most
   categories: int = 6  # shown on the sheet, evenly spaced in label order
