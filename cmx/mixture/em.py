@@ -22,7 +22,7 @@ COVARIANCES = (DIAGONAL, TIED, FULL)
 SMALLEST_VARIANCE = np.finfo(np.float32).tiny * 1e8  # whose inverse float32 still has room for
 
 _EMPTY = 1e-3  # examples: a component responsible for fewer is empty and is put somewhere else
-_BLOCK = 2**20  # numbers in a block of examples
+_BLOCK = 2**18  # numbers in a block of examples
 _PARTS = 8  # blocks at least, so that as many devices have work, of examples worth a dispatch
 _SMALLEST = 256
 
@@ -155,7 +155,7 @@ def _fresh(mixture: gmm.Mixture, survey: seeding.Survey, restart: int) -> Fit:
 
 def _block_size(survey: seeding.Survey, components: int) -> int:
   """Examples a block: enough that its work outweighs the [K, D] sums that come back."""
-  most = max(_BLOCK // len(survey.mean), 4 * components)
+  most = max(_BLOCK // len(survey.mean), 10 * components)
   return min(survey.examples, most, max(-(-survey.examples // _PARTS), _SMALLEST))
 
 
@@ -178,7 +178,7 @@ def _expect(chunks: passes.Chunks, size: int, current: Fit, survey: seeding.Surv
 
 def _statistics(x: jax.Array, valid: jax.Array, mixture: gmm.Mixture,
                 centre: jax.Array) -> _Statistics:
-  joint = gmm.log_joint(x, mixture)
+  joint = gmm.log_joint_of_block(x, mixture, centre)  # one centre: z and z^2 are made once
   total = jax.nn.logsumexp(joint, axis=-1, keepdims=True)
   responsibility = jnp.exp(joint - total) * valid[:, None]
   z = x - centre

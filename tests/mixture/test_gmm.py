@@ -204,3 +204,46 @@ def test_free_parameters(rows, basis, expected):
 def test_free_parameters_of_a_full_gaussian_are_those_of_mean_and_symmetric_covariance():
   mixture = gmm.Mixture(np.ones(1), np.zeros((1, 5)), np.ones((1, 5)), np.eye(5))
   assert gmm.free_parameters(mixture) == 5 + 5 * 6 // 2
+
+
+def written(x, mixture, monkeypatch):
+  """`log_joint_of_block`, and how many of an example's squares are taken as they are written."""
+  joint = np.asarray(jax.jit(gmm.log_joint_of_block)(x, mixture, mixture.weight @ mixture.mean))
+  monkeypatch.setattr(gmm, "_with_best_as_written", lambda z, expanded: expanded.joint)
+  plain = jax.jit(lambda *a: gmm.log_joint_of_block(*a))(x, mixture, mixture.weight @ mixture.mean)
+  monkeypatch.undo()
+  return joint, (joint != plain).sum(1)
+
+
+@pytest.mark.parametrize("d, variance, expected", [
+  (64, 0.08, 0), (1000, 1.0, 0), (1000, 0.2, 1), (1000, 1e-2, 1), (1000, 1e-6, 1), (4096, 1.0, 1)])
+def test_a_block_takes_a_square_as_written_where_expanding_it_cancels(d, variance, expected,
+                                                                      monkeypatch):
+  mixture, x = made(20, d, variance=variance)
+  joint, count = written(x, mixture, monkeypatch)
+  np.testing.assert_allclose(special.logsumexp(np.float64(joint), axis=1), slow(x, mixture)[0],
+                             rtol=1e-6, atol=1e-3)  # nats
+  assert count.max() == expected
+
+
+def test_one_example_where_it_cancels_decides_for_the_block(monkeypatch):
+  wide, x = made(20, 100)
+  narrow = made(1, 100, variance=1e-6)[0]
+  mixture = gmm.Mixture(np.append(0.99 * wide.weight, 0.01).astype("f"),
+                        np.concatenate([wide.mean, 3 + narrow.mean]),
+                        np.concatenate([wide.variance, narrow.variance]))
+  assert written(x, mixture, monkeypatch)[1].max() == 0
+  x[7] = mixture.mean[-1]
+  joint, count = written(x, mixture, monkeypatch)
+  assert count.max() == 1
+  np.testing.assert_allclose(special.logsumexp(joint, axis=1), slow(x, mixture)[0], rtol=2e-6)
+
+
+@pytest.mark.parametrize("far", [1e10, 1e17, 1e20, 3e38])
+def test_a_block_with_an_example_far_out_is_finite_and_as_a_whole(far):
+  mixture, x = made(5, 100, variance=1e-3)
+  x[3] = far
+  centre = np.zeros(100, "f")
+  found = jax.jit(gmm.log_joint_of_block)(x, mixture, centre)
+  assert np.isfinite(found).all()
+  np.testing.assert_allclose(found, gmm.log_joint(x, mixture), rtol=1e-4)
