@@ -1,14 +1,14 @@
 """Faults tried for real on what cmx writes: `python -m benchmarks.faults`.
 
-  python -m benchmarks.faults                        a few minutes
+  python -m benchmarks.faults                        ten minutes or more, of which pods take most
   python -m benchmarks.faults --damage=2500 --kills=1000 --signals=200 --twins=50 --disks=200 \\
     --topologies=40 --pods=8
 
 Damages files of every kind, kills processes, tells them to stop, starts two at once, fills disks,
 stops trainings and goes on with them on other numbers of devices and processes; prints what became
-of them, and in between what still takes how long. Each
-count has a control, a few of the same faults without the means of cmx against them. Ends with exit
-code 1 if anything is lost or silent, or if nothing is in a control, whose count then cannot count.
+of them, and in between how long each kind still takes. Each count has a control, a few of the same
+faults without the means of cmx against them. Ends with exit code 1 if anything is lost or silent,
+or if nothing is in a control, whose count then cannot count.
 """
 
 import argparse
