@@ -48,8 +48,9 @@ def sentence(content: Mapping[str, Any], row: Mapping[str, Any]) -> str:
   every = [_facts(content, row, code) for code in codes]
   alone = [facts.code for facts in every if facts.mean is None]
   if alone:
-    return (f"{' and '.join(_title(content, code) for code in alone)} shares no class with another "
-            "modality on this split, so nothing can be said of it.")
+    shares, it = ("shares", "it") if len(alone) == 1 else ("share", "them")
+    return (f"{' and '.join(_title(content, code) for code in alone)} {shares} no class with "
+            f"another modality on this split, so nothing can be said of {it}.")
   found = min(every, key=lambda facts: (round(facts.mean, 9), facts.accuracy or 0.0))
   where = "" if len(codes) == 2 else f", {100 * found.mean:.1f} % over its pairs"
   return f"Weakest is {_title(content, found.code)}{where}: {_why(found)}."

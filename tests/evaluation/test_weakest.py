@@ -98,3 +98,46 @@ def test_names_without_codes_of_their_own_stand_once():
 @pytest.mark.parametrize("accuracy", [[0.5, 0.5, 0.5], [0.5, 0.9, 0.9]])
 def test_equal_pairs_are_told_apart_by_recognition(accuracy):
   assert said(np.full((3, 3), 0.5), accuracy).startswith("Weakest is natural (NAT)")
+
+
+def test_pairs_that_come_less_far_than_the_others_want_alignment_where_all_are_recognised():
+  assert "it lacks alignment, as its pairs come 59 % of the way" in (  # 0.29 / 0.49
+    said(square(0.3, 0.5), [0.8, 0.8, 0.8]))
+
+
+def test_a_modality_that_is_far_apart_and_recognised_less_is_said_to_lack_alignment_alone():
+  words = said(square(0.02, 0.4), [0.9, 0.9, 0.5], (1000, 1000, 150))
+  assert "few training examples" not in words and "in 50 % of cases" in words
+
+
+def test_of_two_the_pairs_are_held_against_what_there_is_to_reach():
+  mean = np.array([[0.5, 0.2], [0.2, 0.5]])
+  assert said(mean, [0.9, 0.8], (900, 900), rows=ROWS[:2]) == (
+    "Weakest is clipart (CLP): it lacks alignment, as its pairs come 39 % of the way from chance "
+    "to what is reached within modalities, although it is recognised in 80 % of cases.")
+
+
+def test_pairs_below_chance_have_come_no_way():
+  assert "its pairs come 0 % of the way" in said(square(0.001, 0.5), [0.8, 0.8, 0.8])
+
+
+@pytest.mark.parametrize("training, few", [
+  ((1000, 1000, 500), True), ((1000, 1000, 501), False), ((1000, 400, 450), False),
+  ((190, 190, 190), True), ((200, 200, 200), False)])
+def test_few_are_half_of_the_others_median_or_less_than_twenty_a_class(training, few):
+  assert ("few training examples" in said(square(0.45, 0.5), [0.8, 0.8, 0.8], training)) is few
+
+
+def test_counts_of_some_modalities_alone_are_no_counts():
+  run = run_of(square(0.45, 0.5), rows=ROWS, accuracy=[0.8] * 3, classes=CLASSES,
+               training={"natural": 1000, "spatial_text": 10})
+  content = results.aggregate([run])
+  assert weakest.sentence(content, content["tables"][0]["rows"][0]).endswith(
+    "the others are not far ahead.")
+
+
+def test_modalities_without_a_class_in_common_are_named_together():
+  mean = np.array([[0.5, np.nan], [np.nan, 0.5]])
+  assert said(mean, [0.8, 0.8], (900, 900), rows=ROWS[:2]) == (
+    "natural (NAT) and clipart (CLP) share no class with another modality on this split, so "
+    "nothing can be said of them.")
