@@ -22,3 +22,15 @@ def test_what_is_not_defined_is_none():
   assert reach.lift(0.5, 1.0) is None and reach.lift(0.5, None) is None
   nothing = {"cells": {pair: {"mean": 0.1} for pair in CELLS}}  # at chance within, too
   assert reach.of(nothing, CHANCE, ["A>B"]) is None
+
+
+def test_pairs_reach_nothing_of_what_is_told_apart_less_than_by_chance():
+  below = {"cells": {pair: {"mean": 0.05} for pair in CELLS}}  # chance is 0.1, within and across
+  assert reach.lift_within(below, CHANCE, ["A>B"]) < 0
+  assert reach.of(below, CHANCE, ["A>B"]) is None
+
+
+def test_pairs_without_a_number_within_their_modalities_reach_nothing_that_is_known():
+  across = {"cells": {**ROW["cells"], "A>A": {"mean": None}, "B>B": {"mean": None}}}
+  assert reach.within(across, ["A>B"]) is None and reach.of(across, CHANCE, ["A>B"]) is None
+  assert reach.lift(None, 0.1) is None and reach.lift(0.0, 0.2) == -0.25

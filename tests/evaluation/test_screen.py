@@ -79,3 +79,23 @@ def test_one_modality_and_no_recognition_leave_what_there_is():
   one["recognition"] = {}
   text = screen.to_text(results.aggregate([one]))
   assert text.startswith("row      same\nC: Tune  40.0\nchance    1.0\n\nMean")
+
+
+def test_chance_of_a_target_is_the_mean_over_queries_of_other_modalities():
+  chance = np.array([[0.9, 0.2, 0.1], [0.02, 0.9, 0.3], [0.04, 0.4, 0.9]])
+  lines = screen.to_text(results.aggregate([run(chance=chance)])).splitlines()
+  assert next(line for line in lines[4:] if line.startswith("chance")).split() == [
+    "chance", "3.0", "30.0", "20.0"]
+
+
+def test_recognition_is_the_mean_over_modalities_and_a_dash_where_a_row_has_none():
+  one, other = run(accuracy=[0.1, 0.2, 0.9]), run(GRID / 2, "bl", "BL-Ind")
+  other["recognition"] = {}
+  lines = screen.to_text(results.aggregate([one, other])).splitlines()
+  assert [line.split()[-2] for line in lines[2:4]] == ["40.0", "-"]
+
+
+def test_rows_of_different_numbers_of_seeds_say_both():
+  runs = [run(seed=seed) for seed in (0, 1, 2)] + [run(GRID / 2, "bl", "BL-Ind")]
+  words = " ".join(screen.to_text(results.aggregate(runs)).split())
+  assert "deviation over 1 to 3 seeds." in words and "One seed" not in words

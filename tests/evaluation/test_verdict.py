@@ -134,3 +134,36 @@ def test_no_class_in_common_is_said():
   assert "no two of them share a class on the validation split" in found.sentences[0]
   assert found.sentences[1] == "So there is nothing to choose by (one seed, and so no spread)."
   assert found.groups == []
+
+
+def test_of_baselines_of_several_labels_the_first_stands_in_where_the_best_has_none():
+  runs = [results.labelled(row("bl_ind", 0.3, 0.06), "pixels"),
+          results.labelled(row("c", 0.42, 0.39), "pre")]
+  assert "(pixels: BL-Ind) reaches 14.0 %" in verdict.verdict(runs).sentences[0]
+
+
+def test_a_row_without_a_number_is_no_next_row():
+  found = verdict.verdict([row("c", 0.4, 0.4), row("bl_ind", np.nan, np.nan)])
+  assert found.best == "c" and "With one row there is nothing to choose from" in found.sentences[1]
+  assert "(BL-Ind nothing and nothing)" in found.sentences[1]
+
+
+def test_seeds_are_those_of_the_row_that_has_fewest():
+  runs = [row("c", 0.42 + 0.01 * seed, 0.42, seed=seed) for seed in range(3)]
+  runs += [row("bl_ind", 0.2 + 0.01 * seed, 0.2, seed=seed) for seed in range(2)]
+  assert "than the two spread over 2 seeds" in verdict.verdict(runs).sentences[1]
+  alone = verdict.verdict([row("c", 0.42, 0.42, seed=seed) for seed in range(3)])
+  assert "nothing to choose from (means of 3 seeds)" in alone.sentences[1]
+
+
+def test_a_lead_must_be_more_than_both_spreads_together():
+  # each spreads by 0.7 points, and the lead is of 1.2
+  runs = [row(key, mean + 0.01 * seed, mean + 0.01 * seed, seed=seed) for seed in (0, 1)
+          for key, mean in (("bl_ind", 0.3), ("c", 0.312))]
+  assert "by 1.2 points (no more than the two spread" in verdict.verdict(runs).sentences[1]
+
+
+def test_what_stands_within_may_be_unknown():
+  found = verdict.verdict([row("c", 0.4, 0.4, np.nan)])
+  assert found.sentences[0].startswith("How well your modalities meet is hard to say: ")
+  assert "(chance 1.0 %); " in found.sentences[0] and found.groups[0].bars[-1].mean is None
