@@ -63,12 +63,11 @@ def path(name: str, default: str | None, help_text: str, *, written: str = "",
   return holder
 
 
-def words(name: str, default: Sequence[str] | None, help_text: str, *,
-          required: bool = False) -> flags.FlagHolder:
+def words(name: str, default: Sequence[str], help_text: str) -> flags.FlagHolder:
   """Defines a flag whose value is a list of words; given several times, it is the lists' sum."""
   flags.disclaim_key_flags()
   flag = _Added(_Words(name), flags.CsvListSerializer(","), name, default, help_text)
-  return flags.DEFINE_flag(flag, required=required)
+  return flags.DEFINE_flag(flag)
 
 
 def passes(check: Callable[..., None], *arguments: Any) -> bool:

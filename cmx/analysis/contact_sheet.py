@@ -1,7 +1,6 @@
 """Pictures of a data set: a contact sheet, one row a modality and one column a class."""
 
 import pathlib
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -17,25 +16,20 @@ CELL = 160  # pixels, side of a cell
 GAP = 6  # pixels between cells
 HEAD = 26  # pixels for the names of the classes
 SIDE = 96  # pixels for the names of the modalities
+_COLUMNS = 6  # classes, at most
 _LETTERS = 22  # of a class's name that fit over a cell
 _INK, _PAPER = (30, 30, 30), (255, 255, 255)
 
 
-def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
-                  classes: Sequence[int] | None = None, columns: int = 6,
-                  split: str = data.TRAIN) -> None:
-  """Draws examples of every modality that can be seen or read; vectors are left out.
+def contact_sheet(dataset: data.Dataset, path: pathlib.Path) -> None:
+  """Draws training examples of every modality that can be seen or read; vectors are left out.
 
   Args:
     dataset: opened, not encoded.
     path: picture to write; its suffix says the format.
-    classes: labels of the columns; evenly spaced ones where none are given.
-    columns: number of classes where none are given.
-    split: whose examples.
   """
-  if classes is None:
-    count = min(columns, len(dataset.classes))
-    classes = np.linspace(0, len(dataset.classes) - 1, count).round().astype(int).tolist()
+  count = min(_COLUMNS, len(dataset.classes))  # evenly spaced
+  classes = np.linspace(0, len(dataset.classes) - 1, count).round().astype(int).tolist()
   rows = [m for m in dataset.modalities if m.kind != "vector"]
   size = (SIDE + len(classes) * (CELL + GAP), HEAD + len(rows) * (CELL + GAP))
   sheet = Image.new("RGB", size, _PAPER)
@@ -46,7 +40,7 @@ def contact_sheet(dataset: data.Dataset, path: pathlib.Path, *,
   for i, modality in enumerate(rows):
     y = HEAD + i * (CELL + GAP)
     _centred(draw, SIDE / 2, y + CELL / 2, modality.name.replace("_", "\n"), 14)
-    source = dataset.splits[split][modality.name]
+    source = dataset.splits[data.TRAIN][modality.name]
     for j, label in enumerate(classes):
       of_class = np.flatnonzero(np.asarray(source.labels) == label)
       if len(of_class):

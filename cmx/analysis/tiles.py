@@ -2,7 +2,7 @@
 
 import bisect
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from PIL import Image
 from PIL import ImageDraw
@@ -11,6 +11,8 @@ from PIL import ImageFont
 from cmx.evaluation import examples
 from cmx.files import fonts
 from cmx.files import pictures
+
+Colour = tuple[int, int, int]  # red, green, blue, to 255
 
 _INK, _PAPER, _FRAME, _MUTED = (30, 30, 30), (255, 255, 255), (205, 205, 205), (120, 120, 120)
 _RIGHT, _WRONG = (0, 158, 115), (213, 94, 0)  # differ for eyes that do not tell red from green
@@ -25,13 +27,13 @@ def words(example: examples.Example, limit: int) -> str:
     return textwrap.shorten(example.input, limit, placeholder=" ...")
   if example.input is None:
     return "not available"
-  return "" if example.input.ndim == 3 else f"vector of {example.input.size} values"
+  return "" if example.is_picture else f"vector of {example.input.size} values"
 
 
 def tile(example: examples.Example, side: int) -> Image.Image:
   """The example as a square of `side` pixels: pictures fitted in, texts written out."""
-  if example.input is None or isinstance(example.input, str) or example.input.ndim != 3:
-    return _written(words(example, 4_000), side, example.input is None)
+  if not example.is_picture:
+    return written(words(example, 4_000), side, _MUTED if example.input is None else _INK)
   return _framed(pictures.square(Image.fromarray(example.input), side))
 
 
@@ -89,10 +91,19 @@ def _line(page: Image.Image, place: tuple[int, int], text: str, height: int, wid
   ImageDraw.Draw(page).text(place, text, colour, font)
 
 
-def _written(text: str, side: int, missing: bool) -> Image.Image:
-  """A text in the largest letters with which it fits; in the smallest it is cut."""
+def written(text: str, side: int, ink: Colour = _INK,
+            grounds: Callable[[str], Iterable[tuple[int, int, Colour]]] = lambda line: ()
+            ) -> Image.Image:
+  """A text as a square tile, in the largest letters with which it fits; in the smallest it is cut.
+
+  Args:
+    text: any.
+    side: pixels.
+    ink: of its letters.
+    grounds: line -> first letter, the one after the last, and colour of each ground in it.
+  """
   square = Image.new("RGB", (side, side), _PAPER)
-  margin = max(2, side // 20)
+  pen, margin = ImageDraw.Draw(square), max(2, side // 20)
   width = side - 2 * margin
   for share in _LETTERS:
     font = fonts.of(text, max(_SMALLEST, share * side))
@@ -103,8 +114,11 @@ def _written(text: str, side: int, missing: bool) -> Image.Image:
   else:
     lines = [*lines[:room - 1], "..."]
   for i, line in enumerate(lines):
-    place = margin, margin + i * height
-    ImageDraw.Draw(square).text(place, line, _MUTED if missing else _INK, font)
+    y = margin + i * height
+    for first, end, colour in grounds(line):
+      x, last = (margin + font.getlength(line[:letters]) for letters in (first, end))
+      pen.rectangle((x - 1, y, last + 1, y + 1.2 * font.size), colour)
+    pen.text((margin, y), line, ink, font)
   return _framed(square)
 
 

@@ -1,13 +1,11 @@
 """Retrieval boards: one query, and what stands nearest to it in every other modality."""
 
-import types
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from cmx.evaluation import ranking
-from cmx.evaluation import readouts
 from cmx.evaluation import retrieval
 
 Query = tuple[str, int]  # modality and row
@@ -59,22 +57,20 @@ def draw_queries(labels: Mapping[str, np.ndarray], count: int, seed: int,
 
 
 def ask(features: Mapping[str, retrieval.Activations], queries: Sequence[Query], layer: str,
-        readout: str = "cosine", count: int = 5,
-        statistics: readouts.Statistics = types.MappingProxyType({})) -> list[Board]:
+        readout: str = "cosine", count: int = 5) -> list[Board]:
   """A board for each query: the `count` nearest items of every other modality.
 
   Args:
     features: {modality: {layer: [N, D], "label": [N]}}.
     queries: modality and row of each.
     layer: layer to compare; some read-outs read another, whatever is said.
-    readout: name of an entry of `readouts.READOUTS`.
+    readout: name of an entry of `readouts.READOUTS` that needs no statistics.
     count: answers of each modality, as many as it has at most.
-    statistics: of `readouts.fit` for the layer; {} for read-outs that need none.
 
   Raises:
     ValueError: as `retrieval.vectors`, or if a query is not among the features.
   """
-  found = retrieval.vectors(features, layer, readout, statistics)
+  found = retrieval.vectors(features, layer, readout)
   for name, row in queries:
     if name not in features or not 0 <= row < len(features[name]["label"]):
       raise ValueError(f"query {row} of {name!r}; expected a row of one of {', '.join(features)}")

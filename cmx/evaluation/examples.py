@@ -29,6 +29,11 @@ class Example(NamedTuple):
   key: str
   input: np.ndarray | str | None
 
+  @property
+  def is_picture(self) -> bool:
+    """Whether it can be seen; else it is a text, a vector or missing."""
+    return isinstance(self.input, np.ndarray) and self.input.ndim == 3
+
 
 class Examples:
   """The examples behind the features of one split, by modality and row.

@@ -131,8 +131,12 @@ def check(run: checkpoint.Run, dataset: data.Dataset, split: str) -> None:
 
 def wanted(config: config_lib.Config) -> list[str]:
   """The layers that evaluation reads."""
-  settings = config.evaluation
-  return list(dict.fromkeys((*settings.layers, settings.layer, "fc8")))
+  return list(dict.fromkeys((*config.evaluation.layers, config.evaluation.layer, "fc8")))
+
+
+def compared(config: config_lib.Config) -> list[str]:
+  """The layers of a run's tables, the main one first."""
+  return list(dict.fromkeys((config.evaluation.layer, *config.evaluation.layers)))
 
 
 def widths(run: checkpoint.Run) -> dict[str, int]:

@@ -21,14 +21,9 @@ EXAMPLES = 5_000  # of each modality: more change means and covariances little
 def training(run: checkpoint.Run, dataset: data.Dataset,
              workdir: pathlib.Path) -> features.Features:
   """Activations of training examples, {modality: {layer: [N, D], "label": [N]}}; kept on disk."""
-  return features.extract(run, dataset, data.TRAIN, [*dict.fromkeys((*_layers(run), "fc8"))],
-                          workdir / "features" / "sampled_train",
+  layers = list(dict.fromkeys((*features.compared(run.config), "fc8")))
+  return features.extract(run, dataset, data.TRAIN, layers, workdir / "features" / "sampled_train",
                           batch=run.config.evaluation.batch, limit=EXAMPLES)
-
-
-def _layers(run: checkpoint.Run) -> list[str]:
-  settings = run.config.evaluation
-  return list(dict.fromkeys((settings.layer, *settings.layers)))
 
 
 def statistics(run: checkpoint.Run, dataset: data.Dataset,
@@ -48,7 +43,7 @@ def statistics(run: checkpoint.Run, dataset: data.Dataset,
   """
   card = json.dumps({"weights": features.digest(run.params), "data": dataset.fingerprint,
                      "examples": EXAMPLES, "readouts": sorted(readouts.READOUTS)})
-  files = {layer: workdir / "readouts" / f"{layer}.npz" for layer in _layers(run)}
+  files = {layer: workdir / "readouts" / f"{layer}.npz" for layer in features.compared(run.config)}
   found = {layer: _read(file, card) for layer, file in files.items()}
   if None in found.values():
     examples = training(run, dataset, workdir)

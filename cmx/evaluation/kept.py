@@ -75,12 +75,6 @@ def holding(workdir: pathlib.Path, split: str, layer: str) -> pathlib.Path:
 def of_layer(run: checkpoint.Run, workdir: pathlib.Path, split: str, layer: str) -> pathlib.Path:
   """The folder of a run that holds a layer of a split; extracted now if there is none.
 
-  Args:
-    run: trained network.
-    workdir: of the run.
-    split: "train" or "validation".
-    layer: name of activations.
-
   Raises:
     FileNotFoundError: if the features are not there and the data set is not, either.
     ValueError: as `features.extract`.

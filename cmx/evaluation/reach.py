@@ -11,7 +11,6 @@ where "within" is retrieval among a modality's own examples, the mean of a pair'
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cmx.evaluation import ranking
 from cmx.evaluation import results
 
 Summary = Mapping[str, Any]  # {"cells": {pair: {"mean"}}}; of a row's mAP, or of a table's chance
@@ -30,17 +29,11 @@ def within(found: Summary, pairs: Iterable[str]) -> float | None:
 
 def of(row: Summary, chance: Summary, pairs: Sequence[str]) -> float | None:
   """The reach of a row's pairs; None where it is not defined, or nothing is told apart within."""
-  high, low = lift(across(row, pairs), across(chance, pairs)), lift_within(row, chance, pairs)
+  high = results.lift(across(row, pairs), across(chance, pairs))
+  low = lift_within(row, chance, pairs)
   return None if high is None or not low or low <= 0 else high / low
 
 
 def lift_within(row: Summary, chance: Summary, pairs: Sequence[str]) -> float | None:
   """Lift of what stands within the pairs' modalities; None where it is not defined."""
-  return lift(within(row, pairs), within(chance, pairs))
-
-
-def lift(value: float | None, chance: float | None) -> float | None:
-  """Lift over chance; None where either is not known, or chance leaves no way to go."""
-  if value is None or chance is None or chance == 1:
-    return None
-  return float(ranking.lift(value, chance))
+  return results.lift(within(row, pairs), within(chance, pairs))

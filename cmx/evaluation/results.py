@@ -200,7 +200,8 @@ def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict
            "seeds": [run["seed"] for run, _ in tables]}
     for key in ("map", "balanced"):
       row[key] = _summary([table[key] for _, table in tables], groups)
-    row["lift"] = _summary([_lift(table) for _, table in tables], groups)
+    row["lift"] = _summary([{pair: lift(value, table["chance"][pair]) for pair, value
+                             in table["map"].items()} for _, table in tables], groups)
     if paper:
       row["paper"] = {name: paper_lib.mean(row["name"], pairs) for name, pairs in groups.items()}
     rows.append(row)
@@ -212,10 +213,11 @@ def _aggregate_table(results, first, kind: tuple[str, str], paper: bool) -> dict
   return {"caption": _caption(table, first, paper), **table}
 
 
-def _lift(table: Mapping[str, Any]) -> dict[str, float | None]:
-  # chance is 1 where everything in the gallery is relevant: no way left to go
-  return {pair: None if value is None or table["chance"][pair] == 1 else
-          float(ranking.lift(value, table["chance"][pair])) for pair, value in table["map"].items()}
+def lift(value: float | None, chance: float | None) -> float | None:
+  """Lift over chance; None where either is not known, or chance leaves no way to go."""
+  if value is None or chance is None or chance == 1:
+    return None
+  return float(ranking.lift(value, chance))
 
 
 def _summary(seeds: Sequence[Mapping[str, float | None]],

@@ -103,15 +103,13 @@ def vectors(features: Mapping[str, Activations], layer: str, readout: str = "cos
 
 
 def retrieval_table(features: Mapping[str, Activations], layer: str, readout: str = "cosine",
-                    statistics: readouts.Statistics = types.MappingProxyType({}), *,
-                    block: int = 0) -> Table:
+                    statistics: readouts.Statistics = types.MappingProxyType({})) -> Table:
   """Mean AP and chance from every modality to every modality, the diagonal with self left out.
 
   Args:
     features: {modality: {layer: [N, D], "label": [N]}}, in table order. Examples in an order that
       ignores their class: dead features tie, and ties rank in that order.
     layer, readout, statistics: as of `vectors`.
-    block: queries ranked at once; 0 takes as many as fit.
 
   Returns:
     A `Table` over the M modalities of `features`.
@@ -119,17 +117,13 @@ def retrieval_table(features: Mapping[str, Activations], layer: str, readout: st
   Raises:
     ValueError: as `vectors`.
   """
-  return table(vectors(features, layer, readout, statistics), block=block)
-
-
-def table(found: Vectors, *, block: int = 0) -> Table:
-  """The table of `retrieval_table` from vectors."""
+  found = vectors(features, layer, readout, statistics)
   precision, cells = {}, []
   for query, gallery in itertools.product(found.x, found.x):
     ours, theirs = found.pair(query, gallery)
     labels, targets = found.labels[query], found.labels[gallery]
     precision[query, gallery] = ranking.retrieval(
-      ours, labels, theirs, targets, exclude_self=query == gallery, block=block)
+      ours, labels, theirs, targets, exclude_self=query == gallery)
     cells.append(_cell(labels, targets, query == gallery, precision[query, gallery]))
   columns = {name: np.array([cell[name] for cell in cells]) for name in cells[0]}
   shape = (len(found.x), len(found.x))

@@ -36,8 +36,8 @@ def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[list[
     columns.append([*_head(content, name), *words,
                     table_files.percent(table["chance"]["groups"][name])])
   if content["recognition"]:
-    of_row = {row["method"]: table_files.percent(_recognised(row))
-              for row in content["recognition"]}
+    of_row = {row["method"]: grids.percent(statistics.fmean(
+      found["mean"] for found in row["accuracy"].values())) for row in content["recognition"]}
     classes = len(content["classes"])
     columns.append(["recog-", "nised", *(of_row.get(row["method"], "-") for row in rows),
                     f"{100 / classes:.1f}" if classes else ""])
@@ -46,7 +46,7 @@ def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[list[
                                   for row in rows), ""])
     paper = [row.get("paper", {}).get("mean") for row in rows]
     if any(value is not None for value in paper):
-      columns.append(["", "paper", *(table_files.percent({"mean": value}) for value in paper), ""])
+      columns.append(["", "paper", *(grids.percent(value) for value in paper), ""])
   return [["", "row", *(row["name"] for row in rows), "chance"], *columns]
 
 
@@ -54,10 +54,6 @@ def _head(content: Mapping[str, Any], name: str) -> tuple[str, str]:
   if name in ("mean", "same"):
     return "", name
   return ("no" if name.startswith("no ") else "", _TEXT) if content["text"] else ("", name)
-
-
-def _recognised(row: Mapping[str, Any]) -> dict[str, float]:
-  return {"mean": statistics.fmean(found["mean"] for found in row["accuracy"].values())}
 
 
 def _lines(columns: Sequence[Sequence[str]]) -> list[str]:

@@ -15,6 +15,7 @@ from scipy import stats
 FEWEST = 6  # units of a two-sided test: 5 signs that agree have p = 2/2^5 > 0.05
 DRAWS = 100_000  # sign flips where there are more than so many; 2^16 and fewer are all taken
 RESAMPLES = 10_000  # of the bootstrap
+CONFIDENCE = 0.95  # of its intervals
 
 
 def paired(ours: np.ndarray, theirs: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
@@ -173,9 +174,9 @@ def standard_error(cells: np.ndarray, present: np.ndarray | None = None) -> tupl
           max(float(variance ** 2 / np.sum(parts ** 2 / free)), fewest))
 
 
-def interval(cells: np.ndarray, present: np.ndarray | None = None, *, confidence: float = 0.95,
-             resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
-  """Interval of the mean by bootstrap over classes and seeds.
+def interval(cells: np.ndarray, present: np.ndarray | None = None, *,
+             resamples: int = RESAMPLES) -> tuple[float, float]:
+  """95 % interval of the mean by bootstrap over classes and seeds.
 
   Classes and, independently, seeds are drawn with replacement; the quantiles of the means of what
   is drawn give the interval its form. Their distances from the mean are brought to scale: by the
@@ -185,9 +186,7 @@ def interval(cells: np.ndarray, present: np.ndarray | None = None, *, confidence
   Args:
     cells: numbers by class and seed [C, S].
     present: which exist, bool [C, S]; None for all.
-    confidence: of the interval, 0 to 1.
     resamples: drawn.
-    seed: of the draws.
 
   Returns:
     Lower and upper end.
@@ -199,13 +198,13 @@ def interval(cells: np.ndarray, present: np.ndarray | None = None, *, confidence
   """
   error, freedom = standard_error(cells, present)
   cells, present = _cells(cells, present)
-  rng = np.random.default_rng(seed)
+  rng = np.random.default_rng(0)
   classes, seeds = (rng.multinomial(size, np.full(size, 1 / size), resamples).astype(np.float64)
                     for size in cells.shape)
   total = np.sum((classes @ cells) * seeds, axis=1)
   drawn = np.sum((classes @ present.astype(np.float64)) * seeds, axis=1)
   means = total[drawn > 0] / drawn[drawn > 0]
-  mean, tail, deviation = cells.sum() / present.sum(), (1 - confidence) / 2, means.std()
+  mean, tail, deviation = cells.sum() / present.sum(), (1 - CONFIDENCE) / 2, means.std()
   scale = stats.t.ppf(1 - tail, freedom) / stats.norm.ppf(1 - tail)
   scale *= error / deviation if deviation > 0 else 0
   low, high = mean + scale * (np.quantile(means, [tail, 1 - tail]) - mean)

@@ -6,21 +6,12 @@ JSON and CSV hold fractions in full precision, text and markdown percent with on
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cmx.evaluation import results as results_lib
 from cmx.files import grids
 from cmx.files import manifest
-
-
-class Column(NamedTuple):
-  """A column of text and markdown: a head of two lines, and its words for a row and for chance."""
-
-  upper: str
-  lower: str
-  row: Callable[[Mapping[str, Any]], str]
-  chance: str = ""
 
 
 def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
@@ -43,7 +34,7 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
   content = json.loads(text)  # what is rendered is what a reader of the JSON has
   files = {"table.json": text + "\n", "table.csv": _to_csv(content),
            "recognition.csv": _recognition_csv(content), "table.txt": to_text(content),
-           "table.md": _to_markdown(content)}
+           "table.md": "\n".join(map(grids.to_markdown, _grids(content)))}
   manifest.write_texts(pathlib.Path(folder), files,
                        "Run the command that has made the table again: it is written anew")
   return content
@@ -51,39 +42,30 @@ def write(folder: str | os.PathLike, results: Sequence[Mapping[str, Any]], *,
 
 def percent(spread: Mapping[str, Any], *, deviation: bool = False) -> str:
   """A fraction as "14.2", with "±0.3" where asked and known; "-" where undefined."""
-  if spread["mean"] is None:
-    return "-"
-  after = f" ±{100 * spread['std']:.1f}" if deviation and spread["std"] is not None else ""
-  return f"{100 * spread['mean']:.1f}{after}"
+  return grids.percent(spread["mean"], spread["std"] if deviation else None)
 
 
-def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[Column]:
-  """Columns of one table: name, pairs in the paper's order, means, lift, the paper's means."""
-  columns = [Column("", "row", lambda row: row["name"], "chance")]
+def _columns(content: Mapping[str, Any], table: Mapping[str, Any]) -> list[list[Any]]:
+  """Columns of one table, a head, a word for each row, one for chance: name, pairs in the paper's
+  order, means, lift, the paper's means."""
+  rows, chance = table["rows"], table["chance"]
+
+  def column(head: tuple[str, str], part: str, name: str, deviation: bool = False) -> list[Any]:
+    return [head, *(percent(row["map"][part][name], deviation=deviation) for row in rows),
+            percent(chance[part][name])]
+
+  columns = [[("", "row"), *(row["name"] for row in rows), "chance"]]
   for pair in content["groups"].get("mean", ()):
     query, target = pair.split(">")
-    columns.append(Column(
-      query, f">{target}", lambda row, pair=pair: percent(row["map"]["cells"][pair]),
-      percent(table["chance"]["cells"][pair])))
+    columns.append(column((query, f">{target}"), "cells", pair))
   for name in content["groups"]:
     upper, _, lower = name.rpartition(" ")
-    columns.append(Column(
-      upper, lower, lambda row, name=name: percent(row["map"]["groups"][name], deviation=True),
-      percent(table["chance"]["groups"][name])))
+    columns.append(column((upper, lower), "groups", name, deviation=True))
   if "mean" in content["groups"]:
-    columns.append(Column("", "lift", lambda row: percent(row["lift"]["groups"]["mean"])))
+    columns.append([("", "lift"), *(percent(row["lift"]["groups"]["mean"]) for row in rows), ""])
   for name in content["groups"]:
-    if any(row.get("paper", {}).get(name) is not None for row in table["rows"]):
-      columns.append(Column(
-        "paper", name, lambda row, name=name: percent({"mean": row["paper"][name]})))
-  return columns
-
-
-def _recognition_columns(content: Mapping[str, Any]) -> list[Column]:
-  columns = [Column("", "row", lambda row: row["name"])]
-  for code in content["modalities"]:
-    columns.append(Column(
-      "", code, lambda row, code=code: percent(row["accuracy"][code], deviation=True)))
+    if any(row.get("paper", {}).get(name) is not None for row in rows):
+      columns.append([("paper", name), *(grids.percent(row["paper"][name]) for row in rows), ""])
   return columns
 
 
@@ -94,30 +76,25 @@ def _grids(content: Mapping[str, Any]) -> list[grids.Grid]:
   """Every table, recognition last."""
   found = []
   for table in content["tables"]:
-    columns = _columns(content, table)
-    rows = [[column.row(row) for column in columns] for row in table["rows"]]
     caption = (f"Layer {table['layer']}, read-out {table['readout']}; else as above." if found
                else table["caption"])
-    found.append(_grid(caption, columns, [*rows, [column.chance for column in columns]]))
-  if content["recognition"]:
-    columns = _recognition_columns(content)
-    rows = [[column.row(row) for column in columns] for row in content["recognition"]]
-    found.append(_grid(RECOGNITION.format(split=content["split"]), columns, rows))
+    found.append(_grid(caption, _columns(content, table)))
+  if rows := content["recognition"]:
+    columns = [[("", "row"), *(row["name"] for row in rows)],
+               *([("", code), *(percent(row["accuracy"][code], deviation=True) for row in rows)]
+                 for code in content["modalities"])]
+    found.append(_grid(RECOGNITION.format(split=content["split"]), columns))
   return found
 
 
-def _grid(caption: str, columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> grids.Grid:
-  return grids.Grid(caption, [(column.upper, column.lower) for column in columns], lines)
+def _grid(caption: str, columns: Sequence[Sequence[Any]]) -> grids.Grid:
+  heads, *lines = zip(*columns)
+  return grids.Grid(caption, heads, lines)
 
 
 def to_text(content: Mapping[str, Any]) -> str:
   """Aligned text of `results.aggregate`'s content, for a wide terminal."""
   return "\n".join(map(grids.to_text, _grids(content)))
-
-
-def _to_markdown(content: Mapping[str, Any]) -> str:
-  """Markdown of `results.aggregate`'s content: a caption and a pipe table each."""
-  return "\n".join(map(grids.to_markdown, _grids(content)))
 
 
 def _to_csv(content: Mapping[str, Any]) -> str:

@@ -16,28 +16,18 @@ _FEW, _SCARCE = 0.5, 20  # share of the others' median examples, and examples a 
 
 
 class _Facts(NamedTuple):
-  """What is known of one modality and of the others, None where it is not.
+  """What is known of one modality and of the others, None where it is not."""
 
-  Attributes:
-    code: of the modality.
-    them: what the others are called: "the other" where there is one.
-    mean: mAP over its pairs.
-    reach: of its pairs, and `others`: of those without it.
-    accuracy: of its recognition; `elsewhere`: the mean of the others'.
-    examples: it was trained on; `typical`: the others' median.
-    per_class: its training examples a class.
-  """
-
-  code: str
-  them: str
-  mean: float | None
-  reach: float | None
-  others: float | None
-  accuracy: float | None
-  elsewhere: float | None
-  examples: int | None
-  typical: float | None
-  per_class: float | None
+  code: str  # of the modality
+  them: str  # what the others are called: "the other" where there is one
+  mean: float | None  # mAP over its pairs
+  reach: float | None  # of its pairs
+  others: float | None  # of the pairs without it
+  accuracy: float | None  # of its recognition
+  elsewhere: float | None  # mean accuracy of the others
+  examples: int | None  # it was trained on
+  typical: float | None  # the others' median
+  per_class: float | None  # its training examples a class
 
 
 def sentence(content: Mapping[str, Any], row: Mapping[str, Any]) -> str:

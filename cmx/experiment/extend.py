@@ -116,10 +116,7 @@ def config_of(run: checkpoint.Run, workdir: pathlib.Path, config: config_lib.Con
 def extend(config: config_lib.Config, run: checkpoint.Run, workdir: pathlib.Path) -> Extended:
   """Trains a modality against a finished run, or reads it, and evaluates all pairs.
 
-  Args:
-    config: of `config_of`.
-    run: the finished one.
-    workdir: of the extended run.
+  `config` is of `config_of`, and `workdir` of the extended run.
 
   Raises:
     ValueError: if the data do not go with the run, the terms cannot be had, or the work directory

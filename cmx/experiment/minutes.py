@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from cmx import config as config_lib
 from cmx import data
+from cmx import modalities as modalities_lib
 from cmx.data import encoders
 from cmx.data.sets.folders import facts as facts_lib
+from cmx.network import towers
 from cmx.runtime import speed
 
 # Measured on two cores of a CPU; docs/data.md has what they said of three data sets.
@@ -114,6 +116,7 @@ def mixtures(examples: int, config: config_lib.Config, components: Sequence[int]
 def run(parts: Sequence[Part], config: config_lib.Config, settings: config_lib.Optimizer,
         classes: int, rate: float) -> Estimate:
   """Of training and evaluating one row."""
+  towers.check_channels(config.network)
   operations = [_operations(part, config.network, classes) for part in parts]
   read = sum(_EXAMPLE * (1 + math.prod(part.shape) / _NUMBERS) for part in parts)
   step = (6 * settings.batch * sum(operations) / (rate * _TRAINING)
@@ -130,29 +133,25 @@ def _operations(part: Part, network: config_lib.Network, classes: int) -> float:
   """Products of a forward pass of one example."""
   if len(part.shape) == 1:
     return _weights(part, network, classes)
-  height, width, _ = part.shape
-  pool5 = _pool5(part, network)
+  (height, width, _), pool5 = part.shape, _pool5(part, network)
   trunk = pool5 * network.trunk + network.trunk ** 2 + network.trunk * classes
   if network.tower in _TOWERS:
     return _TOWERS[network.tower] / 2 * (height * width / 227 ** 2) + trunk
-  a, b, c, d = (*network.channels, 0, 0, 0, 0)[:4]
+  a, b, c, d = network.channels
   quarter = height * width / 16
   return (quarter * (64 * 3 * a + 9 * a * b) + quarter / 4 * 9 * (b * c + c * d)) + trunk
 
 
-def _weights(part: Part, network: config_lib.Network, classes: int) -> float:
-  """Parameters of a tower and a trunk of its own."""
-  trunk = network.trunk * (network.trunk + classes)
-  if len(part.shape) == 1:
-    widths = (part.shape[0], *network.hidden, network.pool5)
-    return (sum(a * b for a, b in zip(widths, widths[1:])) + network.pool5 * network.trunk + trunk)
-  a, b, c, d = (*network.channels, 0, 0, 0, 0)[:4]
-  tower = 192 * a + 9 * (a * b + b * c + c * d)
-  return tower + _pool5(part, network) * network.trunk + trunk
+def _weights(part: Part, network: config_lib.Network, classes: int) -> int:
+  """Parameters of a tower and a trunk of its own, but for the trunk's biases."""
+  pool5 = _pool5(part, network)
+  tower, _ = towers.demand(_row(part), network, pool5)
+  return tower + network.trunk * (pool5 + network.trunk + classes)
 
 
 def _pool5(part: Part, network: config_lib.Network) -> int:
-  """Width of what convolutions give, as nearly as need be."""
-  if network.tower in _TOWERS:
-    return 9_216 if network.tower.startswith("alexnet") else 512
-  return (part.shape[0] // 16) * (part.shape[1] // 16) * network.channels[-1]
+  return towers.pool5_width((_row(part),), network)
+
+
+def _row(part: Part) -> modalities_lib.Modality:
+  return modalities_lib.of_kind("any", part.kind)._replace(shape=part.shape)

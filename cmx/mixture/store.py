@@ -15,7 +15,6 @@ import jax
 import numpy as np
 
 from cmx.files import manifest
-from cmx.files import reading
 from cmx.files import writing
 from cmx.mixture import em
 from cmx.mixture import gmm
@@ -48,18 +47,16 @@ def read_or_fit(path: pathlib.Path, settings: Settings, key: jax.Array,
   Raises:
     ValueError: as `em.fit`, or if a file is damaged or of other settings.
   """
-  arrays = _found(path, settings)
-  if arrays is None:
-    with writing.held(path):
-      arrays = _found(path, settings)  # another process may have made it meanwhile
-      if arrays is None:
-        unfinished = path.with_suffix(".state.npz")
-        fitted = _resumed(unfinished, settings, key, activations, what)
-        _write(path, settings, {**_packed(fitted.fit), "seconds": fitted.seconds})
-        unfinished.unlink(missing_ok=True)
-        logging.info("%s: %s, %s. Written: %s", what, describe(fitted.fit),
-                     progress.duration(fitted.seconds), path)
-        return fitted
+  unfinished = path.with_suffix(".state.npz")
+
+  def make():
+    fit, seconds = _resumed(unfinished, settings, key, activations, what)
+    logging.info("%s: %s, %s. Written: %s", what, describe(fit), progress.duration(seconds), path)
+    return {**_packed(fit), "seconds": seconds}
+
+  arrays = read_or_make(path, settings, make)
+  if unfinished.exists():  # not asked to unlink where nothing may be written
+    unfinished.unlink(missing_ok=True)
   return StoredFit(_unpacked(arrays), float(arrays["seconds"]))
 
 
@@ -73,7 +70,7 @@ def read_or_make(path: pathlib.Path, settings: Settings,
   found = _found(path, settings)
   if found is None:
     with writing.held(path):
-      if _found(path, settings) is None:
+      if _found(path, settings) is None:  # else another process has made it meanwhile
         _write(path, settings, make())
       return _read(path, settings)
   return found
@@ -157,10 +154,9 @@ def _write_arrays(path: pathlib.Path, settings: Settings, arrays: Mapping[str, A
 def _read(path: pathlib.Path, settings: Settings) -> dict[str, np.ndarray]:
   """The arrays of a file; ValueError if it is damaged, or its settings are others."""
   try:
-    with open(path, "rb") as file, np.load(file) as stored:
-      arrays = dict(stored)
+    arrays = writing.read_arrays(path)
     theirs = json.loads(str(arrays.pop("settings")))
-  except reading.DAMAGED as error:
+  except (OSError, ValueError, KeyError, RecursionError) as error:
     raise ValueError(f"{path} is damaged or no fit of this version ({error}); remove it to fit "
                      "again") from error
   other = [f"{name}: {settings.get(name)} | {theirs.get(name)}" for name in settings | theirs

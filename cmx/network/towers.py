@@ -63,7 +63,14 @@ class Layout(NamedTuple):
   field: ReceptiveField
 
 
-class SmallTower(nn.Module):
+class ImageTower(nn.Module):
+  """A tower of images: pool5 [B, D] is what its method `maps` gives, flattened."""
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    return self.maps(x).reshape(x.shape[0], -1)
+
+
+class SmallTower(ImageTower):
   """Four convolutions for images of 32 to 96 pixels; pool5 is [B, (H/16) (W/16) channels[3]], >= 0.
 
   conv1 is an 8x8 convolution of stride 4 on pixels folded two by two, so that it sees 12 channels
@@ -74,9 +81,6 @@ class SmallTower(nn.Module):
   channels: tuple[int, int, int, int]
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
   field = ReceptiveField(-22, 16, 60)
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    return _flat(self.maps(x))
 
   @nn.compact
   def maps(self, x: jax.Array) -> jax.Array:
@@ -92,10 +96,6 @@ class SmallTower(nn.Module):
     return nn.relu(conv(x))
 
 
-def _flat(x: jax.Array) -> jax.Array:
-  return x.reshape(x.shape[0], -1)
-
-
 def fold(x: jax.Array) -> jax.Array:
   """Space to depth: [B, H, W, D] -> [B, H/2, W/2, 4 D]; odd last rows and columns are left out."""
   b, h, w, d = x.shape
@@ -103,7 +103,7 @@ def fold(x: jax.Array) -> jax.Array:
   return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4 * d)
 
 
-class AlexNetTower(nn.Module):
+class AlexNetTower(ImageTower):
   """The Places-CNN up to pool5 (CaffeNet layout): [B, 227, 227, 3] -> [B, 9216], >= 0.
 
   Local response normalisation stands after the pool, convolutions 2, 4 and 5 have two groups. The
@@ -115,9 +115,6 @@ class AlexNetTower(nn.Module):
 
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
   field = ReceptiveField(-64, 32, 195)
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    return _flat(self.maps(x))
 
   @nn.compact
   def maps(self, x: jax.Array) -> jax.Array:
@@ -132,7 +129,7 @@ class AlexNetTower(nn.Module):
     return convolution.max_pool(x, 3, 2)
 
 
-class TorchAlexNetTower(nn.Module):
+class TorchAlexNetTower(ImageTower):
   """torchvision's AlexNet up to pool5: [B, 224, 224, 3] -> [B, 9216], >= 0, one GPU's version.
 
   No groups, no normalisation, fewer channels than the Places-CNN; 2,469,696 parameters. Images are
@@ -143,9 +140,6 @@ class TorchAlexNetTower(nn.Module):
 
   dtype: jnp.dtype = jnp.dtype("float32")  # of activations
   field = ReceptiveField(-66, 32, 195)
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    return _flat(self.maps(x))
 
   @nn.compact
   def maps(self, x: jax.Array) -> jax.Array:
@@ -176,7 +170,7 @@ def local_response_norm(x: jax.Array, window: int = 5, alpha: float = 1e-4) -> j
   return (x * root * jnp.sqrt(root)).astype(x.dtype)  # roots: a power costs ten times as much
 
 
-class ResidualTower(nn.Module):
+class ResidualTower(ImageTower):
   """A residual network up to pool5: [B, H, W, 3] -> [B, width], >= 0; see `residual`."""
 
   plan: residual.Plan
@@ -185,9 +179,6 @@ class ResidualTower(nn.Module):
   @property
   def field(self) -> ReceptiveField:
     return ReceptiveField(*residual.receptive_field(self.plan))
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    return _flat(self.maps(x))
 
   @nn.compact
   def maps(self, x: jax.Array) -> jax.Array:
@@ -254,7 +245,7 @@ def layout(modalities: tuple[modalities_lib.Modality, ...],
   """
   example = next((m for m in modalities if len(m.shape) == 3), None)
   module = tower(example, network, 0) if example else None
-  if not hasattr(module, "maps"):
+  if not isinstance(module, ImageTower):
     return None
   return Layout(*_output(module, example.shape, "maps"), module.field)
 

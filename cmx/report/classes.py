@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn import metrics
 
 from cmx.analysis import figures
 from cmx.evaluation import results
@@ -29,8 +30,9 @@ def section(report: opening.Report) -> section_lib.Section | None:
     return None
   classes, problems = opened.run.classes, []
   codes = results.codes(opened.run.modalities)
-  matrices = {codes[name]: confusion(part["label"], np.argmax(part["fc8"], axis=1), len(classes))
-              for name, part in opened.features.items()}
+  matrices = {codes[name]: metrics.confusion_matrix(
+    part["label"], np.argmax(part["fc8"], axis=1), labels=range(len(classes)))
+    for name, part in opened.features.items()}
   columns = {code: _recognised(matrix) for code, matrix in matrices.items()}
   precision = _precision(opened, problems)
   if precision is not None:
@@ -54,12 +56,6 @@ def section(report: opening.Report) -> section_lib.Section | None:
   body += section_lib.figure(report, "confusion", _draw(matrices, classes), caption)
   body += section_lib.facts((code, _words(matrix, classes)) for code, matrix in matrices.items())
   return section_lib.Section("Classes", body, _CAREFUL, problems)
-
-
-def confusion(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
-  """How many examples of a class get which answer, int [C, C]; labels and answers int [N]."""
-  places = np.asarray(labels) * classes + np.asarray(answers)
-  return np.bincount(places, minlength=classes * classes).reshape(classes, classes)
 
 
 def _recognised(matrix: np.ndarray) -> np.ndarray:
@@ -110,7 +106,7 @@ def _grid(classes: Sequence[str], columns: Mapping[str, np.ndarray],
             for name, values in columns.items()]) for i in order]
   rows.append(("chance", [heat.cell({"mean": chance[name], "std": None}, None, 0.0)
                           for name in columns]))
-  return heat.Grid(title, [heat.Column("", name) for name in columns], rows)
+  return heat.Grid(title, [("", name) for name in columns], rows)
 
 
 def _words(matrix: np.ndarray, classes: Sequence[str]) -> str:

@@ -12,13 +12,6 @@ _LETTER = 7.5  # points
 _STRONGEST = 0.65  # of the colour: numbers stay readable on it
 
 
-class Column(NamedTuple):
-  """A column: a head of two lines."""
-
-  upper: str
-  lower: str
-
-
 class Cell(NamedTuple):
   """A number in words, what stands beneath it (its spread), and its shade in [0, 1]."""
 
@@ -28,10 +21,10 @@ class Cell(NamedTuple):
 
 
 class Grid(NamedTuple):
-  """A table: a title, heads, and rows of a name and its cells."""
+  """A table: a title, heads of two lines, and rows of a name and its cells."""
 
   title: str
-  columns: Sequence[Column]
+  columns: Sequence[tuple[str, str]]
   rows: Sequence[tuple[str, Sequence[Cell]]]
 
 
@@ -50,8 +43,7 @@ def html(grid: Grid) -> str:
   """The grid as a table."""
   escape = section_lib.escape
   head = '<th scope="col"></th>' + "".join(
-    f'<th scope="col">{escape(column.upper)}<br>{escape(column.lower)}</th>'
-    for column in grid.columns)
+    f'<th scope="col">{escape(upper)}<br>{escape(lower)}</th>' for upper, lower in grid.columns)
   lines = []
   for name, cells in grid.rows:
     words = "".join(
@@ -84,9 +76,9 @@ def _draw(axis: Any, grid: Grid, width: float, height: float) -> None:
   axis.set(xlim=(0, width), ylim=(height, 0))
   axis.set_axis_off()
   axis.text(0.08, 0.12, grid.title, size=9, weight="bold", va="center")
-  for j, column in enumerate(grid.columns):
+  for j, head in enumerate(grid.columns):
     centre = _NAME + (j + 0.5) * _CELL
-    for line, text in ((0.33, column.upper), (0.47, column.lower)):
+    for line, text in zip((0.33, 0.47), head):
       axis.text(centre, line, text, size=_LETTER - 1, ha="center", va="center", color=figures.MUTED)
   for i, (name, cells) in enumerate(grid.rows):
     middle = _HEAD + (i + 0.5) * _LINE

@@ -33,7 +33,7 @@ def examples(name: str, sample: tsne.Sample, classes: Sequence[str],
   texts, pictures, cell = [], [], []
   for i in range(len(sample.row)):
     example = shown(sample.names[sample.modality[i]], sample.row[i]) if shown else None
-    picture = example is not None and section_lib.is_picture(example)
+    picture = example is not None and example.is_picture
     texts.append("" if example is None or picture else tiles.words(example, _LETTERS))
     cell.append(len(pictures) if picture else -1)
     pictures += [example] if picture else []

@@ -22,7 +22,7 @@ def section(report: opening.Report) -> section_lib.Section | None:
            for row in rows]
   lines.append(("chance", [heat.Cell(f"{100 * chance:.1f}")] * len(codes)))
   caption = table_files.RECOGNITION.format(split=found[0]["split"])
-  grid = heat.Grid(caption, [heat.Column("", code) for code in codes], lines)
+  grid = heat.Grid(caption, [("", code) for code in codes], lines)
   return section_lib.Section(
     "Recognition",
     heat.html(grid) + section_lib.written(report, "recognition", heat.figure([grid])), _CAREFUL)

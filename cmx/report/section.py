@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from cmx.analysis import figures
 from cmx.analysis import tiles
 from cmx.evaluation import examples
@@ -132,17 +130,12 @@ def tabs(name: str, parts: Sequence[tuple[str, str]], chosen: str = "") -> str:
 
 def _uri(example: examples.Example) -> str | None:
   """A data: address of the example's picture; None where it is a text, or there is none."""
-  if not is_picture(example):
+  if not example.is_picture:
     return None
   stored = io.BytesIO()
   square = tiles.tile(example, min(_STORED, max(example.input.shape[:2])))
   square.save(stored, "WEBP", quality=_QUALITY, method=4)
   return address(stored.getvalue())
-
-
-def is_picture(example: examples.Example) -> bool:
-  """Whether the example can be seen; else it is a text, a vector or missing."""
-  return isinstance(example.input, np.ndarray) and example.input.ndim == 3
 
 
 def address(webp: bytes) -> str:

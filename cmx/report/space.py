@@ -43,10 +43,9 @@ def _heat(layer: describe.Across) -> heat.Grid:
   top = max(values, default=1.0)
   lines = [(name, [heat.cell(value, low, top) for value, low in zip(row, layer.chance)])
            for name, row in layer.rows]
-  lines.append(("chance", [heat.Cell("-" if value is None else f"{100 * value:.1f}")
-                           for value in layer.chance]))
+  lines.append(("chance", [heat.Cell(grids.percent(value)) for value in layer.chance]))
   return heat.Grid(f"Mean over pairs by read-out, layer {layer.layer}: mAP (%)",
-                   [heat.Column(*files.head(name)) for name in layer.readouts], lines)
+                   [files.head(name) for name in layer.readouts], lines)
 
 
 def _table(grid: grids.Grid) -> str:

@@ -39,15 +39,14 @@ def section(report: opening.Report) -> section_lib.Section | None:
   return section_lib.Section("Retrieval", body, careful, missing)
 
 
-def _columns(content: Mapping[str, Any]) -> list[heat.Column]:
+def _columns(content: Mapping[str, Any]) -> list[tuple[str, str]]:
   """The means first: they are what is read first, and what a narrow screen shows."""
   pairs = [pair.split(">") for pair in content["groups"].get("mean", ())]
-  return [*(heat.Column(*("", name) if " " not in name else name.split(" ", 1))
-            for name in content["groups"]),
-          *(heat.Column(query, f">{target}") for query, target in pairs)]
+  return [*(("", name) if " " not in name else tuple(name.split(" ", 1))
+            for name in content["groups"]), *((query, f">{target}") for query, target in pairs)]
 
 
-def _grid(title: str, columns: Sequence[heat.Column], rows: Mapping[str, Sequence[_Spread]],
+def _grid(title: str, columns: Sequence[tuple[str, str]], rows: Mapping[str, Sequence[_Spread]],
           chance: Sequence[float | None]) -> heat.Grid:
   """Rows by name, coloured from a column's chance to the largest number; chance in the last row."""
   values = [value["mean"] for line in rows.values() for value in line]
@@ -97,5 +96,5 @@ def _means(content: Mapping[str, Any]) -> heat.Grid:
   means = [{row["name"]: row["map"]["groups"][group] for row in table["rows"]} for table in tables]
   rows = {name: [column.get(name, _known(None)) for column in means] for name in names}
   return _grid("Mean over pairs of modalities, mAP (%)",
-               [heat.Column(table["layer"], table["readout"]) for table in tables], rows,
+               [(table["layer"], table["readout"]) for table in tables], rows,
                [table["chance"]["groups"][group]["mean"] for table in tables])

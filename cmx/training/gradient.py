@@ -18,14 +18,7 @@ def of_device(config: config_lib.Config, settings: config_lib.Optimizer,
               method: methods_lib.Method, modalities: model.Modalities) -> Callable:
   """The mean gradient over all devices, inside `pmap` only:
 
-  (trainable, frozen, batch, constants, key []) -> (gradient, terms.Observed)
-
-  Args:
-    config: of the run.
-    settings: of its optimiser.
-    method: whose terms are added.
-    modalities: that a step sees.
-  """
+  (trainable, frozen, batch, constants, key []) -> (gradient, terms.Observed)"""
   loss = loss_lib.of_device(config, method, modalities, settings.recompute)
 
   def gradient(trainable, frozen, batch, constants, key):

@@ -11,11 +11,7 @@ LINES = 5  # of metrics in a row before a warning: the first steps are not typic
 
 
 def watch(name: str) -> Callable[[int, Mapping[str, float]], None]:
-  """Looks at one line of metrics after the other, (step, values), and warns once of each trouble.
-
-  Args:
-    name: of what is trained.
-  """
+  """Warns once of each trouble in lines of metrics, given one after the other: (step, values)."""
   lines: dict[str, int] = {}
 
   def look(step: int, values: Mapping[str, float]) -> None:

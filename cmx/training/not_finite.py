@@ -77,13 +77,8 @@ class Found(NamedTuple):
 
 
 def explained(scene: Scene, state: loop.State, workdir: pathlib.Path) -> loop.NotFinite:
-  """The error that names modalities, terms and examples; the first process writes the dump.
-
-  Args:
-    scene: of the step.
-    state: before it.
-    workdir: of the run.
-  """
+  """The error that names modalities, terms and examples of a step, whose state before it is given;
+  the first process writes the dump."""
   more = ""
   if hosts.is_first():
     state = jax.device_get(state)

@@ -12,7 +12,7 @@ QUERIES, ITEMS, CLASSES = 40, 120, 7
 RNG = np.random.default_rng(0)
 SIMILARITY = np.stack([RNG.permutation(ITEMS) for _ in range(QUERIES)]).astype(np.float32)
 LABELS, TARGETS = RNG.integers(0, CLASSES + 1, QUERIES), RNG.integers(0, CLASSES, ITEMS)
-CELL = measures.cell(lambda part: SIMILARITY[part].copy(), LABELS, TARGETS, block=7)
+CELL = measures.cell(lambda part: SIMILARITY[part].copy(), LABELS, TARGETS)
 ASKED = LABELS < CLASSES  # the others have no relevant item
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from cmx.evaluation import reach
+from cmx.evaluation import results
 
 CELLS = {"A>B": 0.2, "B>A": 0.4, "A>A": 0.5, "B>B": 0.9, "A>C": None, "C>A": None, "C>C": None}
 ROW = {"cells": {pair: {"mean": value} for pair, value in CELLS.items()}}
@@ -19,7 +20,7 @@ def test_reach_is_the_way_from_chance_to_what_stands_within():
 
 def test_what_is_not_defined_is_none():
   assert reach.across(ROW, ["A>C"]) is None and reach.of(ROW, CHANCE, ["A>C"]) is None
-  assert reach.lift(0.5, 1.0) is None and reach.lift(0.5, None) is None
+  assert results.lift(0.5, 1.0) is None and results.lift(0.5, None) is None
   nothing = {"cells": {pair: {"mean": 0.1} for pair in CELLS}}  # at chance within, too
   assert reach.of(nothing, CHANCE, ["A>B"]) is None
 

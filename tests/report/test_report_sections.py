@@ -93,7 +93,7 @@ def test_colour_begins_at_chance_and_is_full_at_the_largest():
 
 
 def test_grids_are_escaped_on_the_page_and_drawn_whole():
-  grid = heat.Grid("A <title>", [heat.Column("<a>", ">b")], [("row <1>", [heat.Cell("1.0")])])
+  grid = heat.Grid("A <title>", [("<a>", ">b")], [("row <1>", [heat.Cell("1.0")])])
   html = heat.html(grid)
   for words in ("A &lt;title&gt;", "&lt;a&gt;<br>&gt;b", "row &lt;1&gt;"):
     assert words in html

@@ -119,11 +119,6 @@ def test_curves_of_the_validation_split_stand_beside_those_of_training(experimen
   assert "validation split" not in found.body and "log.validation_steps" in found.problems[0]
 
 
-def test_a_confusion_counts_what_is_taken_for_what():
-  found = classes.confusion(np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 0]), 3)
-  np.testing.assert_array_equal(found, [[1, 1, 0], [0, 1, 0], [2, 0, 0]])
-
-
 def test_classes_have_their_recognition_the_weakest_first_and_a_matrix_each(experiment):
   report = opened(experiment)
   found = classes.section(report)

@@ -118,7 +118,7 @@ def places(plan: plan_lib.Plan, workdir: pathlib.Path,
   """Where each modality's training features lie; from the statistics of read-outs, if they are of
   that layer, or extracted into the inversion's folder."""
   layer, config = plan.settings.layer, plan.run.config
-  if layer in (*config.evaluation.layers, config.evaluation.layer):
+  if layer in features_lib.compared(config):
     found = fitted.training(plan.run, plan.dataset, workdir)
   else:
     found = features_lib.extract(plan.run, plan.dataset, data.TRAIN, [layer], folder / "training",

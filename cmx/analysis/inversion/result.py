@@ -6,7 +6,6 @@ result.json holds all that is said, fractions in full precision; pictures.npz al
 import json
 import pathlib
 import textwrap
-import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -75,9 +74,8 @@ def read(folder: pathlib.Path) -> Inverted:
   remedy = f"remove {folder / _RESULT}, and run launch.invert again"
   content = json_files.read(folder / _RESULT, remedy, "spectrum", "rows", "tiles", "decoder")
   try:
-    with np.load(folder / _PICTURES) as stored:
-      return Inverted(content, dict(stored))
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    return Inverted(content, writing.read_arrays(folder / _PICTURES))
+  except (OSError, ValueError) as error:
     raise ValueError(f"{folder / _PICTURES} is missing or damaged ({error}); {remedy}") from error
 
 

@@ -1,6 +1,5 @@
 """Findings: everything that is known of a run's units, before any of them is looked at closely."""
 
-import zlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -38,10 +37,6 @@ class Findings(NamedTuple):
   overlaps: objects_lib.Overlaps | None
   problems: list[str]
 
-  def rng(self, layer: str) -> np.random.Generator:
-    """A layer's own generator: what is asked of other layers changes nothing of it."""
-    return _rng(self.options, layer)
-
 
 def find(subject: subject_lib.Subject, raw: data_lib.Dataset,
          options: options_lib.Options) -> Findings:
@@ -60,14 +55,10 @@ def find(subject: subject_lib.Subject, raw: data_lib.Dataset,
     what = f"{subject.run.config.method}, {layer}"
     with progress.Progress(what, options.permutations, "permutations") as line:
       try:
-        compared[layer] = consistency.consistency(profiles, _rng(options, layer),
+        compared[layer] = consistency.consistency(profiles, options.rng(layer),
                                                   options.permutations, line.update)
       except ValueError as error:
         problems.append(f"No consistency of {layer}: {error}")
   seen = objects_lib.seen(raw, options.split, [row.name for row in subject.modalities])
   overlaps = objects_lib.overlaps(subject, tallies, seen) if seen else None
   return Findings(subject, options, raw.name, tallies, compared, seen, overlaps, problems)
-
-
-def _rng(options: options_lib.Options, layer: str) -> np.random.Generator:
-  return np.random.default_rng([options.seed, zlib.crc32(layer.encode())])

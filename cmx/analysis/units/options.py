@@ -1,6 +1,9 @@
 """What may be asked of units; to know it takes no JAX, so that flags are checked at once."""
 
+import zlib
 from typing import NamedTuple
+
+import numpy as np
 
 from cmx import data as data_lib
 
@@ -33,3 +36,7 @@ class Options(NamedTuple):
   squares: int = 4
   limit: int | None = None
   seed: int = 0
+
+  def rng(self, layer: str) -> np.random.Generator:
+    """A layer's own generator: what is asked of other layers changes nothing of it."""
+    return np.random.default_rng([self.seed, zlib.crc32(layer.encode())])

@@ -167,7 +167,7 @@ def _shown(findings: findings_lib.Findings, raw: data.Dataset, folder: pathlib.P
   for layer, part in findings.tallies.items():
     alive = ~np.all([tally_lib.dead(tally) for tally in part.values()], axis=0)
     score = findings.compared[layer].score if layer in findings.compared else None
-    chosen[layer] = looks.choose(alive, score, findings.options.show, findings.rng(layer))
+    chosen[layer] = looks.choose(alive, score, findings.options.show, findings.options.rng(layer))
   sources = {name: raw.splits[findings.options.split][name] for name in findings.subject.chosen}
   labels = {name: np.asarray(sources[name].labels)[part]
             for name, part in findings.subject.chosen.items()}

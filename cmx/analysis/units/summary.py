@@ -35,7 +35,7 @@ def layer(findings: findings_lib.Findings, name: str) -> dict[str, Any]:
     "units": len(next(iter(tallies.values())).lowest),
     "dead": {row.code: int(tally_lib.dead(tallies[row.name]).sum()) for row in rows},
     "consistency": None if compared is None else _consistency(compared, codes),
-    "objects": None if iou is None else _objects(iou, codes, findings.rng(name))}
+    "objects": None if iou is None else _objects(iou, codes, findings.options.rng(name))}
 
 
 def _consistency(measured: consistency.Consistency, codes: Sequence[str]) -> dict[str, Any]:

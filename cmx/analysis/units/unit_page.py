@@ -59,8 +59,7 @@ def _plain(look: looks_lib.Look) -> dict[str, Any]:
 def _tiles(looks: list[looks_lib.Look], folder: pathlib.Path, name: str) -> str | None:
   """Writes the first examples side by side; None where there is no picture among them."""
   looks = looks[:_TILES]
-  if not any(hasattr(look.example.input, "ndim") and look.example.input.ndim == 3
-             for look in looks):
+  if not any(look.example.is_picture for look in looks):
     return None
   folder.mkdir(exist_ok=True)
   strip = Image.new("RGB", (len(looks) * _STORED, _STORED), "white")

@@ -10,7 +10,6 @@ import hashlib
 import json
 import pathlib
 import re
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,7 +145,7 @@ def _opened(path: pathlib.Path) -> tuple[np.ndarray, list[str]] | None:
   try:
     sealed = manifest.check(manifest.beside(path))
     card = json.loads(note.read_text())
-    if sealed or card["sha256"] == _sha256(path):
+    if sealed or card["sha256"] == manifest.digest(path):
       return np.load(path, mmap_mode="r"), card["keys"]
   except (ValueError, KeyError) as error:
     logging.warning("cached features %s are damaged; they are computed again (%s)", path,
@@ -154,11 +153,6 @@ def _opened(path: pathlib.Path) -> tuple[np.ndarray, list[str]] | None:
     return None
   logging.warning("cached features %s are damaged; they are computed again", path)
   return None
-
-
-def _sha256(path: pathlib.Path) -> str:
-  with path.open("rb") as stream:
-    return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
@@ -173,8 +167,7 @@ def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
       part = parts / f"{start:08d}.npz"
       if (chunk := _part(part)) is None:
         chunk = _encode(source, range(start, min(start + CHUNK, count)), encoder)
-        with writing.whole(part) as file:
-          np.savez(file, features=chunk[0], keys=chunk[1])
+        writing.write_arrays(part, {"features": chunk[0], "keys": chunk[1]})
       chunks.append(chunk)
       line.update(min(start + CHUNK, count))
   nothing = np.zeros((0, encoder.width), np.float32)
@@ -183,7 +176,7 @@ def _write(path: pathlib.Path, card: Mapping[str, Any], source: data_lib.Source,
   manifest.lift(manifest.beside(path))
   with writing.whole(path) as file:
     np.save(file, features)
-  note = {**card, "shape": features.shape, "sha256": _sha256(path), "keys": keys}
+  note = {**card, "shape": features.shape, "sha256": manifest.digest(path), "keys": keys}
   writing.write_text(path.with_suffix(".json"), json.dumps(note))
   manifest.seal(manifest.beside(path), _AGAIN, [path, path.with_suffix(".json")])
   if encoder.said:
@@ -206,7 +199,7 @@ def _encode(source: data_lib.Source, indices: range,
 def _part(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
   """A finished chunk; None where it is missing or fails the checksum that zip files carry."""
   try:
-    with np.load(path) as archive:
-      return archive["features"], archive["keys"]
-  except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    stored = writing.read_arrays(path)
+    return stored["features"], stored["keys"]
+  except (FileNotFoundError, ValueError, KeyError):
     return None

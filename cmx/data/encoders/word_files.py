@@ -13,7 +13,6 @@ import hashlib
 import json
 import mmap
 import pathlib
-import zipfile
 import zlib
 from typing import NamedTuple
 
@@ -112,8 +111,8 @@ def index(path: pathlib.Path) -> Index:
   card = {"state": state, "width": made.width, "fingerprint": made.fingerprint,
           "binary": made.binary, "version": _VERSION}
   try:
-    with writing.whole(packed) as file:
-      np.savez(file, hashes=made.hashes, offsets=made.offsets, card=json.dumps(card))
+    writing.write_arrays(packed, {"hashes": made.hashes, "offsets": made.offsets,
+                                  "card": json.dumps(card)})
   except OSError as error:
     logging.warning("%s cannot be kept (%s); it is made anew in every run. A copy of the file in a "
                     "folder of your own would keep it", packed, error.strerror or error)
@@ -123,12 +122,12 @@ def index(path: pathlib.Path) -> Index:
 def _stored(path: pathlib.Path, state: list[int]) -> Index | None:
   """An index on disk; None where it is missing, damaged or of another state of the file."""
   try:
-    with path.open("rb") as stream, np.load(stream) as archive:
-      card = json.loads(str(archive["card"]))
-      if card["state"] == state and card["version"] == _VERSION:
-        return Index(archive["hashes"], archive["offsets"], card["width"], card["fingerprint"],
-                     card["binary"])
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    stored = writing.read_arrays(path)
+    card = json.loads(str(stored["card"]))
+    if card["state"] == state and card["version"] == _VERSION:
+      return Index(stored["hashes"], stored["offsets"], card["width"], card["fingerprint"],
+                   card["binary"])
+  except (OSError, ValueError, KeyError):
     pass
   return None
 

@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from absl import logging
 
@@ -29,6 +29,7 @@ _LOOKED = 200  # lines from which the width is told
 _BINARY = re.compile(rb"\d+ [1-9]\d*\n[^\n ]{1,200} ")
 LONGEST = 4096  # bytes of a word in the binary form
 _RATIO = 100  # unpacked to packed; word vectors shrink to a third
+_PART = 1 << 20  # bytes unpacked at once
 _SUFFIX = ".unpacked"
 
 
@@ -247,7 +248,7 @@ def _unpack(path: pathlib.Path, kind: str, made: pathlib.Path) -> pathlib.Path:
 def _chunks(path: pathlib.Path, kind: str) -> Iterator[bytes]:
   if kind == "gzip":
     with gzip.open(path) as stream:
-      yield from _parts(stream)
+      yield from iter(lambda: stream.read(_PART), b"")
     return
   with zipfile.ZipFile(path) as archive:
     names = [name for name in archive.namelist() if not name.endswith("/")
@@ -256,9 +257,4 @@ def _chunks(path: pathlib.Path, kind: str) -> Iterator[bytes]:
       raise ValueError(f"it holds {len(names)} files ({', '.join(names[:8])}); unpack it and give "
                        f"the one you want: python3 -m zipfile -e {shlex.quote(str(path))} .")
     with archive.open(names[0]) as stream:
-      yield from _parts(stream)
-
-
-def _parts(stream: IO[bytes]) -> Iterator[bytes]:
-  while chunk := stream.read(1 << 20):
-    yield chunk
+      yield from iter(lambda: stream.read(_PART), b"")

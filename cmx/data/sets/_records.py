@@ -69,6 +69,17 @@ class Records:
     return Record(self._raw[int(self._indices[index])])
 
 
+def text(record: Record) -> str:
+  """The input of a record of a text."""
+  return record.text("text")
+
+
+def key(record: Record, number: int) -> str:
+  """The key of an example that its record keeps; its number does not matter."""
+  del number
+  return record.text("key")
+
+
 def opened(builder: Any, split: str, count: int) -> Sequence[bytes]:
   """The records of a split of a TFDS builder, by number.
 

@@ -10,7 +10,6 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cmx.evaluation import reach
 from cmx.evaluation import readouts
 from cmx.evaluation import results
 from cmx.evaluation.space import describe
@@ -63,10 +62,6 @@ def write_readouts(folder: pathlib.Path, measured: Sequence[Mapping[str, Any]]) 
   return grids.to_screen(found[0])
 
 
-def _percent(value: float | None) -> str:
-  return "-" if value is None else f"{100 * value:.1f}"
-
-
 def readout_grids(content: Mapping[str, Any], missing: Mapping[str, str]) -> list[grids.Grid]:
   """Read-outs x rows, mean mAP over pairs, a grid for each layer.
 
@@ -76,8 +71,9 @@ def readout_grids(content: Mapping[str, Any], missing: Mapping[str, str]) -> lis
   """
   found = []
   for across in describe.across(content):
-    lines = [[name, *(_percent(spread["mean"]) for spread in row)] for name, row in across.rows]
-    lines.append(["chance", *map(_percent, across.chance)])
+    lines = [[name, *(grids.percent(spread["mean"]) for spread in row)]
+             for name, row in across.rows]
+    lines.append(["chance", *map(grids.percent, across.chance)])
     found.append(grids.Grid(caption(content, across, missing), [
       ("", "row"), *map(head, across.readouts)], lines))
   return found
@@ -142,10 +138,10 @@ def _measures(content) -> grids.Grid:
   for key in measures.MEASURES:
     line = [key]
     for name in names:
-      line += [_percent(describe.group(content, name, key)),
-               _percent(describe.group(content, name, key, "chance"))]
+      line += [grids.percent(describe.group(content, name, key)),
+               grids.percent(describe.group(content, name, key, "chance"))]
     value, chance = (describe.group(content, first, key, of) for of in ("measures", "chance"))
-    lines.append([*line, _percent(reach.lift(value, chance))])
+    lines.append([*line, grids.percent(results.lift(value, chance))])
   left_out = sum(cell["left_out"] for cell in content["cells"].values())
   asked = sum(cell["queries"] for cell in content["cells"].values())
   caption = [f"Retrieval by class (%), {_where(content)}: means over pairs of modalities of means "
@@ -179,9 +175,10 @@ def _by_modality(content) -> grids.Grid | None:
   for code in content["modalities"]:
     line = [code]
     for name in (f"query {code}", f"target {code}"):
-      line += [_percent(describe.group(content, name, "mAP", of)) for of in ("measures", "chance")]
+      line += [grids.percent(describe.group(content, name, "mAP", of))
+               for of in ("measures", "chance")]
     same = content["cells"][f"{code}>{code}"]
-    lines.append([*line, _percent(same["measures"]["mAP"]), _percent(same["chance"]["mAP"])])
+    lines.append([*line, *(grids.percent(same[of]["mAP"]) for of in ("measures", "chance"))])
   return grids.Grid(
     f"mAP (%) by modality, {_where(content)}: as query of all others, as their target, and among "
     "its own.", [("", ""), ("as", "query"), ("", "chance"), ("as", "target"), ("", "chance"),
@@ -191,8 +188,8 @@ def _by_modality(content) -> grids.Grid | None:
 def _mixed(content) -> grids.Grid | None:
   if len(content["modalities"]) < 2:
     return None
-  lines = [[code, _percent(own["measures"]["mAP"]), _percent(own["chance"]["mAP"]),
-            _percent(own["own"]), _percent(own["expected"]),
+  lines = [[code, grids.percent(own["measures"]["mAP"]), grids.percent(own["chance"]["mAP"]),
+            grids.percent(own["own"]), grids.percent(own["expected"]),
             f"{100 * (own['own'] - own['expected']):+.1f}"]
            for code, own in content["mixed"].items()]
   size = next(iter(content["mixed"].values()))["gallery"]
@@ -231,11 +228,11 @@ def _probes(content) -> grids.Grid | None:
     return None
   chance = max((cell["chance"] or 0.0 for cell in content["probes"].values()), default=0.0)
   return _matrix(content, content["probes"], f"{probes.PROBE} In %, chance {100 * chance:.1f} at "
-                 f"most; {_where(content)}.", "from", lambda cell: _percent(cell["accuracy"]))
+                 f"most; {_where(content)}.", "from", lambda cell: grids.percent(cell["accuracy"]))
 
 
 def _classes(content) -> grids.Grid:
   found = sorted(describe.of_classes(content).items(), key=lambda item: -(item[1] or 0.0))
   return grids.Grid(f"mAP (%) by class, {_where(content)}: mean over pairs of modalities that ask "
                     "it.", [("", "class"), ("", "mAP")],
-                    [[name, _percent(value)] for name, value in found])
+                    [[name, grids.percent(value)] for name, value in found])

@@ -33,20 +33,19 @@ class Gap(NamedTuple):
   distribution: float
 
 
-def gap(a: np.ndarray, b: np.ndarray, seed: int = 0) -> Gap:
+def gap(a: np.ndarray, b: np.ndarray) -> Gap:
   """The gaps of two modalities' unit vectors.
 
   Args:
     a: [N, D], N >= 2; zero rows count as they are.
     b: [M, D], M >= 2.
-    seed: of the draw of examples whose distances are taken.
 
   Source: the centroid gap, Liang et al. 2022; that it is one part and a gap of distributions the
     other, arXiv 2604.00279; energy distance, Szekely and Rizzo 2004.
   """
   means = [x.mean(axis=0, dtype=np.float64) for x in (a, b)]
   variance = [np.sum(x.var(axis=0, dtype=np.float64)) / (len(x) - 1) for x in (a, b)]
-  rng = np.random.default_rng(seed)
+  rng = np.random.default_rng(0)
   x, y = (part[np.sort(rng.permutation(len(part))[:EXAMPLES])] - mean
           for part, mean in zip((a, b), means))
   # About a mean of their own, n examples have (n - 1) / n of the variance about the true one.

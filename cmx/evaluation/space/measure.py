@@ -72,10 +72,9 @@ def _of_run(run: checkpoint.Run, dataset: data.Dataset, workdir: pathlib.Path,
   settings = run.config.evaluation
   training, statistics = (make(run, dataset, workdir)
                           for make in (fitted.training, fitted.statistics))
-  layers = list(dict.fromkeys((settings.layer, *settings.layers)))
   own = statistics.get(settings.layer, {})
   with kept.every_layer(run, dataset, workdir) as found:
-    tables, missing = describe.tables(found, layers, statistics)
+    tables, missing = describe.tables(found, features.compared(run.config), statistics)
     main, known = (retrieval.vectors(part, settings.layer, settings.readout, own)
                    for part in (found, training))
   return {"missing": missing,

@@ -117,19 +117,19 @@ class Cell(NamedTuple):
 
 
 def cell(similarity: ranking.Similarity, labels: np.ndarray, targets: np.ndarray, *,
-         own: np.ndarray | None = None, block: int = 0,
+         own: np.ndarray | None = None,
          look: Callable[[np.ndarray], None] = lambda block: None) -> Cell:
   """Every measure of every query.
 
   Args:
-    similarity, own, block, look: as of `ranking.ranks`.
+    similarity, own, look: as of `ranking.ranks`.
     labels: of the queries, int [Q].
     targets: labels of the gallery, int [G].
   """
   size = len(targets) - (own is not None)
   values = {name: np.full(len(labels), np.nan) for name in MEASURES}
   relevant = np.zeros(len(labels), np.int64)
-  found = ranking.ranks(similarity, labels, targets, own=own, block=block, look=look)
+  found = ranking.ranks(similarity, labels, targets, own=own, look=look)
   for i, ranks in enumerate(found):
     relevant[i] = ranks.size
     for name, measure in MEASURES.items() if ranks.size else ():

@@ -71,7 +71,7 @@ def _overview(content: Content) -> grids.Grid:
     where = [value] if swept(content) else []
     lines += [[*where, _name(row), *(_marked(found.get(name)) for name in content["measures"])]
               for row, found in rows.items()]
-    lines.append([*where, "chance", *(_percent(found["chance"].get(value))
+    lines.append([*where, "chance", *(grids.percent(found["chance"].get(value))
                                       for found in content["measures"].values())])
   heads = [tuple(name.split(" ", 1)) if " " in name else ("", name)
            for name in content["measures"]]
@@ -84,7 +84,8 @@ def _detail(content: Content, name: str, how: bool) -> grids.Grid:
   found, lines = content["measures"][name], []
   for row in found["rows"]:
     lines.append([*([row["value"]] if swept(content) else []), _name(row["row"]),
-                  _spread(row), _between(row["interval"], _percent), *_compared(row["against"])])
+                  grids.percent(row["mean"], row["std"]),
+                  _between(row["interval"], grids.percent), *_compared(row["against"])])
   return grids.Grid(_detail_caption(content, name, how), [*_first_heads(content), *_HEADS], lines,
                     len(_first_heads(content)))
 
@@ -94,7 +95,7 @@ def _compared(found: Mapping[str, Any] | None) -> list[str]:
     return ["(named row)", *[""] * 5]
   return [_points(found["difference"]), _between(found["interval"], _points),
           *(probability(found[f"{test} corrected"]) for test in comparison.TESTS),
-          _percent(found["smallest"]), found["verdict"]]
+          grids.percent(found["smallest"]), found["verdict"]]
 
 
 def _tuning(content: Content) -> grids.Grid:
@@ -104,7 +105,7 @@ def _tuning(content: Content) -> grids.Grid:
   lines = []
   for row, found in tuning["rows"].items():
     best = ", ".join(f"{field}={value}" for field, value in found["chosen"].items())
-    lines.append([_name(row), best, *(_percent(found["trials"][trial]) for trial in trials)])
+    lines.append([_name(row), best, *(grids.percent(found["trials"][trial]) for trial in trials)])
   return grids.Grid(tuning["rule"], [("", "row"), ("", "chosen"), *(("", trial)
                                                                     for trial in trials)], lines, 2)
 
@@ -132,16 +133,8 @@ def _name(row: str) -> str:
   return methods.named(row).name
 
 
-def _percent(value: float | None) -> str:
-  return "-" if value is None else f"{100 * value:.1f}"
-
-
 def _points(value: float | None) -> str:
   return "-" if value is None else f"{100 * value:+.1f}"
-
-
-def _spread(row: Mapping[str, Any]) -> str:
-  return _percent(row["mean"]) + (f" ±{100 * row['std']:.1f}" if row["std"] is not None else "")
 
 
 def _marked(row: Mapping[str, Any] | None) -> str:
@@ -149,7 +142,7 @@ def _marked(row: Mapping[str, Any] | None) -> str:
   if row is None:
     return "-"
   mark = _MARKS[row["against"]["verdict"]] if row["against"] else ""
-  return f"{_spread(row)} {mark or ' '}"
+  return f"{grids.percent(row['mean'], row['std'])} {mark or ' '}"
 
 
 def _between(interval: Sequence[float] | None, form: Callable[[float], str]) -> str:
@@ -195,7 +188,7 @@ def _meanings(content: Content) -> dict[str, str]:
 def _detail_caption(content: Content, name: str, how: bool) -> str:
   """What the numbers of a measure's table are; `how` they are come by, once for all tables."""
   found, against = content["measures"][name], _name(content["against"])
-  chance = [_percent(value) for value in dict.fromkeys(found["chance"].values())]
+  chance = [grids.percent(value) for value in dict.fromkeys(found["chance"].values())]
   parts = [f"{name}, beside {against}: {_seeds(content)}, {found['classes']} classes, "
            f"{found['queries']:,} queries, chance {' to '.join(chance[:1] + chance[1:][-1:])} %."]
   if not how:

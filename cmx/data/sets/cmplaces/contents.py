@@ -11,7 +11,6 @@ from cmx.files import reading
 SIDE = 256  # pixels, height and width of the pictures kept, as Places205 has them
 _KEPT = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L", "P", "1")}  # formats and modes kept as they are
 _ORIENTATION = 0x0112  # EXIF: a picture that is to be turned
-_TEXT_BYTES = 1_000_000
 
 
 def picture(content: bytes) -> bytes:
@@ -48,8 +47,6 @@ def text(content: bytes) -> str:
   Raises:
     reading.Unusable: if it is empty, or too long for a description.
   """
-  if len(content) > _TEXT_BYTES:
-    raise reading.Unusable(f"{len(content):,} bytes of text; expected {_TEXT_BYTES:,} at most")
   try:
     words = content.decode("utf-8-sig")
   except UnicodeDecodeError:

@@ -230,22 +230,13 @@ def _sources(data: config_lib.Data, row: modalities_lib.Modality) -> dict[str, _
   builder, records = _builder(data, row.name), {}
   for split in SPLITS:
     labels = np.load(folder / f"{split}.labels.npy")
-    read, mark = _text, ""
+    read, mark = _records.text, ""
     if row.kind == "pixels":
       read, mark = functools.partial(_pixels, size=row.shape[0]), f"-{row.shape[0]}"
     records[split] = _records.Records(_records.opened(builder, split, len(labels)), labels, read,
-                                      _key, fingerprint=card["fingerprints"][split] + mark)
+                                      _records.key, fingerprint=card["fingerprints"][split] + mark)
   return records
-
-
-def _text(record: _records.Record) -> str:
-  return record.text("text")
 
 
 def _pixels(record: _records.Record, size: int) -> np.ndarray:
   return contents.pixels(record.content("image"), size)
-
-
-def _key(record: _records.Record, number: int) -> str:
-  del number
-  return record.text("key")

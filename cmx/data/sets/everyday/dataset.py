@@ -216,15 +216,10 @@ def _source(builder: Any, report: dict[str, Any], row: modalities_lib.Modality, 
   if row.kind == "text":
     masked = options.mask_names and row == modalities_lib.DESCRIPTION
     read, fingerprint = (_masked(report["classes"]), f"{fingerprint}-masked") if masked else (
-      _text, f"{fingerprint}-text")
+      _records.text, f"{fingerprint}-text")
   labels = np.array(entry["labels"], np.int32)[indices]
   raw = _records.opened(builder, name, len(entry["labels"]))
-  return _records.Records(raw, labels, read, _key, indices, fingerprint)
-
-
-def _key(record: _records.Record, number: int) -> str:
-  del number
-  return record.text("key")
+  return _records.Records(raw, labels, read, _records.key, indices, fingerprint)
 
 
 def _pixels(record: _records.Record) -> np.ndarray:
@@ -232,11 +227,7 @@ def _pixels(record: _records.Record) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def _text(record: _records.Record) -> str:
-  return record.text("text")
-
-
 def _masked(classes: Sequence[str]) -> Any:
   patterns = [re.compile(rf"\b({'|'.join(map(re.escape, name.split('_')))})(e?s)?\b", re.IGNORECASE)
               for name in classes]
-  return lambda record: patterns[record.integer("label")].sub(_MASK, _text(record))
+  return lambda record: patterns[record.integer("label")].sub(_MASK, _records.text(record))

@@ -11,6 +11,7 @@ from PIL import ImageDraw
 from PIL import ImageFont
 
 from cmx.data.sets.everyday import recipe as recipe_lib
+from cmx.files import pictures
 
 _SIDE = 160  # pixels of the stored picture
 _DRAWN = 256  # pixels of the picture before it is reduced
@@ -62,13 +63,8 @@ def framed(image: Image.Image) -> Image.Image:
   if alpha.getextrema()[0] == 255 or ink is None:
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
-    return _on_square(_on_white(image.crop((left, top, left + side, top + side))), _DRAWN)
-  return _on_square(_on_white(image.crop(ink)), round(_DRAWN * _INK))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-  white = Image.new("RGBA", image.size, "white")
-  return Image.alpha_composite(white, image).convert("RGB")
+    return _on_square(pictures.opaque(image.crop((left, top, left + side, top + side))), _DRAWN)
+  return _on_square(pictures.opaque(image.crop(ink)), round(_DRAWN * _INK))
 
 
 def _on_square(image: Image.Image, longest: int) -> Image.Image:

@@ -20,6 +20,7 @@ _NAME = re.compile(r"\w[\w-]*")
 _BYTES = 100  # of a modality's name, which becomes a part of several files' names
 _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\S*[/\\.]\S*|\d[\d,]*")
 _SHOWN = 5  # of what was passed over, by name
+_SEVERAL, _MOST = 4, 40  # bad files of a reason that have one line; lines
 
 
 class Item(NamedTuple):
@@ -94,15 +95,11 @@ def why_no_modality(name: str) -> str:
   return ""
 
 
-def lines(bad: list[Bad], several: int = 4, most: int = 40) -> list[str]:
+def lines(bad: list[Bad]) -> list[str]:
   """The bad files as people read them: one line each, but one for many of the same reason.
 
-  Reasons are the same where they differ in numbers, names in quotes and paths alone.
-
-  Args:
-    bad: the files.
-    several: so many of a reason have one line.
-    most: lines; what would be more is counted in the last one.
+  Reasons are the same where they differ in numbers, names in quotes and paths alone. What would be
+  too many lines is counted in the last one.
   """
   groups: dict[str, list[Bad]] = {}
   for one in bad:
@@ -111,14 +108,14 @@ def lines(bad: list[Bad], several: int = 4, most: int = 40) -> list[str]:
   for group in groups.values():
     files = [text_lib.shown(one.file) for one in group]
     why = text_lib.shown(group[0].why)
-    if len(files) < several:
+    if len(files) < _SEVERAL:
       found += [f"{file}: {text_lib.shown(one.why)}" for file, one in zip(files, group)]
     elif len({one.why for one in group}) == 1:
-      found.append(f"{len(files)} of one kind: {why}: {text_lib.some(files, several - 1)}")
+      found.append(f"{len(files)} of one kind: {why}: {text_lib.some(files, _SEVERAL - 1)}")
     else:
       found.append(f"{len(files)} of one kind, the first {files[0]}: {why}; then "
-                   f"{text_lib.some(files[1:], several - 2)}")
-  if len(found) > most:
-    found[most - 1:] = [f"and {len(found) - most + 1} lines more; python -m launch.check has all "
+                   f"{text_lib.some(files[1:], _SEVERAL - 2)}")
+  if len(found) > _MOST:
+    found[_MOST - 1:] = [f"and {len(found) - _MOST + 1} lines more; python -m launch.check has all "
                         "with --json"]
   return found

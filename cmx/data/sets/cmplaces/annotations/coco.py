@@ -20,9 +20,6 @@ def parse(tree: dict[str, Any]) -> Iterator[_Found]:
 
   What is wrong with a row costs that row alone: its object, or its photograph.
 
-  Args:
-    tree: the JSON of the file.
-
   Raises:
     ValueError: if a table is none, annotations are of another task or in other units, or two
       categories of different names have one id.
