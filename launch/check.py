@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-from cmx import config as config_lib
 from cmx import fields
 from cmx import methods
 from launch import advised

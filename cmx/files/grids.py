@@ -29,6 +29,13 @@ class Grid(NamedTuple):
   left: int = 1
 
 
+def percent(value: float | None, std: float | None = None) -> str:
+  """A fraction in percent, as "14.2" or with its spread "14.2 ±0.3"; "-" for None."""
+  if value is None:
+    return "-"
+  return f"{100 * value:.1f}" + (f" ±{100 * std:.1f}" if std is not None else "")
+
+
 def to_text(grid: Grid) -> str:
   """Aligned text: caption, heads, lines."""
   lines = [line for line in (*map(list, zip(*grid.heads)), *grid.lines) if any(line)]

@@ -245,7 +245,7 @@ def _digests(folder: pathlib.Path, sizes: dict[str, int]) -> dict[str, str]:
   total, done = sum(sizes.values()), 0
   found = {}
   with concurrent.futures.ThreadPoolExecutor(max(1, min(4, cores.count()))) as pool:
-    futures = {pool.submit(_digest, folder / name): name for name in sizes}
+    futures = {pool.submit(digest, folder / name): name for name in sizes}
     if total < _LARGE:
       return {name: future.result() for future, name in futures.items()}
     with progress.Progress(f"checking {folder}", total // 1_000_000, "MB") as line:
@@ -256,6 +256,7 @@ def _digests(folder: pathlib.Path, sizes: dict[str, int]) -> dict[str, str]:
   return found
 
 
-def _digest(file: pathlib.Path) -> str:
+def digest(file: pathlib.Path) -> str:
+  """SHA-256 of a file, hexadecimal."""
   with file.open("rb") as stream:
     return hashlib.file_digest(stream, "sha256").hexdigest()

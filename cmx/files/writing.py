@@ -8,8 +8,6 @@ import platform
 import shlex
 import shutil
 import sys
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO
 
@@ -17,6 +15,7 @@ from absl import logging
 import numpy as np
 
 from cmx.files import disk
+from cmx.files import reading
 
 try:
   import fcntl
@@ -174,7 +173,9 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     with path.open("rb") as file, np.load(file) as stored:
       return dict(stored)
-  except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+  except OSError:
+    raise
+  except reading.DAMAGED as error:
     raise ValueError(f"{path} cannot be read: {error}") from error
 
 

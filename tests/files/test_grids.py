@@ -64,6 +64,11 @@ C: a$|$b &  & $-$0.1 \\
 """
 
 
+def test_a_fraction_is_written_in_percent_with_its_spread_where_known():
+  assert grids.percent(0.1416) == "14.2" and grids.percent(None, 0.1) == "-"
+  assert grids.percent(0.1416, 0.003) == "14.2 ±0.3" and grids.percent(0.5, None) == "50.0"
+
+
 def test_columns_are_aligned_at_the_left_then_at_the_right():
   lines = [["", "mAP", "N"], ["Cross", "9.5", "1,000"], ["chance", "10.0", ""]]
   assert grids.columns(lines) == ["         mAP      N", "Cross    9.5  1,000", "chance  10.0"]

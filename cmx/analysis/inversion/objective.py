@@ -11,7 +11,6 @@ from cmx import config as config_lib
 from cmx.analysis.inversion import decoder
 from cmx.analysis.inversion import flow
 from cmx.analysis.inversion import plan as plan_lib
-from cmx.network import model
 from cmx.network import towers
 from cmx.runtime import devices
 from cmx.training import loop
