@@ -122,3 +122,45 @@ def test_rows_at_once_are_done_in_rounds():
   alone, two, three, four = (minutes.table(parts, found.config, 10, *each).seconds for each in (
     (4, 1e11), (8, 1e11, 2), (8, 1e11, 3), (8, 1e11, 4)))
   assert four < three < two == alone
+
+
+@pytest.mark.parametrize("side, train, size", [
+  (100, 182, 112), (112, 182, 112), (40, 182, 64), (400, 182, 224), (0, 182, 224),
+  (400, 13_226, 224), (400, 13_227, 160), (400, 25_981, 160), (400, 25_982, 128),
+  (400, 40_630, 128), (400, 40_631, 96), (100, 40_631, 96)])
+def test_pictures_are_as_large_as_two_gigabytes_of_them_allow(side, train, size):
+  # with 60 of validation: 2e9 bytes hold 13,287 of 3 x 224 x 224, 26,041 of 160, 40,690 of 128
+  config = advised(PHOTO._replace(side=side, train=train), NOTE).config
+  assert (config.data.folders.image_size, config.inversion.size) == (size, 64)
+
+
+def test_the_thinnest_class_of_all_pictures_decides_and_the_largest_side():
+  sketch = PHOTO._replace(name="sketch", side=20, fewest=70)
+  found = advised(PHOTO._replace(fewest=5_000), sketch)
+  assert found.config.encoders.pixels == "efficientnet_lite0"
+  assert "70 of a class in sketch: too few" in found.choices[0].reason
+  assert advised(PHOTO._replace(side=30, fewest=60), sketch).config.encoders.pixels == ""
+
+
+@pytest.mark.parametrize("english, encoder", [(0.7, "minilm"), (0.69, "hashing")])
+def test_one_modality_in_other_letters_decides_for_all_texts(english, encoder):
+  title = NOTE._replace(name="title", english=english)
+  found = advised(PHOTO, NOTE, title)
+  assert found.config.encoders.text == encoder
+  reason = next(choice.reason for choice in found.choices if choice.field == "encoders.text")
+  assert reason.startswith("title: letters") is (encoder == "hashing")
+
+
+def test_components_go_by_the_examples_that_mixtures_are_fitted_on():
+  found = advised(PHOTO._replace(train=100_000), NOTE, mixture__examples=450)
+  assert found.config.mixture.components == 4
+  found = advised(NOTE._replace(train=450), PHOTO._replace(train=5_000))  # the reference first
+  assert found.config.mixture.components == 4
+
+
+def test_what_comes_with_another_choice_has_no_reason_and_no_line():
+  lines = advice.reasons(facts(PHOTO), advised(PHOTO))
+  assert [line.partition("=")[0] for line in lines[1:]] == [
+    "encoders.pixels", "network.hidden", "mixture.components"]
+  own = advice.reasons(facts(PHOTO), advised(PHOTO, network__trunk=64))
+  assert "network.trunk=64, as you said; advised was 512" in own

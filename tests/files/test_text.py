@@ -82,3 +82,40 @@ def test_some_of_many_are_named_and_how_many_more_there_are():
   assert text.some(names, 2) == "a0, a1 and 3 more"
   assert text.some(names, 2, "; ") == "a0; a1 and 3 more"
   assert text.some(names, 2, "\n  ") == "a0\n  a1\n  and 3 more"
+
+
+@pytest.mark.parametrize("word, letters", [
+  ("Crème Brûlée", "Creme Brulee"), ("हिन्दी", "हनद"), ("bed", "bed"), ("ø4_", "ø4_")])
+def test_letters_stand_without_their_marks(word, letters):
+  assert text.without_marks(text.normal(word)) == letters
+
+
+def test_only_a_word_of_a_script_without_blanks_is_parted():
+  assert text.parted("ห้อง") == ["ห้", "อ", "ง"] and text.parted("一张") == ["一", "张"]
+  assert text.parted("bed") == text.parted("床bed") == text.parted("école") == text.parted("") == []
+
+
+@pytest.mark.parametrize("words, said", [
+  ("caf\ufffd", "U+FFFD"), ("cafÃ©", "another encoding"), ("itâ€™s", "another encoding"),
+  ("salt &amp; pepper", "HTML"), ("caf&#233;", "HTML"), ("&#xE9;", "HTML"),
+  ("Âge", ""), ("Ãnima", ""), ("AT&T; R&D", ""), ("&amper;", ""), ("â bed", ""), ("café", "")])
+def test_a_text_that_was_misread_is_told_by_what_is_left_of_it(words, said):
+  assert (said in text.odd(words)) if said else text.odd(words) == ""
+
+
+@pytest.mark.parametrize("name, mixed", [
+  ("b\u0430r", True), ("\u03bfpen", True), ("\u0430\u03bf", True),
+  ("bar \u0431\u0430\u0440", False), ("\u0431\u0430\u0440 4a", False),
+  ("bar4é", False), ("床bed", False), ("", False)])
+def test_letters_alike_of_two_alphabets_mix_within_a_word_alone(name, mixed):
+  assert text.mixed(name) is mixed
+
+
+def test_letters_beside_those_of_pairs_are_letters():
+  assert text.lone_surrogate("é\ue000\ud7ff") is None and text.lone_surrogate("é\udfff") == 1
+
+
+def test_lengths_are_cut_beyond_the_limit_alone():
+  assert text.shown("abc", 3) == "abc" and text.shown("ab\n", 3) == "ab\\... (4 characters)"
+  assert text.why_no_name("b" * 255) == ""
+  assert text.some("abc", 3) == "a, b, c" and text.some(range(0), 2) == ""
