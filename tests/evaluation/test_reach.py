@@ -34,4 +34,4 @@ def test_pairs_reach_nothing_of_what_is_told_apart_less_than_by_chance():
 def test_pairs_without_a_number_within_their_modalities_reach_nothing_that_is_known():
   across = {"cells": {**ROW["cells"], "A>A": {"mean": None}, "B>B": {"mean": None}}}
   assert reach.within(across, ["A>B"]) is None and reach.of(across, CHANCE, ["A>B"]) is None
-  assert reach.lift(None, 0.1) is None and reach.lift(0.0, 0.2) == -0.25
+  assert results.lift(None, 0.1) is None and results.lift(0.0, 0.2) == -0.25
