@@ -163,3 +163,38 @@ def test_the_mean_of_a_run_is_over_pairs_of_different_modalities_that_have_a_val
   cells = {"NAT>LDR": 0.2, "LDR>NAT": 0.4, "NAT>DSC": None, "NAT>NAT": 0.9}
   assert results.main_mean({"tables": [{"map": cells}]}) == pytest.approx(0.3)
   assert results.main_mean({"tables": [{"map": {"NAT>NAT": 0.9}}]}) is None
+
+
+def test_a_gallery_that_nobody_asks_is_said_and_classes_of_different_sizes_are_a_range():
+  run = run_of(0.5, rows=modalities.CMPLACES[:3])
+  table = run["tables"][0]
+  for pair in table["queries"]:
+    query, target = pair.split(">")
+    table["queries"][pair] = 0 if target == "NAT" else 2050
+    table["relevant"][pair] = [7, 9] if (query, target) == ("NAT", "CLP") else [10, 1200]
+  assert ("Gallery: NAT never; CLP N = 2,050, R = 7-1,200; SPT N = 2,050, R = 10-1,200."
+          in results.definition(run, table))
+
+
+def test_where_everything_is_relevant_there_is_no_lift():
+  chance = np.full((2, 2), 0.2)
+  chance[0, 1] = 1.0
+  mean = np.array([[0.5, 1.0], [0.6, 0.5]])
+  content = results.aggregate([run_of(mean, rows=modalities.CMPLACES[:2], chance=chance)])
+  lift = content["tables"][0]["rows"][0]["lift"]
+  assert lift["cells"]["NAT>CLP"]["mean"] is None
+  assert lift["groups"]["mean"]["mean"] == lift["cells"]["CLP>NAT"]["mean"] == pytest.approx(0.5)
+
+
+def test_rows_of_different_numbers_of_seeds_have_them_in_the_caption():
+  runs = [run_of(0.5, key, key, seed) for key, seeds in (("c", 3), ("b", 2), ("a", 1))
+          for seed in range(seeds)]
+  caption = results.aggregate(runs)["tables"][0]["caption"]
+  assert "1 to 3 seeds a row;" in caption and "cell(s)" not in caption
+  assert "1 seed a row;" in results.aggregate(runs[-1:])["tables"][0]["caption"]
+
+
+def test_recognition_stands_where_all_seeds_of_a_row_have_it():
+  runs = [run_of(0.5, seed=0), run_of(0.5, seed=1), run_of(0.4, "a", "A")]
+  runs[1]["recognition"] = {}
+  assert [row["method"] for row in results.aggregate(runs)["recognition"]] == ["a"]

@@ -127,3 +127,33 @@ def test_a_measure_that_there_is_not_is_refused(tmp_path):
                                       (0.04999, "0.050"), (1.0, "1.000")])
 def test_p_values_are_written_with_three_decimals(p, words):
   assert table.probability(p) == words
+
+
+def test_an_early_look_and_chance_that_differs_between_values_are_told(tmp_path):
+  made = content(["x=1", "x=2", "x=3"], missing=4)
+  for found in made["measures"].values():
+    found["chance"] = {"x=1": 0.05, "x=2": 0.2, "x=3": 0.1}
+  words = " ".join(table.write(tmp_path, made, ["mean"]).split())
+  assert "An early look: 4 runs are not there yet." in words
+  assert "80 queries, chance 5.0 to 10.0 %." in words  # of the first and the last value
+  assert "A run took" not in words and "Left out" not in words
+
+
+def test_the_named_row_has_no_comparison_and_a_row_without_a_measure_a_dash(tmp_path):
+  made = content()
+  rows = made["measures"]["recognition"]["rows"]
+  made["measures"]["recognition"]["rows"] = [row for row in rows if row["row"] != "c"]
+  text = table.write(tmp_path, made, ["mean"])
+  first = next(line for line in text.splitlines() if line.startswith("C: Tune"))
+  assert first.split()[-1] == "-"
+  with (tmp_path / "study.csv").open() as file:
+    own = next(row for row in csv.DictReader(file) if row["row"] == "bl_shfinal")
+  assert not any(own[key] for key in ("against", "difference", "wilcoxon", "smallest", "verdict"))
+  assert own["seeds"] == "3" and "(named row)" in text
+
+
+def test_how_a_number_is_come_by_is_said_once_and_of_several_measures_in_the_first(tmp_path):
+  words = " ".join(table.write(tmp_path, content(), ["no DSC", "mean"]).split())
+  assert words.count("Fisher: the two rows exchanged") == words.count("Intervals: bootstrap") == 1
+  assert words.index("no DSC, beside") < words.index("Fisher: the") < words.index("mean, beside")
+  assert "3 seeds (0-2), 8 classes, 80 queries, chance 5.0 %." in words

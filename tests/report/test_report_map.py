@@ -217,3 +217,42 @@ def test_features_are_looked_for_where_they_lie(run):
   (run / "features/validation").rename(run / "features/validation_some")
   assert kept.holding(run, "validation", "pool5") == run / "features/validation_some"
   assert kept.holding(run, "train", "pool5") == run / "features/train_pool5"
+
+
+def test_numbers_in_a_key_are_marked_where_names_are_numbers_themselves():
+  place, classes = np.full((3, 2), 0.5), ["7", "x" * 200, "y" * 200]
+  names = names_lib.arrange(place, np.arange(3), classes, 0.03)
+  assert [(name.text, name.keyed) for name in names] == [("7", False), ("#2", True), ("#3", True)]
+
+
+def test_a_letter_of_two_widths_takes_more_room():
+  wide, narrow = (names_lib._box(text, 0.02) for text in ("床床", "ab"))
+  assert wide[0] - narrow[0] == pytest.approx(1.12 * 0.02 * 0.58 * 1.6)
+  assert wide[1] == narrow[1] == pytest.approx(1.12 * 0.02 * 1.25)
+
+
+def test_a_name_moves_off_points_but_not_farther_than_they_are_worth():
+  box = np.array([0.1, 0.02])
+  crowd = np.full((50, 2), 0.5)
+  np.testing.assert_array_equal(names_lib._free(crowd[0], box, [], crowd[:2]), [0.5, 0.5])
+  moved = names_lib._free(crowd[0], box, [], crowd)
+  assert (np.abs(moved - 0.5) >= box / 2).any() and np.linalg.norm(moved - 0.5) < 0.1
+  assert names_lib._free(crowd[0], box, [np.array([0.0, 0.0, 1.0, 1.0])], crowd) is None
+
+
+def test_categories_that_keep_together_are_named_first():
+  place = np.array([[0.5, 0.5], [0.9, 0.9], [0.5, 0.5], [0.5, 0.5]])
+  first, second = names_lib.arrange(place, np.array([0, 0, 1, 1]), ["aa", "bb"], 0.05)
+  # all of the second is there, of the first a half
+  assert np.linalg.norm(second.at - 0.5) < np.linalg.norm(first.at - 0.5) and not first.keyed
+
+
+@pytest.mark.parametrize("share, words", [
+  (0.0, "0"), (0.004, "0.4"), (0.0999, "10.0"), (0.1, "10"), (0.996, "100")])
+def test_small_shares_have_a_decimal(share, words):
+  assert figure_lib._percent(share) == words
+
+
+def test_letters_of_names_are_smaller_where_there_are_many():
+  assert [figure_lib._letter_size(count) for count in (30, 31, 60, 61, 120, 121)] == [
+    8.0, 6.5, 6.5, 5.5, 5.5, 4.6]

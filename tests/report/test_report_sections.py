@@ -1,7 +1,9 @@
 import json
 import re
+import types
 
 import numpy as np
+import pytest
 
 import small_experiment
 from cmx import data
@@ -190,3 +192,28 @@ def test_missing_examples_leave_boards_with_categories(experiment, monkeypatch):
   assert found.body.count("not available") >= 36 and "gre&amp;n" in found.body
 
 
+@pytest.mark.parametrize("mean, low, high, shade", [
+  (0.5, None, 1.0, 0.5), (0.9, 0.1, 0.5, 1.0), (0.3, 0.3, 0.3, 0.0), (0.6, 0.5, 0.4, 0.0)])
+def test_colour_has_ends_and_none_where_there_is_no_way_to_go(mean, low, high, shade):
+  assert heat.cell({"mean": mean, "std": None}, low, high).shade == shade
+
+
+def test_a_cell_has_its_shade_and_its_spread_beneath():
+  cells = [heat.Cell("<1", "±2", 0.5), heat.Cell("3")]
+  html = heat.html(heat.Grid("", [("", "a"), ("", "b")], [("row", cells)]))
+  assert '<td style="--shade:0.500">&lt;1<small>±2</small></td>' in html
+  assert '<td style="--shade:0.000">3</td>' in html
+
+
+def test_a_series_has_the_steps_that_have_it():
+  metrics = [{"step": 1, "a": 0.5}, {"step": 4}, {"step": 7, "a": 0.25}]
+  x, y = curves._points(types.SimpleNamespace(metrics=metrics), "a")
+  assert x.tolist() == [1, 7] and y.tolist() == [0.5, 0.25]
+  assert [part.size for part in curves._points(types.SimpleNamespace(metrics=metrics), "b")] == [
+    0, 0]
+
+
+def test_few_points_are_drawn_as_they_are_and_nine_smoothed():
+  eight, nine = np.arange(8.0) ** 2, np.arange(9.0) ** 2
+  np.testing.assert_array_equal(curves._smooth(eight), eight)
+  assert curves._smooth(nine)[[0, 1, 8]] == pytest.approx([1 / 2, 5 / 3, 113 / 2])

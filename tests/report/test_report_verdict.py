@@ -158,3 +158,32 @@ def test_the_most_frequent_confusions_are_named():
   assert classes._words(matrix, ["bed_room", "bath", "hall"]) == (
     "taken most often: bed room for bath, 3 of 8; hall for bed room, 1 of 8")
   assert classes._words(np.eye(3, dtype=int), ["a", "b", "c"]) == "none is taken for another"
+
+
+@pytest.mark.parametrize("count, shown", [(40, 40), (41, 40)])
+def test_forty_classes_are_all_shown_and_of_more_one_is_left_out(count, shown):
+  names = [f"c{i}" for i in range(count)]
+  grid = classes._grid(names, {"NAT": np.arange(count) / count}, {"NAT": 0.01})
+  assert [name for name, _ in grid.rows] == [
+    *names[:30], *names[count - shown + 30:], "chance"]
+  assert grid.title.startswith("All 40" if count == 40 else "The 30 weakest and the 10 strongest")
+
+
+def test_classes_stand_by_the_mean_of_what_is_known_and_those_of_nothing_first():
+  columns = {"NAT": np.array([0.9, 0.2, np.nan, np.nan]), "CLP": np.array([0.1, 0.6, 0.3, np.nan])}
+  grid = classes._grid(["a", "b_c", "d", "e"], columns, {"NAT": 0.25, "CLP": None})
+  assert [name for name, _ in grid.rows] == ["e", "d", "b c", "a", "chance"]  # 0.3, 0.4, 0.5
+  assert [[cell.text for cell in cells] for _, cells in grid.rows] == [
+    ["-", "-"], ["-", "30.0"], ["20.0", "60.0"], ["90.0", "10.0"], ["25.0", "-"]]
+  assert grid.rows[3][1][0].shade == 1.0  # the largest of all columns
+
+
+def test_three_confusions_are_named_equal_ones_in_the_classes_order():
+  matrix = np.array([[0, 1, 2], [1, 0, 1], [0, 5, 0]])
+  assert classes._words(matrix, ["a", "b", "c"]) == (
+    "taken most often: c for b, 5 of 5; a for c, 2 of 3; a for b, 1 of 3")
+
+
+def test_a_class_without_examples_has_no_share_that_is_right():
+  np.testing.assert_array_equal(classes._recognised(np.array([[1, 3, 0], [0, 0, 0], [0, 0, 2]])),
+                                [0.25, np.nan, 1.0])
