@@ -79,3 +79,14 @@ def test_csv_has_full_precision_and_nothing_where_there_is_no_value():
   assert grids.to_csv([["a", "b"], [0.1 + 0.2, None]]) == "a,b\n0.30000000000000004,\n"
   records = [{"layer": "fc7", "K": 1}, {"layer": "a, b", "dead": True}]
   assert grids.records_to_csv(records) == 'layer,K,dead\nfc7,1,\n"a, b",,True\n'
+
+
+def test_a_minus_is_told_from_a_hyphen():
+  assert grids.to_latex(grids.Grid("", [("", "a")], [
+    ["-1 to -0.5"], ["seeds 1-3"], ["fc-6"], ["[-1, 2]"], ["--1"]])).splitlines()[7:12] == [
+    r"$-$1 to $-$0.5 \\", r"seeds 1-3 \\", r"fc-6 \\", r"[$-$1, 2] \\", r"--1 \\"]
+
+
+def test_markdown_without_a_caption_begins_with_its_heads():
+  plain = grids.Grid("", [("", "a"), ("x", "b"), ("", "c")], [["1", "2", "3"]], left=2)
+  assert grids.to_markdown(plain) == "| a | x b | c |\n| :--- | :--- | ---: |\n| 1 | 2 | 3 |\n"
