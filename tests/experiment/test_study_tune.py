@@ -52,3 +52,19 @@ def test_choices_are_plain_values_for_a_file():
                       ["c"])
   assert tune.to_json(found) == {"c": {"chosen": {"mixture.layers": "fc7"}, "trials": {
     "mixture.layers=fc6+fc7": 0.1, "mixture.layers=fc7": 0.2}}}
+
+
+def test_the_rule_writes_values_of_several_members_as_they_are_given():
+  words = tune.rule([("mixture.layers", [("fc6", "fc7"), ("fc7",)])], 0.25, 0)
+  assert "2 trials (mixture.layers of fc6+fc7, fc7)" in words and "on 75 %" in words
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.5])
+def test_trials_hold_out_something_and_never_all(share):
+  with pytest.raises(ValueError, match=f"holdout {share}; expected a share between 0 and 1"):
+    tune.held_out(config_lib.Config(), share)
+
+
+def test_a_score_of_zero_is_above_a_trial_that_failed():
+  found = tune.choose(LADDERS, scores(c=[None, None, 0.0, None]), ["c"])
+  assert found["c"].values == {"alignment.weight": 1.0, "optimizer.steps": 5}
