@@ -210,7 +210,7 @@ def test_a_damaged_checkpoint_of_an_older_version_is_named_and_the_older_one_off
   cut(tmp_path / "checkpoints" / "6" / "params" / "_METADATA")
   with pytest.raises(ValueError) as refused:
     checkpoint.load_run(tmp_path)
-  assert str(refused.value).startswith(f"{tmp_path}/checkpoints/6 is damaged")
+  assert str(refused.value).startswith(f"{tmp_path}/checkpoints/6/params is damaged")
   assert "goes on from step 3" in str(refused.value)
   shutil.rmtree(tmp_path / "checkpoints" / "6")  # as it says
   assert checkpoint.load_run(tmp_path).step == 3
