@@ -2,10 +2,11 @@
 
   python -m launch.reproduce
 
-On two quiet cores of a CPU, without accelerator: about 11 minutes, a minute of it for rendering,
-and 1.7 GB of memory. Expect, by the cosine of fc7 (mean mAP in percent, five seeds, chance 5.2):
-BL-Ind 19.5, BL-ShFinal 37.5, BL-ShAll 19.4, A: Tune 36.0, A: Tune (Free) 38.8, B 19.3 and 18.7, C
-39.5, each within 2; natural images recognised 79 %.
+On two cores of a CPU, without accelerator: about 7 minutes, half a minute of it for rendering, and
+3.7 GB of memory, by two rows at once (11 to 14 minutes and 1.7 GB by --jobs=1). Expect,
+by the cosine of fc7 (mean mAP in percent, five seeds, chance 5.2): BL-Ind 19.5, BL-ShFinal 37.5,
+BL-ShAll 19.4, A: Tune 36.0, A: Tune (Free) 38.8, B 19.3 and 18.7, C 39.5, each within 2; natural
+images recognised 79 %.
 
 Chosen on a held-out fifth of the training data, one seed: the learning rate out of 3e-4, 1e-3 and
 3e-3, of which the last was best for BL-Ind, BL-ShFinal and A: Tune (Free); the weight of the
