@@ -93,7 +93,7 @@ def train(begin: crew.Begin, share: Share, rows: Mapping[str, str],
       done(name)
 
     crew.work(begin, rows, min(share.jobs, len(rows)), share.devices, moved=moved,
-                 done=finished)
+              done=finished)
 
 
 def _words(name: str, at: progress.At | None) -> str:

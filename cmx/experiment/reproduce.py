@@ -151,18 +151,19 @@ def _done(config: config_lib.Config, dataset: data.Dataset, folder: pathlib.Path
   found: dict[str, Mapping[str, Any]] = {}
 
   def note(row: str, result: Mapping[str, Any]) -> None:
-    if row not in found:
-      _report(result, f"seed {config.seed}, {len(found)}/{len(rows)}")
+    _report(result, f"seed {config.seed}, {len(found)}/{len(rows)}")
     found[row] = result
 
   note(REFERENCE, _evaluated(config, dataset, folder, REFERENCE))
   left = {f"{row}, seed {config.seed}": row for row in rows if share.jobs > 1
-          and not _is_done(fields.for_method(config, row), folder / row)}
+          and not (_is_trained(fields.for_method(config, row), folder / row)
+                   and evaluate.finished(folder / row))}
   if left:
     at_once.train(functools.partial(_begin, config, folder), share, left,
                   lambda name: note(left[name], evaluate.load(folder / left[name])[0]))
   for row in rows:
-    note(row, _evaluated(config, dataset, folder, row))
+    if row not in found:
+      note(row, _evaluated(config, dataset, folder, row))
   return found
 
 
@@ -183,15 +184,14 @@ def _begin(config: config_lib.Config, folder: pathlib.Path) -> Callable[[str], N
   return do
 
 
-def _is_done(config: config_lib.Config, workdir: pathlib.Path) -> bool:
-  return (checkpoint.latest_step(workdir) == step.steps(config)
-          and evaluate.finished(workdir))
+def _is_trained(config: config_lib.Config, workdir: pathlib.Path) -> bool:
+  return checkpoint.latest_step(workdir) == step.steps(config)
 
 
 def _left(seeded: Sequence[config_lib.Config], folders: Sequence[pathlib.Path],
           rows: Sequence[str]) -> int:
   """Rows that are not trained to their end."""
-  return sum(checkpoint.latest_step(folder / row) != step.steps(fields.for_method(config, row))
+  return sum(not _is_trained(fields.for_method(config, row), folder / row)
              for config, folder in zip(seeded, folders) for row in rows)
 
 
