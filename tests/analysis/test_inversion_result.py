@@ -146,3 +146,5 @@ def test_the_spectra_of_inversions_stand_beside_real_pictures_own():
   lines = {line.get_label(): line.get_ydata().tolist() for line in axis.lines}
   assert lines == {"real pictures of natural": [4, 2, 1], "inverted, natural": [3, 2, 0.5],
                    "inverted, spatial text": [3, 2, 0.5]}  # moved ones are left out
+  for ticks in (axis.xaxis, axis.yaxis):
+    assert ticks.get_major_formatter().format_ticks([1, 10]) == ["1", "10"]

@@ -165,6 +165,8 @@ def spectra(result: result_lib.Inverted) -> Any:
     axis.loglog(waves, row["spectrum"]["inverted"], color=colours[row["modality"]],
                 label=f"inverted, {row['modality'].replace('_', ' ')}")
   axis.set(xlabel=f"waves across {content['size']} pixels", ylabel="power of grey from -1 to 1",
-           title=f"{content['layer']} of {content['name']}: sharpness")
+           title=f"{content['layer']}: sharpness")
+  for ticks in (axis.xaxis, axis.yaxis):  # a logarithm has formulas, which are not set here
+    ticks.set_major_formatter(lambda value, place: f"{value:g}")
   axis.legend()
   return figure
